@@ -1,0 +1,164 @@
+//! The contract: what a module may import, how much of everything it gets, and how it is laid out. Written by the compiler, enforced by the runtime.
+
+use serde::{Deserialize, Serialize};
+
+use crate::trap::TrapKind;
+
+/// A type of value (core specification, 2.3). References to typed functions and GC types come with the features that need them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ValueType {
+    I32,
+    I64,
+    F32,
+    F64,
+    V128,
+    FuncRef,
+    ExternRef,
+}
+
+/// Types of parameters and results.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct FunctionType {
+    pub parameters: Vec<ValueType>,
+    pub results: Vec<ValueType>,
+}
+
+/// A function that the module imports and that the policy permitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportedFunction {
+    pub module: String,
+    pub name: String,
+    pub ty: FunctionType,
+}
+
+/// One linear memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryPlan {
+    /// Length at instantiation, in pages of 64 KiB.
+    pub minimum_pages: u64,
+    /// The module's own declared maximum, in pages.
+    pub declared_maximum_pages: Option<u64>,
+    /// Length beyond which `memory.grow` answers −1: the smaller of the declared maximum and the policy's, in pages.
+    pub maximum_pages: u64,
+    /// How much of the memory's beginning is in the image, in bytes: a multiple of the processor's page.
+    pub image_bytes: u64,
+}
+
+/// One table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TablePlan {
+    pub element: ValueType,
+    /// Length at instantiation, in elements.
+    pub minimum: u64,
+    pub declared_maximum: Option<u64>,
+    /// Length beyond which `table.grow` answers −1, in elements; room for as many is in the image.
+    pub capacity: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GlobalType {
+    pub value: ValueType,
+    pub mutable: bool,
+}
+
+/// Where a global has its first value from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GlobalInitial {
+    /// The image holds it.
+    Image,
+    /// The host writes it before the first instruction; only drivers of test suites permit such imports.
+    Imported { module: String, name: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GlobalPlan {
+    pub ty: GlobalType,
+    pub initial: GlobalInitial,
+}
+
+/// What an export names, by index in the module's index spaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ExportedItem {
+    Function(u32),
+    Table(u32),
+    Memory(u32),
+    Global(u32),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Export {
+    pub name: String,
+    pub item: ExportedItem,
+}
+
+/// The code by which the host calls a function of one signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryTrampoline {
+    /// Canonical number of the signature, from 1.
+    pub type_number: u32,
+    /// Offset in the text.
+    pub text_offset: u32,
+}
+
+/// How the code generator was set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Setting {
+    /// No optimisation and single-pass register allocation: what a fresh Run uses.
+    Fast,
+    /// Optimised.
+    Best,
+}
+
+/// The contract of one artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contract {
+    /// Version of the compiler that made this.
+    pub compiler_version: String,
+    pub setting: Setting,
+    /// Names of processor features that the code needs, as `std::arch::is_x86_feature_detected!` spells them.
+    pub cpu_features: Vec<String>,
+    /// SHA-256 of the wasm.
+    pub wasm_sha256: [u8; 32],
+    /// Canonical signatures; number n is `types[n - 1]`.
+    pub types: Vec<FunctionType>,
+    pub imports: Vec<ImportedFunction>,
+    /// Canonical type number of every function, imported ones first.
+    pub function_types: Vec<u32>,
+    pub memories: Vec<MemoryPlan>,
+    pub tables: Vec<TablePlan>,
+    pub globals: Vec<GlobalPlan>,
+    /// Length of each data segment that `memory.init` may still copy from at instantiation, in bytes; active ones count as zero.
+    pub data_segments: Vec<u64>,
+    /// Length of each element segment that `table.init` may still copy from at instantiation, in elements; active and declared ones count as zero.
+    pub element_segments: Vec<u64>,
+    pub exports: Vec<Export>,
+    /// Function to run before any export, by index.
+    pub start: Option<u32>,
+    /// An active segment is out of bounds: instantiation traps so, before `start`.
+    pub instantiation_trap: Option<TrapKind>,
+    /// Size of the native stack, in bytes: a multiple of the processor's page.
+    pub stack_bytes: u64,
+    /// How many cells arguments and results need at most.
+    pub cells: u32,
+    /// Offset in the text of the offset table: one `i32` for each function, relative to the table's first byte.
+    pub offset_table: u32,
+    pub entries: Vec<EntryTrampoline>,
+}
+
+impl Contract {
+    /// The export of this name.
+    pub fn export(&self, name: &str) -> Option<ExportedItem> {
+        self.exports.iter().find(|export| export.name == name).map(|export| export.item)
+    }
+
+    /// The signature of a function, by index.
+    pub fn function_type(&self, function: u32) -> Option<&FunctionType> {
+        let number = *self.function_types.get(function as usize)?;
+        self.types.get(number.checked_sub(1)? as usize)
+    }
+
+    /// The offset in the text of the entry trampoline for a signature.
+    pub fn entry(&self, type_number: u32) -> Option<u32> {
+        self.entries.iter().find(|entry| entry.type_number == type_number).map(|entry| entry.text_offset)
+    }
+}

@@ -1,0 +1,182 @@
+//! Where things lie in a slot, as arithmetic over the contract.
+//!
+//! ```text
+//!  0                stack_bytes                                            memory_offset = vmctx
+//!  │ stack, grows down │ memory lengths · table lengths · segment lengths │ cells │ globals │ tables │ pad │ memory 0 …
+//! ```
+//!
+//! The compiler bakes these offsets into code and the runtime uses them on slots; both ask this one function of the same contract.
+
+use crate::PAGE_BYTES;
+use crate::abi::{CELL_BYTES, GLOBAL_BYTES, REFERENCE_BYTES};
+use crate::contract::Contract;
+
+/// Address space that memory 0 takes, whatever its maximum: any 32-bit address.
+pub const MEMORY_RESERVATION_BYTES: u64 = 4 << 30;
+/// Inaccessible bytes behind each memory reservation, which are the next slot's stack guard too. A constant offset of a load or store up to
+/// this needs no check; a stack frame larger than this is refused at compile time.
+pub const GUARD_BYTES: u64 = 32 << 20;
+
+/// Offsets from the beginning of a slot, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotLayout {
+    /// End of the stack, which grows down from here.
+    pub stack_top: u64,
+    memory_lengths: u64,
+    table_lengths: u64,
+    data_segment_lengths: u64,
+    element_segment_lengths: u64,
+    cells: u64,
+    globals: u64,
+    tables: Vec<u64>,
+    /// Beginning of memory 0; the address that compiled code knows as `vmctx`.
+    pub memory_offset: u64,
+    /// Length of the image, in bytes: stack, context, tables, and what the plan of memory 0 says.
+    pub image_bytes: u64,
+}
+
+impl SlotLayout {
+    /// The layout of a module. `None` when the sizes add up past 2^31, which offsets from `vmctx` could not express.
+    pub fn of(contract: &Contract) -> Option<SlotLayout> {
+        let mut end = contract.stack_bytes;
+        let mut take = |bytes: u64| {
+            let start = end;
+            end = end.checked_add(bytes)?;
+            (end <= i32::MAX as u64).then_some(start)
+        };
+        let memory_lengths = take(8 * contract.memories.len() as u64)?;
+        let table_lengths = take(8 * contract.tables.len() as u64)?;
+        let data_segment_lengths = take(8 * contract.data_segments.len() as u64)?;
+        let element_segment_lengths = take(8 * contract.element_segments.len() as u64)?;
+        let before_cells = element_segment_lengths + 8 * contract.element_segments.len() as u64;
+        take(before_cells.next_multiple_of(CELL_BYTES) - before_cells)?;
+        let cells = take(CELL_BYTES.checked_mul(u64::from(contract.cells))?)?;
+        let globals = take(GLOBAL_BYTES * contract.globals.len() as u64)?;
+        let mut tables = Vec::with_capacity(contract.tables.len());
+        for table in &contract.tables {
+            tables.push(take(REFERENCE_BYTES.checked_mul(table.capacity)?)?);
+        }
+        let memory_offset = end.next_multiple_of(PAGE_BYTES);
+        let image_memory_bytes = contract.memories.first().map_or(0, |memory| memory.image_bytes);
+        Some(SlotLayout {
+            stack_top: contract.stack_bytes,
+            memory_lengths,
+            table_lengths,
+            data_segment_lengths,
+            element_segment_lengths,
+            cells,
+            globals,
+            tables,
+            memory_offset,
+            image_bytes: memory_offset.checked_add(image_memory_bytes)?,
+        })
+    }
+
+    /// Offset in the slot of the current length of a memory, in bytes (`u64`).
+    pub fn memory_length(&self, memory: u32) -> u64 {
+        self.memory_lengths + 8 * u64::from(memory)
+    }
+
+    /// Offset in the slot of the current length of a table, in elements (`u64`).
+    pub fn table_length(&self, table: u32) -> u64 {
+        self.table_lengths + 8 * u64::from(table)
+    }
+
+    /// Offset in the slot of what a data segment still holds, in bytes (`u64`).
+    pub fn data_segment_length(&self, segment: u32) -> u64 {
+        self.data_segment_lengths + 8 * u64::from(segment)
+    }
+
+    /// Offset in the slot of what an element segment still holds, in elements (`u64`).
+    pub fn element_segment_length(&self, segment: u32) -> u64 {
+        self.element_segment_lengths + 8 * u64::from(segment)
+    }
+
+    /// Offset in the slot of the cell of an argument or result.
+    pub fn cell(&self, index: u32) -> u64 {
+        self.cells + CELL_BYTES * u64::from(index)
+    }
+
+    /// Offset in the slot of a global.
+    pub fn global(&self, global: u32) -> u64 {
+        self.globals + GLOBAL_BYTES * u64::from(global)
+    }
+
+    /// Offset in the slot of the first element of a table.
+    pub fn table(&self, table: u32) -> u64 {
+        self.tables[table as usize]
+    }
+
+    /// The same place as an offset from `vmctx`, as compiled code uses it: negative for all but memory.
+    pub fn from_vmctx(&self, offset: u64) -> i32 {
+        let relative = offset as i64 - self.memory_offset as i64;
+        i32::try_from(relative).expect("SlotLayout::of refuses slots whose context is larger than i32")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{GlobalInitial, GlobalPlan, GlobalType, MemoryPlan, Setting, TablePlan, ValueType};
+
+    fn contract() -> Contract {
+        Contract {
+            compiler_version: String::new(),
+            setting: Setting::Fast,
+            cpu_features: vec![],
+            wasm_sha256: [0; 32],
+            types: vec![],
+            imports: vec![],
+            function_types: vec![],
+            memories: vec![MemoryPlan { minimum_pages: 1, declared_maximum_pages: None, maximum_pages: 2, image_bytes: 65536 }],
+            tables: vec![TablePlan { element: ValueType::FuncRef, minimum: 3, declared_maximum: None, capacity: 10 }],
+            globals: vec![GlobalPlan { ty: GlobalType { value: ValueType::I32, mutable: true }, initial: GlobalInitial::Image }; 3],
+            data_segments: vec![5],
+            element_segments: vec![],
+            exports: vec![],
+            start: None,
+            instantiation_trap: None,
+            stack_bytes: 1 << 20,
+            cells: 4,
+            offset_table: 0,
+            entries: vec![],
+        }
+    }
+
+    #[test]
+    fn parts_follow_each_other_without_overlap() {
+        let layout = SlotLayout::of(&contract()).unwrap();
+        let bounds = [
+            layout.stack_top,
+            layout.memory_length(0) + 8,
+            layout.table_length(0) + 8,
+            layout.data_segment_length(0) + 8,
+            layout.cell(0),
+            layout.cell(4),
+            layout.global(3),
+            layout.table(0) + 80,
+            layout.memory_offset,
+        ];
+        assert!(bounds.is_sorted(), "{bounds:?}");
+        assert_eq!(layout.cell(0) % CELL_BYTES, 0);
+        assert_eq!(layout.memory_offset % PAGE_BYTES, 0);
+        assert_eq!(layout.image_bytes, layout.memory_offset + 65536);
+        assert_eq!(layout.from_vmctx(layout.memory_offset), 0);
+        assert!(layout.from_vmctx(layout.global(0)) < 0);
+    }
+
+    #[test]
+    fn the_stack_top_and_the_globals_share_a_page() {
+        let layout = SlotLayout::of(&contract()).unwrap();
+        assert!(layout.global(3) - layout.stack_top < PAGE_BYTES);
+    }
+
+    #[test]
+    fn sizes_that_offsets_cannot_express_are_refused() {
+        let mut huge = contract();
+        huge.tables[0].capacity = 1 << 40;
+        assert_eq!(SlotLayout::of(&huge), None);
+        huge.tables[0].capacity = u64::MAX;
+        assert_eq!(SlotLayout::of(&huge), None);
+    }
+}

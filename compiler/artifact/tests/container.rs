@@ -1,0 +1,92 @@
+//! An artifact survives its container, and nothing else passes for one.
+
+use ed25519_dalek::SigningKey;
+use vivarium_artifact::{
+    AddressMap, Artifact, ArtifactError, Contract, FunctionRecord, FunctionTable, MemoryPlan, Setting, SignedArtifact, SlotLayout,
+    TrapKind, TrapSite, TrapTable,
+};
+
+fn artifact() -> Artifact {
+    let contract = Contract {
+        compiler_version: "0".into(),
+        setting: Setting::Fast,
+        cpu_features: vec!["sse4.1".into()],
+        wasm_sha256: [7; 32],
+        types: vec![],
+        imports: vec![],
+        function_types: vec![],
+        memories: vec![MemoryPlan { minimum_pages: 0, declared_maximum_pages: None, maximum_pages: 1, image_bytes: 4096 }],
+        tables: vec![],
+        globals: vec![],
+        data_segments: vec![],
+        element_segments: vec![],
+        exports: vec![],
+        start: None,
+        instantiation_trap: None,
+        stack_bytes: 4096,
+        cells: 0,
+        offset_table: 0,
+        entries: vec![],
+    };
+    let image_bytes = SlotLayout::of(&contract).unwrap().image_bytes as usize;
+    Artifact {
+        contract,
+        text: vec![0xcc; 100],
+        image: (0..image_bytes).map(|index| index as u8).collect(),
+        traps: TrapTable::new(vec![TrapSite { text_offset: 4, kind: TrapKind::Unreachable }]),
+        functions: FunctionTable::new(vec![FunctionRecord {
+            index: 0,
+            name: Some("frond".into()),
+            text_offset: 0,
+            text_bytes: 50,
+            wasm_offset: 1,
+            wasm_bytes: 9,
+        }]),
+        map: AddressMap::new(vec![(0, 1), (8, 3)]),
+    }
+}
+
+#[test]
+fn what_is_encoded_is_what_is_parsed() {
+    let artifact = artifact();
+    let file = artifact.encode().unwrap();
+    let parsed = Artifact::parse(&file).unwrap();
+    assert_eq!(parsed.contract, artifact.contract);
+    assert_eq!(&file[parsed.text.clone()], &artifact.text[..]);
+    assert_eq!(&file[parsed.image.clone()], &artifact.image[..]);
+    assert_eq!((parsed.traps, parsed.functions, parsed.map), (artifact.traps, artifact.functions, artifact.map));
+}
+
+#[test]
+fn every_flipped_byte_of_a_signed_file_is_refused() {
+    let key = SigningKey::from_bytes(&[3; 32]);
+    let mut file = artifact().encode().unwrap();
+    SignedArtifact::sign(&mut file, &key);
+    assert!(SignedArtifact::verify(&file, &key.verifying_key()).is_ok());
+    for index in 0..file.len() {
+        file[index] ^= 1;
+        assert!(SignedArtifact::verify(&file, &key.verifying_key()).is_err(), "byte {index}");
+        file[index] ^= 1;
+    }
+    assert_eq!(SignedArtifact::verify(&file[..40], &key.verifying_key()).unwrap_err(), ArtifactError::Signature);
+}
+
+#[test]
+fn another_version_and_other_files_fail_on_their_first_bytes() {
+    let mut file = artifact().encode().unwrap();
+    file[12] = 0xfe;
+    assert_eq!(Artifact::parse(&file).unwrap_err(), ArtifactError::Version { found: 0xfe });
+    assert_eq!(Artifact::parse(b"\0asm").unwrap_err(), ArtifactError::Foreign);
+    assert_eq!(Artifact::parse(&[]).unwrap_err(), ArtifactError::Foreign);
+}
+
+#[test]
+fn damaged_files_give_errors_and_never_panic() {
+    let file = artifact().encode().unwrap();
+    for index in 16..file.len() {
+        let mut damaged = file.clone();
+        damaged[index] ^= 0x80;
+        let _ = Artifact::parse(&damaged);
+        let _ = Artifact::parse(&file[..index]);
+    }
+}

@@ -1,0 +1,300 @@
+//! The states of an instance and its exits.
+//!
+//! ```text
+//!            invoke            resume              resume
+//!   Idle ──────────► Ready ──────────► (runs) ───► Done ──► invoke …
+//!    ▲                 ▲                │ │ │
+//!    │ pool            │ answer         │ │ └───► Trapped   (nothing but dropping it is left)
+//!    │                 └── InHostcall ◄─┘ │
+//!   drop = reset                          └─────► Preempted ── resume ──► (runs)
+//! ```
+//!
+//! [`Instance::resume`] runs the guest until it needs something: a hostcall is an exit, like a virtual machine's. Whoever holds the instance answers and
+//! resumes; waiting is not resuming yet.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+use vivarium_artifact::WASM_PAGE_BYTES;
+use vivarium_artifact::abi::Builtin;
+
+use crate::module::LoadedModule;
+use crate::pool::{InstanceLimits, PoolState, Slot};
+use crate::sys::control::{Entry, RawExit};
+use crate::trap::{Trap, walk};
+
+/// Why the guest is not running.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exit {
+    /// It called the imported function of this index; read [`Instance::argument`], then [`Instance::answer`].
+    Hostcall { import: u32 },
+    /// Its slice is over; resume it when its turn comes again.
+    Preempted,
+    /// It was stopped by its own doing.
+    Trapped(Trap),
+    /// The call has returned; read [`Instance::result`].
+    Done,
+}
+
+/// Why a call cannot begin.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvokeError {
+    #[error("the module has no function {0}")]
+    NoFunction(u32),
+    #[error("the module's contract names no way in for the signature of function {0}")]
+    NoEntry(u32),
+    #[error("function {function} takes {expected} arguments, {given} were given")]
+    Arguments { function: u32, expected: usize, given: usize },
+    #[error("the instance is in a call already, or has trapped")]
+    Busy,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// No call has begun, or the last one has returned. → `Ready`
+    Idle,
+    /// A call or a resumption is prepared. → running
+    Ready(Entry),
+    /// An imported function waits for its answer. → `Ready`
+    InHostcall { import: u32 },
+    /// A trap ended it. No way on.
+    Trapped,
+}
+
+/// A fresh run of a module in a slot of its own. Dropping it resets the slot and gives it back.
+#[derive(Debug)]
+pub struct Instance {
+    module: Arc<LoadedModule>,
+    pool: Rc<PoolState>,
+    /// Always `Some` until `drop` takes it.
+    slot: Option<Box<Slot>>,
+    limits: InstanceLimits,
+    state: State,
+    turn: u64,
+    ran: Duration,
+}
+
+impl Instance {
+    pub(crate) fn new(module: Arc<LoadedModule>, pool: Rc<PoolState>, slot: Box<Slot>, limits: InstanceLimits) -> Instance {
+        Instance { module, pool, slot: Some(slot), limits, state: State::Idle, turn: 0, ran: Duration::ZERO }
+    }
+
+    /// The module that this is an instance of.
+    pub fn module(&self) -> &Arc<LoadedModule> {
+        &self.module
+    }
+
+    /// Prepares what must run before any export: true when [`Instance::resume`] must be called until `Done` first.
+    pub fn initialize(&mut self) -> Result<bool, InvokeError> {
+        if self.module.contract().instantiation_trap.is_some() {
+            return Ok(true);
+        }
+        match self.module.contract().start {
+            Some(start) => self.invoke(start, &[]).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Begins a call of a function, by index; arguments are the bits of each value, low bits first.
+    pub fn invoke(&mut self, function: u32, arguments: &[u128]) -> Result<(), InvokeError> {
+        let State::Idle = self.state else { return Err(InvokeError::Busy) };
+        let contract = self.module.contract();
+        let ty = contract.function_type(function).ok_or(InvokeError::NoFunction(function))?;
+        if ty.parameters.len() != arguments.len() {
+            return Err(InvokeError::Arguments { function, expected: ty.parameters.len(), given: arguments.len() });
+        }
+        let trampoline = contract.entry(contract.function_types[function as usize]).ok_or(InvokeError::NoEntry(function))?;
+        let callee = self.module.function_address(function).ok_or(InvokeError::NoFunction(function))?;
+        let trampoline = self.module.text_address(trampoline);
+        let module = self.module.clone();
+        let slot = self.slot_mut();
+        for (index, argument) in arguments.iter().enumerate() {
+            slot.memory.set_cell(module.layout().cell(index as u32), *argument);
+        }
+        let stack_top = slot.memory.bounds().base + module.layout().stack_top;
+        self.state = State::Ready(Entry::Call { trampoline, callee, stack_top });
+        Ok(())
+    }
+
+    /// Runs the guest until its next exit.
+    ///
+    /// # Panics
+    ///
+    /// When there is nothing to resume: no call has begun, or a hostcall has not been answered.
+    pub fn resume(&mut self) -> Exit {
+        if let Some(kind) = self.module.contract().instantiation_trap {
+            self.state = State::Trapped;
+            return Exit::Trapped(Trap { kind, frames: vec![] });
+        }
+        let State::Ready(mut entry) = self.state else { panic!("nothing to resume: {:?}", self.state) };
+        let pool = self.pool.clone();
+        let mut thread = pool.thread.borrow_mut();
+        if !thread.turn_is_current(self.turn) || self.turn == 0 {
+            self.turn = thread.begin_turn();
+        }
+        let started = Instant::now();
+        let exit = loop {
+            if thread.turn_is_over(self.turn) {
+                self.state = State::Ready(entry);
+                self.turn = 0;
+                break Exit::Preempted;
+            }
+            let slot = self.slot.as_mut().expect("an instance has its slot until it is dropped");
+            match thread.run(&mut slot.memory, &mut slot.activation, entry) {
+                RawExit::Hostcall(number) => match Builtin::from_number(number) {
+                    Some(builtin) => {
+                        self.answer_builtin(builtin);
+                        entry = Entry::Return { resume_stub: self.module.resume_stub() };
+                    }
+                    None => {
+                        self.state = State::InHostcall { import: number };
+                        break Exit::Hostcall { import: number };
+                    }
+                },
+                RawExit::Preempted => entry = Entry::Continue,
+                RawExit::Done => {
+                    self.state = State::Idle;
+                    break Exit::Done;
+                }
+                RawExit::Trapped(fault) => {
+                    self.state = State::Trapped;
+                    let frames = walk(&self.module, &slot.memory, fault.pc, fault.rbp);
+                    break Exit::Trapped(Trap { kind: fault.kind, frames });
+                }
+            }
+        };
+        self.ran += started.elapsed();
+        exit
+    }
+
+    /// Argument `index` of the hostcall that waits: the low 64 bits of its cell.
+    pub fn argument(&self, index: u32) -> u64 {
+        self.cell(index) as u64
+    }
+
+    /// The bits of argument or result `index`.
+    pub fn cell(&self, index: u32) -> u128 {
+        self.slot().memory.cell(self.module.layout().cell(index))
+    }
+
+    /// Result `index` of the call that has returned.
+    pub fn result(&self, index: u32) -> u128 {
+        self.cell(index)
+    }
+
+    /// Gives the waiting hostcall its results; [`Instance::resume`] goes on then.
+    ///
+    /// # Panics
+    ///
+    /// When no hostcall waits.
+    pub fn answer(&mut self, results: &[u64]) {
+        let State::InHostcall { .. } = self.state else { panic!("no hostcall waits: {:?}", self.state) };
+        let module = self.module.clone();
+        for (index, result) in results.iter().enumerate() {
+            self.slot_mut().memory.set_cell(module.layout().cell(index as u32), u128::from(*result));
+        }
+        self.state = State::Ready(Entry::Return { resume_stub: module.resume_stub() });
+    }
+
+    /// The imported function that waits for its answer, by index.
+    pub fn waiting_hostcall(&self) -> Option<u32> {
+        if let State::InHostcall { import } = self.state { Some(import) } else { None }
+    }
+
+    /// Memory 0, as long as it is now.
+    pub fn memory(&self) -> &[u8] {
+        self.slot().memory.memory()
+    }
+
+    /// A range of memory 0 for writing; `None` when it is out of bounds.
+    pub fn memory_mut(&mut self, start: u64, bytes: u64) -> Option<&mut [u8]> {
+        let end = start.checked_add(bytes)?;
+        self.slot_mut().memory.memory_mut().get_mut(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+    }
+
+    /// The bits of a global, by index.
+    pub fn global(&self, index: u32) -> u128 {
+        self.slot().memory.cell(self.module.layout().global(index))
+    }
+
+    /// Sets a global: an imported one before the first call.
+    pub fn set_global(&mut self, index: u32, value: u128) {
+        let offset = self.module.layout().global(index);
+        self.slot_mut().memory.set_cell(offset, value);
+    }
+
+    /// All bytes that the guest can reach below and in its image.
+    pub fn image(&self) -> &[u8] {
+        self.slot().memory.image()
+    }
+
+    /// The same for writing: tests of reset fill it.
+    pub fn image_mut(&mut self) -> &mut [u8] {
+        self.slot_mut().memory.image_mut()
+    }
+
+    /// Time for which guest code and builtins have run so far.
+    pub fn ran(&self) -> Duration {
+        self.ran
+    }
+
+    fn answer_builtin(&mut self, builtin: Builtin) {
+        let answer = match builtin {
+            Builtin::MemoryGrow => self.grow_memory(self.argument(0)),
+            Builtin::TableGrow => self.grow_table(self.argument(0), self.argument(1), self.argument(2) as u32),
+        };
+        let cell = self.module.layout().cell(0);
+        self.slot_mut().memory.set_cell(cell, u128::from(answer.unwrap_or(u64::MAX)));
+    }
+
+    /// Previous length of memory 0 in pages, or `None` when a limit or the kernel refuses.
+    fn grow_memory(&mut self, delta_pages: u64) -> Option<u64> {
+        let module = self.module.clone();
+        let plan = module.contract().memories.first()?;
+        let before = self.memory().len() as u64;
+        let bytes = delta_pages.checked_mul(WASM_PAGE_BYTES)?.checked_add(before)?;
+        let most = (plan.maximum_pages * WASM_PAGE_BYTES).min(self.limits.memory_bytes_max);
+        if bytes > most {
+            return None;
+        }
+        let slot = self.slot_mut();
+        if bytes > before {
+            slot.memory.grow(bytes).ok()?;
+            slot.memory.set_word(module.layout().memory_length(0), bytes);
+        }
+        Some(before / WASM_PAGE_BYTES)
+    }
+
+    /// Previous length of a table in elements, or `None` when its capacity is too small.
+    fn grow_table(&mut self, initial: u64, delta: u64, table: u32) -> Option<u64> {
+        let module = self.module.clone();
+        let plan = module.contract().tables.get(table as usize)?;
+        let layout = module.layout();
+        let before = self.slot().memory.word(layout.table_length(table))?;
+        let after = before.checked_add(delta).filter(|after| *after <= plan.capacity)?;
+        let slot = self.slot_mut();
+        for element in before..after {
+            slot.memory.set_word(layout.table(table) + 8 * element, initial);
+        }
+        slot.memory.set_word(layout.table_length(table), after);
+        Some(before)
+    }
+
+    fn slot(&self) -> &Slot {
+        self.slot.as_ref().expect("an instance has its slot until it is dropped")
+    }
+
+    fn slot_mut(&mut self) -> &mut Slot {
+        self.slot.as_mut().expect("an instance has its slot until it is dropped")
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            self.pool.give_back(slot, &self.module);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Loads artifacts and runs instances in reusable slots.
+//!
+//! **In and out.** A sealed file with a signed artifact goes in ([`SealedFile`], [`Runtime::load`]); a [`LoadedModule`] comes out. A [`Pool`] turns it
+//! into [`Instance`]s, one for each request; [`Instance::resume`] runs one until its next [`Exit`].
+//!
+//! **Parts.** [`module`]: verify, check, map. [`slot`]: the memory map of a slot, drawn once, and what an address in it means. [`pool`]: which slot a
+//! module gets. [`instance`]: the states of an instance and its exits. [`trap`]: what is told of a trap. [`ranges`]: who has which part of the code
+//! arena. `sys`: everything that is `unsafe`: mappings, signals, entering and leaving guests.
+//!
+//! **Invariants.** An instance begins with exactly the bytes of its module's image. A slot never goes to another instance without a full reset; one
+//! whose reset failed is never used again. No host code runs on a guest's stack. A guest's trap is an [`Exit`], never an `Err`.
+//!
+//! **Does not know about** Cranelift, wasm binaries, tokio, HTTP, or what any host function means.
+#![deny(unsafe_code)]
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+compile_error!("Vivarium runs on Linux on x86-64; other systems need a `runtime/src/sys/` of their own");
+
+pub mod instance;
+pub mod module;
+pub mod pool;
+pub mod ranges;
+mod runtime;
+pub mod slot;
+#[expect(unsafe_code, reason = "mappings, signals and machine code have no safe form; each file states what it keeps true")]
+mod sys;
+pub mod trap;
+
+pub use instance::{Exit, Instance, InvokeError};
+pub use module::{LoadError, LoadedModule};
+pub use pool::{AcquireError, InstanceLimits, Pool};
+pub use runtime::{Runtime, RuntimeError, RuntimeSettings};
+pub use sys::file::{NotSealed, SealedFile};
+pub use trap::{Frame, Trap};

@@ -1,0 +1,193 @@
+//! From a sealed file to code that can run: verify, check the contract, map.
+
+use std::fs::File;
+use std::io;
+use std::time::Instant;
+
+use ed25519_dalek::VerifyingKey;
+use thiserror::Error;
+use vivarium_artifact::abi::RESUME_STUB;
+use vivarium_artifact::layout::MEMORY_RESERVATION_BYTES;
+use vivarium_artifact::{
+    AddressMap, Artifact, ArtifactError, Contract, Digest, FunctionTable, PAGE_BYTES, SignedArtifact, SlotLayout, WASM_PAGE_BYTES,
+};
+
+use crate::sys::arena::MappedCode;
+use crate::sys::file::SealedFile;
+use crate::sys::slot;
+
+/// Why a module cannot be loaded.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    #[error("the artifact needs the processor feature {0}, which this machine lacks: compile it here")]
+    Processor(String),
+    #[error("the module's stack, tables and globals need {needed} bytes, a slot has room for {}", crate::slot::SLOT_HEAD_BYTES_MAX)]
+    TooLarge { needed: u64 },
+    #[error("mapping the artifact failed: {0}")]
+    Map(#[from] io::Error),
+}
+
+/// A verified, checked and mapped artifact. Shared by all its instances; unmapped when the last owner lets go.
+#[derive(Debug)]
+pub struct LoadedModule {
+    file: SealedFile,
+    digest: Digest,
+    contract: Contract,
+    layout: SlotLayout,
+    functions: FunctionTable,
+    map: AddressMap,
+    image_offset: u64,
+    code: Box<MappedCode>,
+    load_us: f64,
+}
+
+impl LoadedModule {
+    /// Verifies the signature, reads the parts, checks processor and sizes, maps the code.
+    pub(crate) fn load(file: SealedFile, key: &VerifyingKey) -> Result<LoadedModule, LoadError> {
+        let started = Instant::now();
+        let digest = SignedArtifact::verify(file.bytes(), key)?.digest;
+        let parts = Artifact::parse(file.bytes())?;
+        check_processor(&parts.contract)?;
+        if !slot::fits(&parts.layout) {
+            return Err(LoadError::TooLarge { needed: parts.layout.memory_offset });
+        }
+        check_memory(&parts.contract)?;
+        let code = MappedCode::map(&file, parts.text, parts.traps)?;
+        Ok(LoadedModule {
+            digest,
+            contract: parts.contract,
+            layout: parts.layout,
+            functions: parts.functions,
+            map: parts.map,
+            image_offset: parts.image.start as u64,
+            code,
+            load_us: started.elapsed().as_secs_f64() * 1e6,
+            file,
+        })
+    }
+
+    /// What the module may import and how much of everything it gets.
+    pub fn contract(&self) -> &Contract {
+        &self.contract
+    }
+
+    /// Names and places of its functions.
+    pub fn functions(&self) -> &FunctionTable {
+        &self.functions
+    }
+
+    /// SHA-256 of the artifact.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// How long verifying and mapping took, in microseconds.
+    pub fn load_us(&self) -> f64 {
+        self.load_us
+    }
+
+    /// Bytes of the sealed file: what the module costs in memory besides its instances, holes not subtracted.
+    pub fn artifact_bytes(&self) -> usize {
+        self.file.bytes().len()
+    }
+
+    /// Where things lie in a slot.
+    pub fn layout(&self) -> &SlotLayout {
+        &self.layout
+    }
+
+    /// What every slot of this module begins with.
+    pub fn image_view(&self) -> &[u8] {
+        &self.file.bytes()[self.image_offset as usize..][..self.layout.image_bytes as usize]
+    }
+
+    pub(crate) fn image(&self) -> (&File, u64) {
+        (self.file.file(), self.image_offset)
+    }
+
+    pub(crate) fn memory_initial_bytes(&self) -> u64 {
+        self.contract.memories.first().map_or(0, |memory| memory.minimum_pages * WASM_PAGE_BYTES)
+    }
+
+    pub(crate) fn text_address(&self, offset: u32) -> u64 {
+        self.code.start() + u64::from(offset)
+    }
+
+    pub(crate) fn resume_stub(&self) -> u64 {
+        self.text_address(RESUME_STUB)
+    }
+
+    /// The address of a function's code, by index, through the module's own offset table.
+    pub(crate) fn function_address(&self, function: u32) -> Option<u64> {
+        let table = self.contract.offset_table;
+        let entry = table as usize + 4 * function as usize;
+        let offset = i32::from_le_bytes(*self.text().get(entry..)?.first_chunk()?);
+        ((function as usize) < self.contract.function_types.len()).then(|| self.text_address(table).wrapping_add_signed(i64::from(offset)))
+    }
+
+    /// The function and wasm offset of an address in the text.
+    pub(crate) fn describe(&self, address: u64) -> Option<(String, Option<u32>)> {
+        let offset = self.code.offset_of(address)?;
+        let function = self.functions.at(offset)?;
+        Some((function.display_name(), self.map.wasm_offset(offset)))
+    }
+
+    /// Whether an address lies in this module's text.
+    pub(crate) fn holds(&self, address: u64) -> bool {
+        self.code.offset_of(address).is_some()
+    }
+
+    fn text(&self) -> &[u8] {
+        // Text and image are page-aligned sections of one file; the text comes first (`Artifact::parse` checked both ranges).
+        &self.file.bytes()[self.text_start()..self.image_offset as usize]
+    }
+
+    fn text_start(&self) -> usize {
+        self.code.file_offset()
+    }
+}
+
+/// Names of processor features, as the contract spells them, and whether this machine has them.
+fn has_feature(name: &str) -> bool {
+    macro_rules! detect {
+        ($($feature:tt)*) => {
+            match name {
+                $($feature => std::arch::is_x86_feature_detected!($feature),)*
+                _ => false,
+            }
+        };
+    }
+    detect!("sse3" "ssse3" "sse4.1" "sse4.2" "popcnt" "avx" "avx2" "fma" "bmi1" "bmi2" "lzcnt" "avx512bitalg" "avx512dq" "avx512f" "avx512vl" "avx512vbmi" "cmpxchg16b")
+}
+
+/// The arithmetic of slots relies on these; the compiler keeps them, a damaged contract may not.
+fn check_memory(contract: &Contract) -> Result<(), LoadError> {
+    let sound = contract.stack_bytes.is_multiple_of(PAGE_BYTES)
+        && contract.memories.iter().all(|memory| {
+            memory.image_bytes.is_multiple_of(PAGE_BYTES)
+                && memory.minimum_pages <= memory.maximum_pages
+                && memory.maximum_pages <= MEMORY_RESERVATION_BYTES / WASM_PAGE_BYTES
+                && memory.image_bytes <= memory.minimum_pages * WASM_PAGE_BYTES
+        });
+    if sound { Ok(()) } else { Err(ArtifactError::Damaged("its memory plan contradicts itself").into()) }
+}
+
+fn check_processor(contract: &Contract) -> Result<(), LoadError> {
+    match contract.cpu_features.iter().find(|feature| !has_feature(feature)) {
+        Some(missing) => Err(LoadError::Processor(missing.clone())),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_of_this_machine_are_known_by_name_and_others_are_not() {
+        assert!(has_feature("sse4.1"), "every machine that runs these tests has SSE 4.1");
+        assert!(!has_feature("sse9"));
+    }
+}

@@ -1,0 +1,63 @@
+//! What is prepared once for a process: signal handlers, the arena for code, the ticker.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ed25519_dalek::VerifyingKey;
+use thiserror::Error;
+
+use crate::module::{LoadError, LoadedModule};
+use crate::pool::Pool;
+use crate::sys::file::SealedFile;
+use crate::sys::{arena, signals, ticker};
+
+/// How a process runs guests.
+#[derive(Debug, Clone, Copy)]
+pub struct RuntimeSettings {
+    /// How long a guest runs before another may have its turn. The first call of [`Runtime::start`] in a process decides.
+    pub slice: Duration,
+    /// Compares every byte of a slot with the image after each reset; costs much, finds leaks.
+    pub verify_resets: bool,
+}
+
+impl Default for RuntimeSettings {
+    fn default() -> Self {
+        RuntimeSettings { slice: Duration::from_millis(1), verify_resets: false }
+    }
+}
+
+/// Why guests cannot be run.
+#[derive(Debug, Error)]
+pub enum RuntimeError {
+    #[error("preparing the process to run guests failed: {0}")]
+    Start(io::Error),
+    #[error("preparing a thread to run guests failed: {0}")]
+    Pool(io::Error),
+}
+
+/// A process that can run guests.
+#[derive(Debug, Clone, Copy)]
+pub struct Runtime {
+    settings: RuntimeSettings,
+}
+
+impl Runtime {
+    /// Prepares the process. Handlers for SIGSEGV, SIGBUS, SIGILL, SIGFPE and SIGURG are installed; no other may be without SA_ONSTACK.
+    pub fn start(settings: RuntimeSettings) -> Result<Runtime, RuntimeError> {
+        signals::install().map_err(RuntimeError::Start)?;
+        arena::prepare().map_err(RuntimeError::Start)?;
+        ticker::start(settings.slice).map_err(RuntimeError::Start)?;
+        Ok(Runtime { settings })
+    }
+
+    /// Verifies a signed artifact, checks it, and maps its code.
+    pub fn load(&self, file: SealedFile, key: &VerifyingKey) -> Result<Arc<LoadedModule>, LoadError> {
+        LoadedModule::load(file, key).map(Arc::new)
+    }
+
+    /// Prepares the calling thread to run guests in `slots` slots: other signals than the runtime's are blocked on it from now on.
+    pub fn pool(&self, slots: u32) -> Result<Pool, RuntimeError> {
+        Pool::new(slots, self.settings.verify_resets).map_err(RuntimeError::Pool)
+    }
+}

@@ -1,0 +1,103 @@
+//! The memory map of a slot, and what an address in it means.
+//!
+//! ```text
+//!  reservation of a pool
+//!  │ guard │ slot 0                                                        │ slot 1 …
+//!          │ stack │ context │ tables │ memory: open … closed │ guard       │
+//!          base              base + memory_offset = vmctx     + 4 GiB       + SLOT_STRIDE_BYTES
+//! ```
+//!
+//! The guard behind a slot is the stack guard of the next; the pool begins with one of its own. The offsets inside a slot are
+//! [`vivarium_artifact::SlotLayout`]'s; this file knows the distances between slots and classifies addresses. It is pure arithmetic, so that the
+//! signal handler may use it.
+
+use vivarium_artifact::layout::{GUARD_BYTES, MEMORY_RESERVATION_BYTES};
+
+/// Room before memory 0 for stack, context and tables, in bytes. A module that needs more is refused when it is loaded.
+pub const SLOT_HEAD_BYTES_MAX: u64 = 16 << 20;
+
+/// Distance from one slot to the next, in bytes.
+pub const SLOT_STRIDE_BYTES: u64 = SLOT_HEAD_BYTES_MAX + MEMORY_RESERVATION_BYTES + GUARD_BYTES;
+
+/// Where slot `index` begins in its reservation.
+pub fn slot_offset(index: u32) -> u64 {
+    GUARD_BYTES + u64::from(index) * SLOT_STRIDE_BYTES
+}
+
+/// Length of a reservation of that many slots, in bytes.
+pub fn reservation_bytes(slots: u32) -> u64 {
+    slot_offset(slots)
+}
+
+/// Bounds of the running instance's slot, as absolute addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SlotBounds {
+    pub base: u64,
+    /// Address of byte 0 of memory 0.
+    pub memory: u64,
+    /// First address of memory that is closed.
+    pub memory_end: u64,
+}
+
+/// What an address is to the running instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Below the stack: the stack is exhausted.
+    StackGuard,
+    /// Stack, context, tables or open memory.
+    Open,
+    /// Past the memory's current length, up to the end of its guard.
+    MemoryGuard,
+    /// None of this instance's business.
+    Elsewhere,
+}
+
+impl SlotBounds {
+    /// Classifies an address by the running instance, never by the slot it happens to lie in: an overflowing stack faults in the tail of the slot below.
+    pub fn classify(&self, address: u64) -> Place {
+        let guard_end = self.memory + MEMORY_RESERVATION_BYTES + GUARD_BYTES;
+        if address >= self.base.wrapping_sub(GUARD_BYTES) && address < self.base {
+            Place::StackGuard
+        } else if address >= self.base && address < self.memory_end {
+            Place::Open
+        } else if address >= self.memory_end && address < guard_end {
+            Place::MemoryGuard
+        } else {
+            Place::Elsewhere
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: SlotBounds = SlotBounds { base: 1 << 40, memory: (1 << 40) + 0x200000, memory_end: (1 << 40) + 0x210000 };
+
+    #[test]
+    fn every_part_of_a_slot_is_told_apart() {
+        let table = [
+            (BOUNDS.base - 1, Place::StackGuard),
+            (BOUNDS.base - GUARD_BYTES, Place::StackGuard),
+            (BOUNDS.base - GUARD_BYTES - 1, Place::Elsewhere),
+            (BOUNDS.base, Place::Open),
+            (BOUNDS.memory, Place::Open),
+            (BOUNDS.memory_end - 1, Place::Open),
+            (BOUNDS.memory_end, Place::MemoryGuard),
+            (BOUNDS.memory + MEMORY_RESERVATION_BYTES + GUARD_BYTES - 1, Place::MemoryGuard),
+            (BOUNDS.memory + MEMORY_RESERVATION_BYTES + GUARD_BYTES, Place::Elsewhere),
+            (0, Place::Elsewhere),
+            (u64::MAX, Place::Elsewhere),
+        ];
+        for (address, place) in table {
+            assert_eq!(BOUNDS.classify(address), place, "{address:#x}");
+        }
+    }
+
+    #[test]
+    fn slots_and_their_guards_do_not_overlap() {
+        let highest_use = slot_offset(3) + SLOT_HEAD_BYTES_MAX + MEMORY_RESERVATION_BYTES;
+        assert_eq!(slot_offset(4) - highest_use, GUARD_BYTES);
+        assert_eq!(reservation_bytes(4), slot_offset(3) + SLOT_STRIDE_BYTES);
+    }
+}

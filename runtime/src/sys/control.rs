@@ -1,0 +1,394 @@
+//! The control block of a thread, and entering and leaving guests.
+//!
+//! `gs` points at the block for as long as the thread lives. Compiled code knows only its first two words, through which it leaves. Kept true here:
+//! (a) host code never pushes on the guest's stack and never reads through its `rsp`: an exit saves registers in the activation's record and continues on
+//! the host's stack, resuming jumps to the lone `ret` in the module's own text. (b) `activation` points at a live record while a guest runs: `run` holds
+//! `&mut` to it. (c) the callee-saved registers of the host lie on the host's own stack, below `host_rsp`.
+
+use std::arch::naked_asm;
+use std::cell::Cell;
+use std::io;
+use std::marker::PhantomData;
+use std::mem::offset_of;
+use std::ptr::null_mut;
+use std::sync::Arc;
+
+use vivarium_artifact::TrapKind;
+
+use crate::slot::SlotBounds;
+use crate::sys::signals;
+use crate::sys::slot::SlotMemory;
+use crate::sys::ticker::{self, Turn};
+
+const EXIT_HOSTCALL: u64 = 1;
+const EXIT_DONE: u64 = 2;
+const EXIT_TRAPPED: u64 = 3;
+const EXIT_PREEMPTED: u64 = 4;
+
+thread_local! {
+    /// For the signal handler: the block of this thread, null before [`Thread::register`]. Constant initialisation, no destructor: reading it
+    /// takes no lock and allocates nothing.
+    static CURRENT: Cell<*mut ControlBlock> = const { Cell::new(null_mut()) };
+}
+
+/// What `gs` points at.
+#[repr(C, align(64))]
+pub struct ControlBlock {
+    hostcall_exit: unsafe extern "C" fn(),
+    done_exit: unsafe extern "C" fn(),
+    host_rsp: u64,
+    activation: *mut Activation,
+    hostcall_number: u64,
+    fault: Fault,
+    bounds: SlotBounds,
+    turn: Arc<Turn>,
+}
+
+/// What the handler saw of a trap.
+#[derive(Debug, Clone, Copy)]
+pub struct Fault {
+    pub kind: TrapKind,
+    pub pc: u64,
+    pub rbp: u64,
+}
+
+/// Registers of a guest that is not running: in a hostcall, or preempted.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub struct Activation {
+    // Saved by a hostcall.
+    rsp: u64,
+    rbp: u64,
+    rbx: u64,
+    r12: u64,
+    r13: u64,
+    r14: u64,
+    r15: u64,
+    _pad: u64,
+    // Saved by preemption: r8…r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, in the order of the kernel's `gregs`, then what `iretq` takes.
+    general: [u64; 16],
+    frame: InterruptFrame,
+    _pad_frame: [u64; 3],
+    vector: FxsaveArea,
+}
+
+/// What `iretq` pops.
+#[repr(C)]
+#[derive(Debug, Default, Clone, Copy)]
+pub struct InterruptFrame {
+    pub rip: u64,
+    pub cs: u64,
+    pub rflags: u64,
+    pub rsp: u64,
+    pub ss: u64,
+}
+
+#[repr(C, align(64))]
+#[derive(Debug)]
+struct FxsaveArea([u8; 512]);
+
+impl Activation {
+    /// A record that holds nothing yet.
+    pub fn new() -> Box<Activation> {
+        Box::new(Activation {
+            rsp: 0,
+            rbp: 0,
+            rbx: 0,
+            r12: 0,
+            r13: 0,
+            r14: 0,
+            r15: 0,
+            _pad: 0,
+            general: [0; 16],
+            frame: InterruptFrame::default(),
+            _pad_frame: [0; 3],
+            vector: FxsaveArea([0; 512]),
+        })
+    }
+
+    /// Copies what the kernel saved of an interrupted guest. Called by the signal handler: copies memory, nothing else.
+    pub fn save(&mut self, general: [u64; 15], frame: InterruptFrame, vector: &[u8; 512]) {
+        self.general[..15].copy_from_slice(&general);
+        self.frame = frame;
+        self.vector.0 = *vector;
+    }
+}
+
+/// How a guest is to go on.
+#[derive(Debug, Clone, Copy)]
+pub enum Entry {
+    /// Call: the entry trampoline, the callee's address, and the stack's top, all absolute.
+    Call { trampoline: u64, callee: u64, stack_top: u64 },
+    /// Return from a hostcall, through the lone `ret` at this address.
+    Return { resume_stub: u64 },
+    /// Go on where it was preempted.
+    Continue,
+}
+
+/// Why control is back with the host.
+#[derive(Debug, Clone, Copy)]
+pub enum RawExit {
+    Hostcall(u32),
+    Done,
+    Preempted,
+    Trapped(Fault),
+}
+
+/// A thread that may run guests. Not `Send`: `gs`, signal stack and signal mask belong to the thread.
+pub struct Thread {
+    control: Box<ControlBlock>,
+    _signal_stack: signals::SignalStack,
+    _not_send: PhantomData<*mut ()>,
+}
+
+impl Thread {
+    /// Prepares the calling thread. One at a time for each thread.
+    pub fn register() -> io::Result<Thread> {
+        if !CURRENT.get().is_null() {
+            return Err(io::Error::other("this thread has a pool already"));
+        }
+        let signal_stack = signals::SignalStack::install()?;
+        signals::block_others()?;
+        let turn = ticker::register_thread();
+        let mut control = Box::new(ControlBlock {
+            hostcall_exit,
+            done_exit,
+            host_rsp: 0,
+            activation: null_mut(),
+            hostcall_number: 0,
+            fault: Fault { kind: TrapKind::Unreachable, pc: 0, rbp: 0 },
+            bounds: SlotBounds::default(),
+            turn,
+        });
+        let address: *mut ControlBlock = &mut *control;
+        const ARCH_SET_GS: i64 = 0x1001;
+        // SAFETY: nothing else in the process uses `gs` (the C library uses `fs`); the block lives until `Thread` is dropped, which unsets it.
+        if unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, address) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        CURRENT.set(address);
+        Ok(Thread { control, _signal_stack: signal_stack, _not_send: PhantomData })
+    }
+
+    /// Begins a turn: the ticker counts from here.
+    pub fn begin_turn(&mut self) -> u64 {
+        self.control.turn.begin()
+    }
+
+    /// Whether the ticker has ended this turn.
+    pub fn turn_is_over(&self, turn: u64) -> bool {
+        self.control.turn.is_over(turn)
+    }
+
+    /// Whether this is the turn that runs on this thread.
+    pub fn turn_is_current(&self, turn: u64) -> bool {
+        self.control.turn.is_current(turn)
+    }
+
+    /// Runs a guest until it comes back.
+    pub fn run(&mut self, slot: &mut SlotMemory, activation: &mut Activation, entry: Entry) -> RawExit {
+        self.control.bounds = slot.bounds();
+        self.control.activation = activation;
+        let control: *mut ControlBlock = &mut *self.control;
+        let activation: *mut Activation = activation;
+        self.control.turn.enter();
+        // SAFETY: the entry was made by `Instance` from a module that it owns, whose text is mapped and whose slot this is; an activation is
+        // continued only in the way it was left. (a) to (c) of this file's head hold; the guest can write nothing but its own slot (guards, and the
+        // checks that the compiler emits), which `slot` borrows mutably.
+        let code = unsafe {
+            match entry {
+                Entry::Call { trampoline, callee, stack_top } => enter(control, trampoline, slot.vmctx(), callee, stack_top),
+                Entry::Return { resume_stub } => return_to_guest(control, activation, resume_stub),
+                Entry::Continue => continue_guest(control, activation),
+            }
+        };
+        self.control.turn.leave();
+        match code {
+            EXIT_HOSTCALL => RawExit::Hostcall(self.control.hostcall_number as u32),
+            EXIT_DONE => RawExit::Done,
+            EXIT_TRAPPED => RawExit::Trapped(self.control.fault),
+            _ => RawExit::Preempted,
+        }
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        CURRENT.set(null_mut());
+        ticker::forget_thread(&self.control.turn);
+        const ARCH_SET_GS: i64 = 0x1001;
+        // SAFETY: unsets the pointer to the block that is about to be freed; no guest runs, for running borrows `self`.
+        unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, 0) };
+    }
+}
+
+/// The block of this thread, for the signal handler; null where no guest can run.
+pub fn current() -> *mut ControlBlock {
+    CURRENT.get()
+}
+
+impl ControlBlock {
+    /// Bounds of the instance that runs, or ran last.
+    pub fn bounds(&self) -> SlotBounds {
+        self.bounds
+    }
+
+    /// Whether the ticker asks the running turn to end.
+    pub fn preemption_is_due(&self) -> bool {
+        self.turn.is_due()
+    }
+
+    /// Notes a trap; returns where the handler is to continue.
+    pub fn trap(&mut self, fault: Fault) -> u64 {
+        self.fault = fault;
+        trap_exit as *const () as u64
+    }
+
+    /// Saves an interrupted guest; returns where the handler is to continue.
+    pub fn preempt(&mut self, general: [u64; 15], frame: InterruptFrame, vector: &[u8; 512]) -> u64 {
+        // SAFETY: (b): the handler found the program counter in guest code on this thread, so `run` is on this thread's stack and holds the record.
+        unsafe { &mut *self.activation }.save(general, frame, vector);
+        preempt_exit as *const () as u64
+    }
+}
+
+macro_rules! leave {
+    ($code:expr, $($before:literal,)*) => {
+        naked_asm!(
+            $($before,)*
+            "mov rsp, gs:[{host_rsp}]",
+            "mov eax, {code}",
+            "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp",
+            "ret",
+            host_rsp = const offset_of!(ControlBlock, host_rsp),
+            code = const $code,
+        )
+    };
+}
+
+/// Where the hostcall thunk leads: guest's registers, guest's stack; the number is the second argument.
+#[unsafe(naked)]
+unsafe extern "C" fn hostcall_exit() {
+    naked_asm!(
+        "mov rax, gs:[{activation}]",
+        "mov [rax + {rsp}], rsp",
+        "mov [rax + {rbp}], rbp",
+        "mov [rax + {rbx}], rbx",
+        "mov [rax + {r12}], r12",
+        "mov [rax + {r13}], r13",
+        "mov [rax + {r14}], r14",
+        "mov [rax + {r15}], r15",
+        "mov gs:[{number}], rsi",
+        "mov rsp, gs:[{host_rsp}]",
+        "mov eax, {code}",
+        "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp",
+        "ret",
+        activation = const offset_of!(ControlBlock, activation),
+        number = const offset_of!(ControlBlock, hostcall_number),
+        host_rsp = const offset_of!(ControlBlock, host_rsp),
+        rsp = const offset_of!(Activation, rsp),
+        rbp = const offset_of!(Activation, rbp),
+        rbx = const offset_of!(Activation, rbx),
+        r12 = const offset_of!(Activation, r12),
+        r13 = const offset_of!(Activation, r13),
+        r14 = const offset_of!(Activation, r14),
+        r15 = const offset_of!(Activation, r15),
+        code = const EXIT_HOSTCALL,
+    )
+}
+
+/// Where the done thunk leads.
+#[unsafe(naked)]
+unsafe extern "C" fn done_exit() {
+    leave!(EXIT_DONE,)
+}
+
+/// Where the handler continues after a trap.
+#[unsafe(naked)]
+unsafe extern "C" fn trap_exit() {
+    leave!(EXIT_TRAPPED,)
+}
+
+/// Where the handler continues after it saved a preempted guest.
+#[unsafe(naked)]
+unsafe extern "C" fn preempt_exit() {
+    leave!(EXIT_PREEMPTED,)
+}
+
+/// Calls an entry trampoline on the guest's stack. The word at the new `rsp` stands for a return address: the image has zero there.
+#[unsafe(naked)]
+unsafe extern "C" fn enter(control: *mut ControlBlock, trampoline: u64, vmctx: u64, callee: u64, stack_top: u64) -> u64 {
+    naked_asm!(
+        "push rbp", "push rbx", "push r12", "push r13", "push r14", "push r15",
+        "mov [rdi + {host_rsp}], rsp",
+        "lea rsp, [r8 - 8]",
+        "mov rax, rsi",
+        "mov rdi, rdx",
+        "mov rsi, rcx",
+        "xor ebp, ebp",
+        "jmp rax",
+        host_rsp = const offset_of!(ControlBlock, host_rsp),
+    )
+}
+
+/// Returns from a hostcall: registers as they were, then the lone `ret` in the module's text.
+#[unsafe(naked)]
+unsafe extern "C" fn return_to_guest(control: *mut ControlBlock, activation: *mut Activation, resume_stub: u64) -> u64 {
+    naked_asm!(
+        "push rbp", "push rbx", "push r12", "push r13", "push r14", "push r15",
+        "mov [rdi + {host_rsp}], rsp",
+        "mov rsp, [rsi + {rsp}]",
+        "mov rbp, [rsi + {rbp}]",
+        "mov rbx, [rsi + {rbx}]",
+        "mov r12, [rsi + {r12}]",
+        "mov r13, [rsi + {r13}]",
+        "mov r14, [rsi + {r14}]",
+        "mov r15, [rsi + {r15}]",
+        "jmp rdx",
+        host_rsp = const offset_of!(ControlBlock, host_rsp),
+        rsp = const offset_of!(Activation, rsp),
+        rbp = const offset_of!(Activation, rbp),
+        rbx = const offset_of!(Activation, rbx),
+        r12 = const offset_of!(Activation, r12),
+        r13 = const offset_of!(Activation, r13),
+        r14 = const offset_of!(Activation, r14),
+        r15 = const offset_of!(Activation, r15),
+    )
+}
+
+/// Goes on where a guest was preempted: vector state, general registers, then program counter, flags and stack at once.
+#[unsafe(naked)]
+unsafe extern "C" fn continue_guest(control: *mut ControlBlock, activation: *mut Activation) -> u64 {
+    naked_asm!(
+        "push rbp", "push rbx", "push r12", "push r13", "push r14", "push r15",
+        "mov [rdi + {host_rsp}], rsp",
+        "fxrstor64 [rsi + {vector}]",
+        "lea rdi, [rsi + {general}]",
+        "mov r8, [rdi]", "mov r9, [rdi + 8]", "mov r10, [rdi + 16]", "mov r11, [rdi + 24]",
+        "mov r12, [rdi + 32]", "mov r13, [rdi + 40]", "mov r14, [rdi + 48]", "mov r15, [rdi + 56]",
+        "mov rsi, [rdi + 72]", "mov rbp, [rdi + 80]", "mov rbx, [rdi + 88]",
+        "mov rdx, [rdi + 96]", "mov rax, [rdi + 104]", "mov rcx, [rdi + 112]",
+        "lea rsp, [rdi + 128]",
+        "mov rdi, [rdi + 64]",
+        "iretq",
+        host_rsp = const offset_of!(ControlBlock, host_rsp),
+        vector = const offset_of!(Activation, vector),
+        general = const offset_of!(Activation, general),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vivarium_artifact::abi::{CONTROL_DONE_EXIT, CONTROL_HOSTCALL_EXIT};
+
+    #[test]
+    fn machine_code_and_rust_agree_on_the_layout() {
+        assert_eq!(offset_of!(ControlBlock, hostcall_exit), CONTROL_HOSTCALL_EXIT as usize);
+        assert_eq!(offset_of!(ControlBlock, done_exit), CONTROL_DONE_EXIT as usize);
+        assert_eq!(offset_of!(Activation, frame), offset_of!(Activation, general) + 128, "iretq pops what follows the general registers");
+        assert_eq!(size_of::<InterruptFrame>(), 40);
+        assert_eq!(offset_of!(Activation, vector) % 16, 0, "fxrstor needs alignment");
+        assert_eq!(align_of::<Activation>(), 64);
+    }
+}

@@ -1,0 +1,119 @@
+//! Sealed files: memory that nobody can change any more, so that what was verified is what is mapped.
+
+use std::fs::File;
+use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::ptr::null_mut;
+
+use thiserror::Error;
+
+const SEALS: i32 = libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+const PAGE: usize = 4096;
+
+/// A file that lacks a seal could change after it was verified.
+#[derive(Debug, Error)]
+#[error("the file is not sealed against writing, growing, shrinking and unsealing")]
+pub struct NotSealed;
+
+/// A memory file with all four seals, mapped for reading.
+#[derive(Debug)]
+pub struct SealedFile {
+    file: File,
+    view: *const u8,
+    bytes: usize,
+}
+
+// SAFETY: the view is read-only memory that nobody can change (sealed); it is unmapped on drop only.
+unsafe impl Send for SealedFile {}
+// SAFETY: as above.
+unsafe impl Sync for SealedFile {}
+
+impl SealedFile {
+    /// Makes one. Pages of zeros stay holes and take no memory.
+    pub fn from_bytes(bytes: &[u8]) -> io::Result<SealedFile> {
+        // SAFETY: the name is a C string; the result is checked.
+        let descriptor = unsafe { libc::memfd_create(c"vivarium-artifact".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
+        if descriptor < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the descriptor was just made and belongs to nobody else.
+        let mut file = unsafe { File::from_raw_fd(descriptor) };
+        file.set_len(bytes.len() as u64)?;
+        for (index, page) in bytes.chunks(PAGE).enumerate() {
+            if page.iter().any(|byte| *byte != 0) {
+                file.seek(SeekFrom::Start((index * PAGE) as u64))?;
+                file.write_all(page)?;
+            }
+        }
+        // SAFETY: plain fcntl on a descriptor of ours.
+        if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, SEALS) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        SealedFile::map(file)
+    }
+
+    /// Takes one that another process made.
+    pub fn receive(descriptor: OwnedFd) -> Result<SealedFile, io::Error> {
+        // SAFETY: plain fcntl on a descriptor of ours.
+        let seals = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_GET_SEALS) };
+        if seals < 0 || seals & SEALS != SEALS {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, NotSealed));
+        }
+        SealedFile::map(File::from(descriptor))
+    }
+
+    /// The file's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: `map` mapped that many bytes, they stay mapped until drop, and the seals keep their content and the file's length.
+        unsafe { std::slice::from_raw_parts(self.view, self.bytes) }
+    }
+
+    /// The file itself, for mapping pieces of it and for handing it to another process.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    fn map(file: File) -> io::Result<SealedFile> {
+        let bytes = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        if bytes == 0 {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the file is empty"));
+        }
+        // SAFETY: a fresh read-only mapping at an address of the kernel's choice.
+        let view = unsafe { libc::mmap(null_mut(), bytes, libc::PROT_READ, libc::MAP_SHARED, file.as_raw_fd(), 0) };
+        if view == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(SealedFile { file, view: view.cast(), bytes })
+    }
+}
+
+impl Drop for SealedFile {
+    fn drop(&mut self) {
+        // SAFETY: this value mapped that range; slices of it borrowed this value.
+        unsafe { libc::munmap(self.view.cast_mut().cast(), self.bytes) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd as _;
+
+    #[test]
+    fn a_sealed_file_keeps_its_bytes_and_refuses_change() {
+        let mut bytes = vec![0; 3 * PAGE + 5];
+        bytes[PAGE + 1] = 7;
+        let sealed = SealedFile::from_bytes(&bytes).unwrap();
+        assert_eq!(sealed.bytes(), &bytes[..]);
+        assert!((&sealed.file).write_all(b"x").is_err());
+        assert!(sealed.file.set_len(1).is_err());
+        let again = SealedFile::receive(sealed.file.as_fd().try_clone_to_owned().unwrap()).unwrap();
+        assert_eq!(again.bytes(), &bytes[..]);
+    }
+
+    #[test]
+    fn a_file_without_seals_is_refused() {
+        let file = std::fs::File::open("/proc/self/exe").unwrap();
+        assert!(SealedFile::receive(OwnedFd::from(file)).is_err());
+    }
+}

@@ -1,0 +1,195 @@
+//! Faults and preemption: one handler for five signals.
+//!
+//! The handler calls nothing but: reading the thread's control block, `arena::code_at`, `SlotBounds::classify`, `TrapTable::lookup`, copying
+//! registers into the activation's record, and, before the process dies of a bug of ours, `sigaction`. It takes no lock and allocates nothing. It masks all of our
+//! signals, runs on a signal stack of its own, and never touches the guest's stack.
+//!
+//! Faults are told apart by the program counter and by the running instance: a *trap* has its program counter in guest text and its address in
+//! one of the running instance's guards, or is at a site of the trap table. Anything else is a bug of the host: the default action is restored, the instruction runs
+//! again, and the process dies with the right core.
+
+use std::ffi::{c_int, c_void};
+use std::io;
+use std::mem::zeroed;
+use std::ptr::{null, null_mut};
+use std::sync::OnceLock;
+
+use vivarium_artifact::TrapKind;
+
+use crate::slot::Place;
+use crate::sys::arena;
+use crate::sys::control::{self, ControlBlock, Fault, InterruptFrame};
+
+/// Size of a thread's signal stack, in bytes: the kernel's frame with all vector state takes up to 12 KiB.
+const SIGNAL_STACK_BYTES: usize = 64 << 10;
+const PAGE_BYTES: usize = 4096;
+
+const FAULTS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
+const PREEMPT: c_int = libc::SIGURG;
+
+/// Installs the handler once for the process.
+pub fn install() -> io::Result<()> {
+    static INSTALLED: OnceLock<Result<(), i32>> = OnceLock::new();
+    let installed = INSTALLED.get_or_init(|| {
+        for signal in FAULTS.into_iter().chain([PREEMPT]) {
+            // SAFETY: zero is a valid value of this plain structure; its fields are set below.
+            let mut action: libc::sigaction = unsafe { zeroed() };
+            action.sa_sigaction = handle as *const () as usize;
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
+            action.sa_mask = ours();
+            // SAFETY: the handler keeps the rules of this file's head.
+            if unsafe { libc::sigaction(signal, &action, null_mut()) } != 0 {
+                return Err(io::Error::last_os_error().raw_os_error().unwrap_or(0));
+            }
+        }
+        Ok(())
+    });
+    installed.map_err(io::Error::from_raw_os_error)
+}
+
+/// Blocks every signal but ours on the calling thread: a frame of another handler must never be pushed on a guest's stack.
+pub fn block_others() -> io::Result<()> {
+    // SAFETY: plain signal-set arithmetic on a local.
+    let others = unsafe {
+        let mut set: libc::sigset_t = zeroed();
+        libc::sigfillset(&mut set);
+        for signal in FAULTS.into_iter().chain([PREEMPT]) {
+            libc::sigdelset(&mut set, signal);
+        }
+        set
+    };
+    // SAFETY: changes the mask of the calling thread only.
+    match unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &others, null_mut()) } {
+        0 => Ok(()),
+        code => Err(io::Error::from_raw_os_error(code)),
+    }
+}
+
+fn ours() -> libc::sigset_t {
+    // SAFETY: plain signal-set arithmetic on a local.
+    unsafe {
+        let mut set: libc::sigset_t = zeroed();
+        libc::sigemptyset(&mut set);
+        for signal in FAULTS.into_iter().chain([PREEMPT]) {
+            libc::sigaddset(&mut set, signal);
+        }
+        set
+    }
+}
+
+/// The signal stack of one thread, with a guard page below.
+#[derive(Debug)]
+pub struct SignalStack {
+    mapping: *mut c_void,
+    before: (*mut c_void, usize, c_int),
+}
+
+impl SignalStack {
+    /// Gives the calling thread a signal stack.
+    pub fn install() -> io::Result<SignalStack> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: a fresh mapping at an address of the kernel's choice.
+        let mapping = unsafe { libc::mmap(null_mut(), SIGNAL_STACK_BYTES + PAGE_BYTES, libc::PROT_NONE, flags, -1, 0) };
+        if mapping == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: within the mapping just made, past its guard page.
+        let stack = unsafe { mapping.add(PAGE_BYTES) };
+        // SAFETY: as above; nobody has references into it.
+        if unsafe { libc::mprotect(stack, SIGNAL_STACK_BYTES, libc::PROT_READ | libc::PROT_WRITE) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let new = libc::stack_t { ss_sp: stack, ss_flags: 0, ss_size: SIGNAL_STACK_BYTES };
+        // SAFETY: zero is a valid value of this plain structure.
+        let mut old: libc::stack_t = unsafe { zeroed() };
+        // SAFETY: the stack lives until `drop`, which puts the old one back; both run on this thread, for `Thread` is not `Send`.
+        if unsafe { libc::sigaltstack(&new, &mut old) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(SignalStack { mapping, before: (old.ss_sp, old.ss_size, old.ss_flags) })
+    }
+}
+
+impl Drop for SignalStack {
+    fn drop(&mut self) {
+        let old = libc::stack_t { ss_sp: self.before.0, ss_flags: self.before.2, ss_size: self.before.1 };
+        // SAFETY: restores what was there before, then unmaps a stack that no handler runs on: handlers have returned when this code runs.
+        unsafe {
+            libc::sigaltstack(&old, null_mut());
+            libc::munmap(self.mapping, SIGNAL_STACK_BYTES + PAGE_BYTES);
+        }
+    }
+}
+
+/// The handler.
+unsafe extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel passes a context of this type to handlers with SA_SIGINFO, valid until the handler returns.
+    let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
+    // SAFETY: the block is this thread's own, alive as long as `current` is not null; the code that was interrupted is the guest's or `run`,
+    // which does not use the block at this moment in a way that this could tear (it is `&mut` there, but the handler runs between its instructions).
+    let Some(control) = (unsafe { control::current().as_mut() }) else {
+        return if signal == PREEMPT { () } else { die(signal) };
+    };
+    let pc = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
+    let Some((code, text_offset)) = arena::code_at(pc) else {
+        return if signal == PREEMPT { () } else { die(signal) };
+    };
+    if signal == PREEMPT {
+        if control.preemption_is_due() {
+            preempt(control, context);
+        }
+        return;
+    }
+    // SAFETY: the kernel fills this in for the signals that carry an address.
+    let address = unsafe { (*info).si_addr() } as u64;
+    let kind = match signal {
+        libc::SIGSEGV | libc::SIGBUS => match control.bounds().classify(address) {
+            Place::StackGuard => Some(TrapKind::StackOverflow),
+            Place::MemoryGuard => Some(TrapKind::MemoryOutOfBounds),
+            Place::Open | Place::Elsewhere => code.trap_at(text_offset),
+        },
+        _ => code.trap_at(text_offset),
+    };
+    match kind {
+        Some(kind) => trap(control, context, kind),
+        None => die(signal),
+    }
+}
+
+fn trap(control: &mut ControlBlock, context: &mut libc::ucontext_t, kind: TrapKind) {
+    let registers = &mut context.uc_mcontext.gregs;
+    let register = |index: c_int| registers[index as usize] as u64;
+    let fault = Fault { kind, pc: register(libc::REG_RIP), rbp: register(libc::REG_RBP) };
+    registers[libc::REG_RIP as usize] = control.trap(fault) as i64;
+}
+
+fn preempt(control: &mut ControlBlock, context: &mut libc::ucontext_t) {
+    let registers = &mut context.uc_mcontext.gregs;
+    let mut general = [0u64; 15];
+    for (saved, register) in general.iter_mut().zip(registers.iter()) {
+        *saved = *register as u64;
+    }
+    let register = |index: c_int| registers[index as usize] as u64;
+    // The selectors are those of 64-bit user code on Linux. The resume and trap flags are the debugger's, not the guest's.
+    const RESUME_AND_TRAP_FLAGS: u64 = 1 << 16 | 1 << 8;
+    let frame = InterruptFrame {
+        rip: register(libc::REG_RIP),
+        cs: 0x33,
+        rflags: register(libc::REG_EFL) & !RESUME_AND_TRAP_FLAGS,
+        rsp: register(libc::REG_RSP),
+        ss: 0x2b,
+    };
+    // SAFETY: the kernel points `fpregs` at an fxsave area of 512 bytes for every signal of a 64-bit process.
+    let vector = unsafe { &*context.uc_mcontext.fpregs.cast::<[u8; 512]>() };
+    registers[libc::REG_RIP as usize] = control.preempt(general, frame, vector) as i64;
+}
+
+/// Lets the process die of this signal: the interrupted instruction runs again, with the default action.
+fn die(signal: c_int) {
+    // SAFETY: zero means the default action; `sigaction` is async-signal-safe.
+    unsafe {
+        let mut action: libc::sigaction = zeroed();
+        action.sa_sigaction = libc::SIG_DFL;
+        libc::sigaction(signal, &action, null::<libc::sigaction>().cast_mut());
+    }
+}

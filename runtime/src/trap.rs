@@ -1,0 +1,52 @@
+//! What is told of a trap: its kind, and the guest's call stack by frame pointers.
+
+use vivarium_artifact::TrapKind;
+
+use crate::module::LoadedModule;
+use crate::sys::slot::SlotMemory;
+
+/// Frames of a call stack that are told at most.
+pub const TRAP_FRAMES_MAX: usize = 32;
+
+/// Why a guest was stopped, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trap {
+    pub kind: TrapKind,
+    /// Innermost first, at most [`TRAP_FRAMES_MAX`]; empty when instantiation itself traps.
+    pub frames: Vec<Frame>,
+}
+
+/// One function of the guest's call stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Name from the module, or `function[index]`.
+    pub function: String,
+    /// Offset in the wasm binary, in bytes.
+    pub wasm_offset: Option<u32>,
+}
+
+/// Walks the frame pointers of a guest that stopped at `pc` with `rbp`. Each frame must lie inside the stack and higher than the last, else the walk
+/// ends: what lies on a guest's stack is an allegation.
+pub(crate) fn walk(module: &LoadedModule, slot: &SlotMemory, pc: u64, rbp: u64) -> Vec<Frame> {
+    let base = slot.bounds().base;
+    let stack_top = module.layout().stack_top;
+    let mut frames = Vec::new();
+    let mut address = pc;
+    let mut pointer = rbp;
+    let mut lowest = base;
+    while frames.len() < TRAP_FRAMES_MAX {
+        match module.describe(address) {
+            Some((function, wasm_offset)) => frames.push(Frame { function, wasm_offset }),
+            // Trampolines and stubs have no record; the frame above them may have one.
+            None if module.holds(address) => {}
+            None => break,
+        }
+        let Some(offset) = pointer.checked_sub(base).filter(|offset| pointer >= lowest && offset + 16 <= stack_top) else { break };
+        let (Some(next), Some(return_address)) = (slot.word(offset), slot.word(offset + 8)) else { break };
+        lowest = pointer + 16;
+        pointer = next;
+        // A return address points behind its call.
+        address = return_address.wrapping_sub(1);
+    }
+    frames
+}
