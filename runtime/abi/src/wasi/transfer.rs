@@ -1,0 +1,191 @@
+//! Reading standard input, writing standard output and error.
+
+use bytes::Buf;
+
+use super::descriptor::Standard;
+use super::{Errno, Stop};
+use crate::answer::Answer;
+use crate::guest::{Call, GuestInstance, GuestPtr};
+use crate::host::Host;
+use crate::limit::LimitReached;
+
+/// How many buffers one call may name, as Linux has it (`IOV_MAX`).
+const IOVECS_MAX: u32 = 1024;
+const IOVEC_BYTES: u64 = 8;
+
+/// A buffer that a guest alleges.
+#[derive(Debug, Clone, Copy)]
+struct Iovec {
+    start: GuestPtr,
+    len: u64,
+}
+
+/// The buffers of a call: each lies in memory, and together they hold less than 4 GiB.
+fn iovecs(instance: &dyn GuestInstance, list: GuestPtr, count: u32) -> Result<Vec<Iovec>, Stop> {
+    if count > IOVECS_MAX {
+        return Err(Errno::Inval.into());
+    }
+    let bytes = list.read(instance, u64::from(count) * IOVEC_BYTES)?;
+    let mut total = 0u64;
+    let mut iovecs = Vec::with_capacity(count as usize);
+    for pair in bytes.chunks_exact(IOVEC_BYTES as usize) {
+        let field = |at: usize| u32::from_le_bytes([pair[at], pair[at + 1], pair[at + 2], pair[at + 3]]);
+        let iovec = Iovec { start: GuestPtr::alleged(field(0)), len: u64::from(field(4)) };
+        iovec.start.check(instance, iovec.len)?;
+        total += iovec.len;
+        iovecs.push(iovec);
+    }
+    if total > u64::from(u32::MAX) { Err(Errno::Inval.into()) } else { Ok(iovecs) }
+}
+
+pub(crate) fn fd_read(call: &mut Call<'_>) -> Result<(), Stop> {
+    let stream = call.host.descriptors.stream(call.u32(0))?;
+    if stream != Standard::Input {
+        return Err(Errno::Badf.into());
+    }
+    let iovecs = iovecs(call.instance, call.pointer(1), call.u32(2))?;
+    let read = call.pointer(3);
+    read.check(call.instance, 4)?;
+    let mut total = 0;
+    for iovec in iovecs {
+        let stdin = &mut call.host.stdin;
+        let len = stdin.len().min(iovec.len as usize);
+        iovec.start.write(call.instance, &stdin[..len])?;
+        stdin.advance(len);
+        total += len as u32;
+    }
+    read.write_u32(call.instance, total)?;
+    Ok(())
+}
+
+pub(crate) fn fd_write(call: &mut Call<'_>) -> Result<(), Stop> {
+    let stream = call.host.descriptors.stream(call.u32(0))?;
+    let write = match stream {
+        Standard::Input => return Err(Errno::Badf.into()),
+        Standard::Output => write_output,
+        Standard::Error => write_error,
+    };
+    let iovecs = iovecs(call.instance, call.pointer(1), call.u32(2))?;
+    let written = call.pointer(3);
+    written.check(call.instance, 4)?;
+    let mut total = 0;
+    for iovec in iovecs {
+        write(call.host, iovec.start.read(call.instance, iovec.len)?)?;
+        total += iovec.len as u32;
+    }
+    written.write_u32(call.instance, total)?;
+    Ok(())
+}
+
+fn write_output(host: &mut Host, bytes: &[u8]) -> Result<(), Stop> {
+    if host.stdout.accept(bytes).len() < bytes.len() {
+        let limit = LimitReached::stdout(host.limits.stdout_bytes_max);
+        return Err(Stop::Answer(Answer::Limit(limit)));
+    }
+    Ok(())
+}
+
+/// What no longer fits is dropped, and the program is not told: a log must not end it.
+fn write_error(host: &mut Host, bytes: &[u8]) -> Result<(), Stop> {
+    let fitting = host.stderr.accept(bytes);
+    host.log.push(fitting);
+    if fitting.len() < bytes.len() {
+        host.log.truncate();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::answer::Answer;
+    use crate::host::{HostInput, HostLimits};
+    use crate::limit::LimitReached;
+    use crate::testing::{Guest, call, check, host, host_with, host_with_stdin};
+
+    const MAX: u64 = u32::MAX as u64;
+
+    #[test]
+    fn writing_gathers_buffers_in_order() {
+        let (mut host, mut guest) = (host(), Guest::with_memory(64));
+        guest.put(0, b"hello world\n");
+        guest.put_iovecs(32, &[(6, 6), (0, 0), (0, 5)]);
+        check(&mut host, &mut guest, "fd_write", &[1, 32, 3, 60], 0);
+        assert_eq!(guest.u32_at(60), 11);
+        assert_eq!(host.stdout(), b"world\nhello");
+        check(&mut host, &mut guest, "fd_write", &[2, 32, 1, 60], 0);
+        assert_eq!(host.take_log_lines()[0].text, "world");
+        assert_eq!(host.take_stderr(), "world\n");
+    }
+
+    #[test]
+    fn reading_scatters_until_input_ends() {
+        let (mut host, mut guest) = (host_with_stdin(b"abcdef"), Guest::with_memory(64));
+        guest.put_iovecs(32, &[(0, 2), (8, 3)]);
+        check(&mut host, &mut guest, "fd_read", &[0, 32, 2, 60], 0);
+        assert_eq!((guest.u32_at(60), &guest.memory[0..2], &guest.memory[8..12]), (5, &b"ab"[..], &b"cde\0"[..]));
+        check(&mut host, &mut guest, "fd_read", &[0, 32, 2, 60], 0);
+        assert_eq!((guest.u32_at(60), &guest.memory[0..2]), (1, &b"fb"[..]));
+        check(&mut host, &mut guest, "fd_read", &[0, 32, 2, 60], 0);
+        assert_eq!(guest.u32_at(60), 0);
+    }
+
+    #[test]
+    fn directions_are_kept() {
+        let mut guest = Guest::with_memory(64);
+        check(&mut host(), &mut guest, "fd_write", &[0, 0, 0, 0], 8);
+        check(&mut host(), &mut guest, "fd_read", &[1, 0, 0, 0], 8);
+        check(&mut host(), &mut guest, "fd_read", &[2, 0, 0, 0], 8);
+    }
+
+    #[test]
+    fn a_bad_address_writes_nothing() {
+        let (mut host, mut guest) = (host_with_stdin(b"abc"), Guest::with_memory(64));
+        for pair in [(63, 2), (65, 0), (0, u32::MAX), (u32::MAX, 1), (u32::MAX, u32::MAX)] {
+            guest.put_iovecs(32, &[(0, 4), pair]);
+            check(&mut host, &mut guest, "fd_write", &[1, 32, 2, 60], 21);
+            check(&mut host, &mut guest, "fd_read", &[0, 32, 2, 60], 21);
+        }
+        guest.put_iovecs(32, &[(0, 4)]);
+        for arguments in [[1, 32, 1, 61], [1, 57, 1, 0], [1, MAX, 1, 0], [1, 32, 1, MAX]] {
+            check(&mut host, &mut guest, "fd_write", &arguments, 21);
+        }
+        assert!(host.stdout().is_empty());
+        assert_eq!(&host.stdin[..], b"abc");
+    }
+
+    #[test]
+    fn buffers_are_bounded() {
+        let (mut host, mut guest) = (host(), Guest::with_memory(16 << 10));
+        check(&mut host, &mut guest, "fd_write", &[1, 0, 1025, 0], 28);
+        check(&mut host, &mut guest, "fd_write", &[1, 0, MAX, 0], 28);
+        check(&mut host, &mut guest, "fd_write", &[1, 0, 1024, 0], 0);
+        check(&mut host, &mut guest, "fd_write", &[1, 0, 0, 16 << 10], 21);
+    }
+
+    #[test]
+    fn too_much_output_ends_the_program() {
+        let limits = HostLimits { stdout_bytes_max: 10, ..HostLimits::default() };
+        let (mut host, mut guest) = (host_with(HostInput::default(), limits), Guest::with_memory(64));
+        guest.put_iovecs(32, &[(0, 6)]);
+        check(&mut host, &mut guest, "fd_write", &[1, 32, 1, 60], 0);
+        let answer = call(&mut host, &mut guest, "fd_write", &[1, 32, 1, 60]);
+        assert_eq!(answer, Answer::Limit(LimitReached::stdout(10)));
+        assert_eq!(host.stdout().len(), 10);
+    }
+
+    #[test]
+    fn too_much_log_is_dropped_and_the_program_goes_on() {
+        let limits = HostLimits { stderr_bytes_max: 10, ..HostLimits::default() };
+        let (mut host, mut guest) = (host_with(HostInput::default(), limits), Guest::with_memory(64));
+        guest.put(0, b"12345\nabcdef");
+        guest.put_iovecs(32, &[(0, 12), (0, 6)]);
+        for _ in 0..3 {
+            check(&mut host, &mut guest, "fd_write", &[2, 32, 2, 60], 0);
+            assert_eq!(guest.u32_at(60), 18);
+        }
+        let texts: Vec<String> = host.finish_log_lines().into_iter().map(|line| line.text).collect();
+        assert_eq!(texts, ["12345", "abcd", "… truncated"]);
+        assert_eq!(host.take_stderr(), "12345\nabcd");
+        assert!(host.stderr_truncated());
+    }
+}
