@@ -4,7 +4,7 @@
 //!            invoke            resume              resume
 //!   Idle ──────────► Ready ──────────► (runs) ───► Done ──► invoke …
 //!    ▲                 ▲                │ │ │
-//!    │ pool            │ answer         │ │ └───► Trapped   (nothing but dropping it is left)
+//!    │ pool            │ answer         │ │ └───► Trapped ──► dropped; or invoke, as the specification has it
 //!    │                 └── InHostcall ◄─┘ │
 //!   drop = reset                          └─────► Preempted ── resume ──► (runs)
 //! ```
@@ -47,7 +47,7 @@ pub enum InvokeError {
     NoEntry(u32),
     #[error("function {function} takes {expected} arguments, {given} were given")]
     Arguments { function: u32, expected: usize, given: usize },
-    #[error("the instance is in a call already, or has trapped")]
+    #[error("the instance is in a call already")]
     Busy,
 }
 
@@ -59,7 +59,7 @@ enum State {
     Ready(Entry),
     /// An imported function waits for its answer. → `Ready`
     InHostcall { import: u32 },
-    /// A trap ended it. No way on.
+    /// A trap ended the call; memory and globals are as it left them. → `Ready`, by another call
     Trapped,
 }
 
@@ -69,7 +69,7 @@ pub struct Instance {
     module: Arc<LoadedModule>,
     pool: Rc<PoolState>,
     /// Always `Some` until `drop` takes it.
-    slot: Option<Box<Slot>>,
+    slot: Option<Slot>,
     limits: InstanceLimits,
     state: State,
     turn: u64,
@@ -77,7 +77,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    pub(crate) fn new(module: Arc<LoadedModule>, pool: Rc<PoolState>, slot: Box<Slot>, limits: InstanceLimits) -> Instance {
+    pub(crate) fn new(module: Arc<LoadedModule>, pool: Rc<PoolState>, slot: Slot, limits: InstanceLimits) -> Instance {
         Instance { module, pool, slot: Some(slot), limits, state: State::Idle, turn: 0, ran: Duration::ZERO }
     }
 
@@ -99,7 +99,7 @@ impl Instance {
 
     /// Begins a call of a function, by index; arguments are the bits of each value, low bits first.
     pub fn invoke(&mut self, function: u32, arguments: &[u128]) -> Result<(), InvokeError> {
-        let State::Idle = self.state else { return Err(InvokeError::Busy) };
+        let (State::Idle | State::Trapped) = self.state else { return Err(InvokeError::Busy) };
         let contract = self.module.contract();
         let ty = contract.function_type(function).ok_or(InvokeError::NoFunction(function))?;
         if ty.parameters.len() != arguments.len() {
@@ -165,7 +165,7 @@ impl Instance {
                 }
             }
         };
-        self.ran += started.elapsed();
+        self.ran += started.elapsed().min(pool.turn_max);
         exit
     }
 
@@ -235,7 +235,8 @@ impl Instance {
         self.slot_mut().memory.image_mut()
     }
 
-    /// Time for which guest code and builtins have run so far.
+    /// Time for which guest code and builtins have run so far. A turn counts as two slices at most: when it took longer, the kernel had given the
+    /// processor to somebody else.
     pub fn ran(&self) -> Duration {
         self.ran
     }

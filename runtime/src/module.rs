@@ -47,7 +47,7 @@ impl LoadedModule {
     /// Verifies the signature, reads the parts, checks processor and sizes, maps the code.
     pub(crate) fn load(file: SealedFile, key: &VerifyingKey) -> Result<LoadedModule, LoadError> {
         let started = Instant::now();
-        let digest = SignedArtifact::verify(file.bytes(), key)?.digest;
+        let digest = SignedArtifact::verify_reader(file.reader(), file.bytes().len() as u64, key)?.digest;
         let parts = Artifact::parse(file.bytes())?;
         check_processor(&parts.contract)?;
         if !slot::fits(&parts.layout) {

@@ -15,8 +15,10 @@ use vivarium_artifact::Digest;
 
 use crate::instance::Instance;
 use crate::module::LoadedModule;
+use crate::runtime::RuntimeSettings;
 use crate::slot::reservation_bytes;
-use crate::sys::control::{Activation, Thread};
+use crate::sys::activation::Activation;
+use crate::sys::control::Thread;
 use crate::sys::memory::Reservation;
 use crate::sys::slot::SlotMemory;
 
@@ -42,7 +44,6 @@ pub struct Pool(Rc<PoolState>);
 
 #[derive(Debug)]
 pub(crate) struct Slot {
-    index: u32,
     pub(crate) memory: SlotMemory,
     pub(crate) activation: Box<Activation>,
 }
@@ -50,12 +51,14 @@ pub(crate) struct Slot {
 pub(crate) struct PoolState {
     pub(crate) thread: RefCell<Thread>,
     slots: u32,
-    empty: RefCell<Vec<Box<Slot>>>,
+    empty: RefCell<Vec<Slot>>,
     ready: RefCell<Ready>,
     in_use: Cell<u32>,
     discarded: Cell<u32>,
     last_reset: Cell<Duration>,
     verify_resets: bool,
+    /// What one turn counts as processor time at most.
+    pub(crate) turn_max: Duration,
 }
 
 impl std::fmt::Debug for PoolState {
@@ -71,13 +74,13 @@ impl std::fmt::Debug for PoolState {
 /// Pristine slots by module, and the order in which they became ready.
 #[derive(Debug, Default)]
 struct Ready {
-    by_module: HashMap<Digest, Vec<(u64, Box<Slot>)>>,
+    by_module: HashMap<Digest, Vec<(u64, Slot)>>,
     order: VecDeque<(u64, Digest)>,
     next: u64,
 }
 
 impl Ready {
-    fn put(&mut self, module: Digest, slot: Box<Slot>) {
+    fn put(&mut self, module: Digest, slot: Slot) {
         self.next += 1;
         self.by_module.entry(module).or_default().push((self.next, slot));
         self.order.push_back((self.next, module));
@@ -88,11 +91,11 @@ impl Ready {
         }
     }
 
-    fn take(&mut self, module: Digest) -> Option<Box<Slot>> {
+    fn take(&mut self, module: Digest) -> Option<Slot> {
         self.by_module.get_mut(&module)?.pop().map(|(_, slot)| slot)
     }
 
-    fn take_oldest(&mut self) -> Option<Box<Slot>> {
+    fn take_oldest(&mut self) -> Option<Slot> {
         while let Some((number, module)) = self.order.pop_front() {
             let slots = self.by_module.entry(module).or_default();
             if let Some(position) = slots.iter().position(|(other, _)| *other == number) {
@@ -109,9 +112,9 @@ impl Ready {
 
 impl Pool {
     /// Reserves address space for `slots` slots and prepares the calling thread to run guests.
-    pub(crate) fn new(slots: u32, verify_resets: bool) -> io::Result<Pool> {
+    pub(crate) fn new(slots: u32, settings: RuntimeSettings) -> io::Result<Pool> {
         let reservation = Rc::new(Reservation::new(reservation_bytes(slots))?);
-        let make = |index| Box::new(Slot { index, memory: SlotMemory::new(reservation.clone(), index), activation: Activation::new() });
+        let make = |index| Slot { memory: SlotMemory::new(reservation.clone(), index), activation: Activation::new() };
         Ok(Pool(Rc::new(PoolState {
             thread: RefCell::new(Thread::register()?),
             slots,
@@ -120,7 +123,8 @@ impl Pool {
             in_use: Cell::new(0),
             discarded: Cell::new(0),
             last_reset: Cell::new(Duration::ZERO),
-            verify_resets,
+            verify_resets: settings.verify_resets,
+            turn_max: 2 * settings.slice,
         })))
     }
 
@@ -159,7 +163,7 @@ impl Pool {
 }
 
 impl PoolState {
-    fn take(&self, module: &Arc<LoadedModule>) -> Result<Box<Slot>, AcquireError> {
+    fn take(&self, module: &Arc<LoadedModule>) -> Result<Slot, AcquireError> {
         if let Some(slot) = self.ready.borrow_mut().take(module.digest()) {
             return Ok(slot);
         }
@@ -175,7 +179,7 @@ impl PoolState {
     }
 
     /// Resets a slot that an instance has used; only a slot that is pristine again becomes ready.
-    pub(crate) fn give_back(&self, mut slot: Box<Slot>, module: &LoadedModule) {
+    pub(crate) fn give_back(&self, mut slot: Slot, module: &LoadedModule) {
         self.in_use.set(self.in_use.get() - 1);
         let started = Instant::now();
         let reset = slot.memory.reset();
@@ -189,9 +193,8 @@ impl PoolState {
     }
 
     /// Takes a slot out of use for good: its address space stays reserved, its content is unmapped if the kernel lets us.
-    fn discard(&self, mut slot: Box<Slot>) {
+    fn discard(&self, mut slot: Slot) {
         let _ = slot.memory.vacate();
-        let _ = slot.index;
         self.discarded.set(self.discarded.get() + 1);
     }
 }

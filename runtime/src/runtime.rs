@@ -58,6 +58,6 @@ impl Runtime {
 
     /// Prepares the calling thread to run guests in `slots` slots: other signals than the runtime's are blocked on it from now on.
     pub fn pool(&self, slots: u32) -> Result<Pool, RuntimeError> {
-        Pool::new(slots, self.settings.verify_resets).map_err(RuntimeError::Pool)
+        Pool::new(slots, self.settings).map_err(RuntimeError::Pool)
     }
 }

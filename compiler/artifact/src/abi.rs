@@ -18,7 +18,7 @@ pub const CONTROL_DONE_EXIT: u32 = 8;
 pub const BUILTIN_BASE: u32 = 0x8000_0000;
 
 /// What compiled code asks of the runtime itself. Arguments and results are in cells, like those of a hostcall.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum Builtin {
     /// `(delta in pages: i64, memory index: i32) → previous length in pages: i64`, −1 when refused.

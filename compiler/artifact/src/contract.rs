@@ -1,5 +1,7 @@
 //! The contract: what a module may import, how much of everything it gets, and how it is laid out. Written by the compiler, enforced by the runtime.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::trap::TrapKind;
@@ -21,6 +23,28 @@ pub enum ValueType {
 pub struct FunctionType {
     pub parameters: Vec<ValueType>,
     pub results: Vec<ValueType>,
+}
+
+impl fmt::Display for ValueType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ValueType::I32 => "i32",
+            ValueType::I64 => "i64",
+            ValueType::F32 => "f32",
+            ValueType::F64 => "f64",
+            ValueType::V128 => "v128",
+            ValueType::FuncRef => "funcref",
+            ValueType::ExternRef => "externref",
+        })
+    }
+}
+
+/// In the words of the text format: `(i32 i32) -> (i32)`.
+impl fmt::Display for FunctionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |types: &[ValueType]| types.iter().map(ValueType::to_string).collect::<Vec<_>>().join(" ");
+        write!(f, "({}) -> ({})", list(&self.parameters), list(&self.results))
+    }
 }
 
 /// A function that the module imports and that the policy permitted.

@@ -68,7 +68,8 @@ fn every_flipped_byte_of_a_signed_file_is_refused() {
         assert!(SignedArtifact::verify(&file, &key.verifying_key()).is_err(), "byte {index}");
         file[index] ^= 1;
     }
-    assert_eq!(SignedArtifact::verify(&file[..40], &key.verifying_key()).unwrap_err(), ArtifactError::Signature);
+    assert_eq!(SignedArtifact::verify(&file[..40], &key.verifying_key()).unwrap_err(), ArtifactError::Foreign);
+    assert_eq!(SignedArtifact::verify(&file[..4000], &key.verifying_key()).unwrap_err(), ArtifactError::Signature);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Sealed files: memory that nobody can change any more, so that what was verified is what is mapped.
 
 use std::fs::File;
-use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::unix::fs::FileExt as _;
 use std::ptr::null_mut;
 
 use thiserror::Error;
@@ -68,6 +69,11 @@ impl SealedFile {
         unsafe { std::slice::from_raw_parts(self.view, self.bytes) }
     }
 
+    /// Reads the file from its beginning, without filling its holes.
+    pub fn reader(&self) -> impl Read + '_ {
+        Reader { file: &self.file, position: 0 }
+    }
+
     /// The file itself, for mapping pieces of it and for handing it to another process.
     pub fn file(&self) -> &File {
         &self.file
@@ -91,6 +97,20 @@ impl Drop for SealedFile {
     fn drop(&mut self) {
         // SAFETY: this value mapped that range; slices of it borrowed this value.
         unsafe { libc::munmap(self.view.cast_mut().cast(), self.bytes) };
+    }
+}
+
+/// A position of its own over a file that others may read too.
+struct Reader<'a> {
+    file: &'a File,
+    position: u64,
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read_at(buffer, self.position)?;
+        self.position += length as u64;
+        Ok(length)
     }
 }
 

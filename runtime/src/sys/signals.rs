@@ -17,8 +17,9 @@ use std::sync::OnceLock;
 use vivarium_artifact::TrapKind;
 
 use crate::slot::Place;
+use crate::sys::activation::InterruptFrame;
 use crate::sys::arena;
-use crate::sys::control::{self, ControlBlock, Fault, InterruptFrame};
+use crate::sys::control::{self, ControlBlock, Fault};
 
 /// Size of a thread's signal stack, in bytes: the kernel's frame with all vector state takes up to 12 KiB.
 const SIGNAL_STACK_BYTES: usize = 64 << 10;
@@ -128,11 +129,11 @@ unsafe extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: 
     // SAFETY: the block is this thread's own, alive as long as `current` is not null; the code that was interrupted is the guest's or `run`,
     // which does not use the block at this moment in a way that this could tear (it is `&mut` there, but the handler runs between its instructions).
     let Some(control) = (unsafe { control::current().as_mut() }) else {
-        return if signal == PREEMPT { () } else { die(signal) };
+        return not_the_guests(signal);
     };
     let pc = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
     let Some((code, text_offset)) = arena::code_at(pc) else {
-        return if signal == PREEMPT { () } else { die(signal) };
+        return not_the_guests(signal);
     };
     if signal == PREEMPT {
         if control.preemption_is_due() {
@@ -182,6 +183,13 @@ fn preempt(control: &mut ControlBlock, context: &mut libc::ucontext_t) {
     // SAFETY: the kernel points `fpregs` at an fxsave area of 512 bytes for every signal of a 64-bit process.
     let vector = unsafe { &*context.uc_mcontext.fpregs.cast::<[u8; 512]>() };
     registers[libc::REG_RIP as usize] = control.preempt(general, frame, vector) as i64;
+}
+
+/// A signal that came while host code ran: too late to preempt, or a fault of ours.
+fn not_the_guests(signal: c_int) {
+    if signal != PREEMPT {
+        die(signal);
+    }
 }
 
 /// Lets the process die of this signal: the interrupted instruction runs again, with the default action.

@@ -1,0 +1,53 @@
+# The front door. Every target sets up what it needs; nothing here needs root but the one command that `make browser` names.
+#
+#   make run      set up, build, start; prints the URL of the workshop
+#   make test     every test, those of the browser too
+#   make bench    the figures of the README, as a table and in target/bench.json
+#   make build    the binary, target/debug/vivarium (built optimised: there is one profile)
+
+VIVARIUM_DATA ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/vivarium
+VIVARIUM_TOOLCHAINS ?= $(VIVARIUM_DATA)/toolchains
+export VIVARIUM_DATA VIVARIUM_TOOLCHAINS
+
+CARGO := cargo
+BINARY := target/debug/vivarium
+WEB_SOURCES := $(shell find web/src web/styles web/*.mjs web/package-lock.json web/tsconfig.json -type f 2>/dev/null)
+
+.PHONY: run build test bench toolchains web browser check clean
+
+run: build
+	@exec $(BINARY) serve
+
+build: toolchains web
+	@$(CARGO) build --locked -p vivarium
+
+toolchains:
+	@toolchains/setup/install "$(VIVARIUM_TOOLCHAINS)"
+
+web: web/dist/manifest.json
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	@echo "web: installing the front end's packages"
+	@cd web && npm ci --no-audit --no-fund --loglevel=error
+
+web/dist/manifest.json: web/node_modules/.package-lock.json $(WEB_SOURCES)
+	@echo "web: building the front end"
+	@cd web && npm run --silent build
+
+browser:
+	@tests/browser/ensure-chromium
+
+check: web
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	@cd web && npm run --silent check
+
+test: build browser
+	@$(CARGO) test --locked --workspace
+	@cd web && npm test --silent
+
+bench: build
+	@$(CARGO) run --locked -q -p vivarium-tests --bin bench
+
+clean:
+	@rm -rf target web/dist web/node_modules

@@ -1,0 +1,120 @@
+//! One function's CLIF to machine code, with what linking needs to know about it.
+
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::{ExternalName, TrapCode};
+use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::{CodegenError, Context, FinalizedMachReloc, FinalizedRelocTarget, MachTrap};
+use vivarium_artifact::TrapKind;
+use vivarium_artifact::layout::GUARD_BYTES;
+
+use crate::error::CompileError;
+use crate::symbol::Symbol;
+
+/// Machine code of one function, position independent but for its relocations.
+#[derive(Debug)]
+pub struct CompiledFunction {
+    pub code: Vec<u8>,
+    /// In bytes: a power of two.
+    pub alignment: u32,
+    pub relocations: Vec<Relocation>,
+    /// Offset in the code, and the kind of trap there.
+    pub traps: Vec<(u32, TrapKind)>,
+    pub locations: Vec<Location>,
+}
+
+/// Four bytes of code to be filled in: the distance from themselves to a symbol, plus the addend.
+#[derive(Debug, Clone, Copy)]
+pub struct Relocation {
+    pub offset: u32,
+    pub symbol: Symbol,
+    pub addend: i64,
+}
+
+/// A run of code that came from one wasm instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Location {
+    /// Offsets in the code.
+    pub start: u32,
+    pub end: u32,
+    /// Offset in the wasm binary.
+    pub wasm_offset: u32,
+}
+
+/// Compiles the function in `context`; `name` is for errors.
+pub fn compile(
+    context: &mut Context,
+    isa: &dyn TargetIsa,
+    frame_bytes_max: u64,
+    name: &dyn Fn() -> String,
+) -> Result<CompiledFunction, CompileError> {
+    let refused = |message: String| CompileError::Codegen { what: name(), message };
+    context.compile(isa, &mut ControlPlane::default()).map_err(|error| refused(sentence(&error.inner)))?;
+    let compiled = context.take_compiled_code().ok_or_else(|| refused("it made no code".into()))?;
+    let buffer = &compiled.buffer;
+    let frame_bytes = buffer.frame_layout().map_or(0, |layout| u64::from(layout.frame_to_fp_offset));
+    let frame_bytes_max = frame_bytes_max.min(GUARD_BYTES);
+    if frame_bytes > frame_bytes_max {
+        return Err(CompileError::limit(format!("stack frame of {} in bytes", name()), frame_bytes, frame_bytes_max));
+    }
+    let relocations = buffer.relocs().iter().map(|relocation| resolve(relocation, context).map_err(&refused)).collect::<Result<_, _>>()?;
+    let traps = buffer.traps().iter().map(|trap| classify(trap).map_err(&refused)).collect::<Result<_, _>>()?;
+    let located = buffer.get_srclocs_sorted().iter().filter(|location| !location.loc.is_default());
+    Ok(CompiledFunction {
+        code: compiled.code_buffer().to_vec(),
+        alignment: buffer.alignment,
+        relocations,
+        traps,
+        locations: located
+            .map(|location| Location { start: location.start, end: location.end, wasm_offset: location.loc.bits() })
+            .collect(),
+    })
+}
+
+/// What a relocation refers to. Whatever is not in this text, a library function above all, cannot be reached.
+fn resolve(relocation: &FinalizedMachReloc, context: &Context) -> Result<Relocation, String> {
+    let FinalizedRelocTarget::ExternalName(ExternalName::User(name)) = &relocation.target else {
+        return Err(format!("it needs {}, which is not in the module", relocation.target.display(Some(&context.func.params))));
+    };
+    if !matches!(relocation.kind, Reloc::X86PCRel4 | Reloc::X86CallPCRel4) {
+        return Err(format!("it refers to another place by {:?}", relocation.kind));
+    }
+    let symbol = Symbol::from_external_name(&context.func.params.user_named_funcs()[*name]);
+    let symbol = symbol.ok_or_else(|| "it refers to an unknown place".to_owned())?;
+    Ok(Relocation { offset: relocation.offset, symbol, addend: relocation.addend })
+}
+
+fn classify(trap: &MachTrap) -> Result<(u32, TrapKind), String> {
+    let kind = match trap.code {
+        TrapCode::STACK_OVERFLOW => Some(TrapKind::StackOverflow),
+        TrapCode::HEAP_OUT_OF_BOUNDS => Some(TrapKind::MemoryOutOfBounds),
+        TrapCode::INTEGER_OVERFLOW => Some(TrapKind::IntegerOverflow),
+        TrapCode::INTEGER_DIVISION_BY_ZERO => Some(TrapKind::IntegerDivideByZero),
+        TrapCode::BAD_CONVERSION_TO_INTEGER => Some(TrapKind::BadConversionToInteger),
+        code => TrapKind::from_number(code.as_raw().get()),
+    };
+    kind.map(|kind| (trap.offset, kind)).ok_or_else(|| format!("its trap {} is unknown", trap.code))
+}
+
+fn sentence(error: &CodegenError) -> String {
+    match error {
+        CodegenError::CodeTooLarge | CodegenError::ImplLimitExceeded => "it is too large, split it".into(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_of_the_code_generator_is_a_kind_of_ours() {
+        for code in TrapCode::non_user_traps() {
+            assert!(classify(&MachTrap { offset: 1, code: *code }).is_ok(), "{code}");
+        }
+        for kind in TrapKind::ALL {
+            assert_eq!(classify(&MachTrap { offset: 1, code: crate::translate::trap_code(kind) }), Ok((1, kind)));
+        }
+        assert!(classify(&MachTrap { offset: 1, code: TrapCode::unwrap_user(99) }).is_err());
+    }
+}

@@ -1,0 +1,92 @@
+//! What the translation of one function may ask about its module; shared by all threads, changed by none.
+
+use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, types};
+use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
+use vivarium_artifact::{Contract, FunctionType, SlotLayout};
+
+use crate::constant::Constant;
+use crate::module::{GlobalSource, ValidatedModule};
+use crate::plan::Plan;
+use crate::policy::Policy;
+use crate::symbol::Stub;
+use crate::types::clif_type;
+
+/// The module and the plan, as compiled code sees them.
+pub struct Environment<'m> {
+    pub module: &'m ValidatedModule<'m>,
+    pub plan: &'m Plan,
+    pub isa: &'m OwnedTargetIsa,
+    pub policy: &'m Policy,
+}
+
+impl Environment<'_> {
+    pub fn contract(&self) -> &Contract {
+        &self.plan.contract
+    }
+
+    pub fn layout(&self) -> &SlotLayout {
+        &self.plan.layout
+    }
+
+    /// A place in the context as an offset from `vmctx`.
+    pub fn vmctx_offset(&self, slot_offset: u64) -> i32 {
+        self.plan.layout.from_vmctx(slot_offset)
+    }
+
+    /// The CLIF signature of a wasm function: `vmctx` first, tail convention, so that every function can be called by every other.
+    pub fn signature(&self, ty: &FunctionType) -> Signature {
+        let mut signature = bare_signature();
+        signature.params.extend(ty.parameters.iter().map(|ty| AbiParam::new(clif_type(*ty))));
+        signature.returns.extend(ty.results.iter().map(|ty| AbiParam::new(clif_type(*ty))));
+        signature
+    }
+
+    /// The current length of a memory in bytes, when it cannot change.
+    pub fn fixed_memory_length(&self, memory: u32) -> Option<u64> {
+        let plan = &self.contract().memories[memory as usize];
+        (plan.minimum_pages == plan.maximum_pages).then_some(plan.minimum_pages * vivarium_artifact::WASM_PAGE_BYTES)
+    }
+
+    /// The current length of a table in elements, when it cannot change.
+    pub fn fixed_table_length(&self, table: u32) -> Option<u64> {
+        let plan = &self.contract().tables[table as usize];
+        (plan.minimum == plan.capacity).then_some(plan.minimum)
+    }
+
+    /// The value of a global, when it cannot change.
+    pub fn fixed_global(&self, global: u32) -> Option<Constant> {
+        let global = &self.module.globals[global as usize];
+        match global.source {
+            GlobalSource::Constant(bits) if !global.ty.mutable => Some(bits),
+            _ => None,
+        }
+    }
+}
+
+/// `(vmctx)`.
+fn bare_signature() -> Signature {
+    let mut signature = Signature::new(CallConv::Tail);
+    signature.params.push(AbiParam::special(types::I64, ArgumentPurpose::VMContext));
+    signature
+}
+
+/// The signature of a stub (`symbol.rs` says its arguments).
+pub fn stub_signature(stub: Stub) -> Signature {
+    let arguments: &[_] = match stub {
+        Stub::Hostcall => &[types::I64, types::I32],
+        Stub::Done => &[types::I64],
+        Stub::Copy => &[types::I64, types::I64, types::I64],
+        Stub::Fill => &[types::I64, types::I32, types::I64],
+        Stub::FillReferences => &[types::I64, types::I64, types::I64],
+    };
+    let mut signature = Signature::new(CallConv::Tail);
+    signature.params.extend(arguments.iter().map(|ty| AbiParam::new(*ty)));
+    signature
+}
+
+/// The signature of an entry trampoline: `(vmctx, address of the callee)`.
+pub fn entry_signature() -> Signature {
+    let mut signature = bare_signature();
+    signature.params.push(AbiParam::new(types::I64));
+    signature
+}

@@ -1,0 +1,99 @@
+//! The code generator's settings: one place that decides which instructions a guest's code may consist of.
+
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::settings::{self, Configurable};
+use vivarium_artifact::Setting;
+
+use crate::error::CompileError;
+
+/// Whether Cranelift checks the CLIF that we give it: in tests, where a mistake of ours must not pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verify {
+    Yes,
+    No,
+}
+
+/// The target and the features that code for it needs.
+pub struct Target {
+    pub isa: OwnedTargetIsa,
+    /// Names as `is_x86_feature_detected!` spells them.
+    pub cpu_features: Vec<String>,
+}
+
+/// Without these Cranelift would call a library function for rounding, and the text has no way to call one.
+const REQUIRED: [&str; 1] = ["sse4.1"];
+
+/// Each feature that code may use: Cranelift's flag, the name in the contract, whether this machine has it.
+///
+/// AVX-512 is left out on purpose: preemption saves xmm0 to xmm15 only, and code that needs it would not run on most machines.
+macro_rules! features {
+    ($($flag:literal = $name:tt,)*) => {
+        fn features() -> Vec<(&'static str, &'static str, bool)> {
+            vec![$(($flag, $name, std::arch::is_x86_feature_detected!($name)),)*]
+        }
+    };
+}
+
+features! {
+    "has_sse3" = "sse3",
+    "has_ssse3" = "ssse3",
+    "has_cmpxchg16b" = "cmpxchg16b",
+    "has_sse41" = "sse4.1",
+    "has_sse42" = "sse4.2",
+    "has_popcnt" = "popcnt",
+    "has_avx" = "avx",
+    "has_avx2" = "avx2",
+    "has_fma" = "fma",
+    "has_bmi1" = "bmi1",
+    "has_bmi2" = "bmi2",
+    "has_lzcnt" = "lzcnt",
+}
+
+/// The target for this machine.
+pub fn target(setting: Setting, verify: Verify) -> Result<Target, CompileError> {
+    let machine = |message: &dyn std::fmt::Display| CompileError::Machine(message.to_string());
+    let mut builder = cranelift_native::builder_with_options(false).map_err(|error| machine(&error))?;
+    let mut cpu_features = Vec::new();
+    for (flag, name, detected) in features() {
+        if detected {
+            builder.enable(flag).map_err(|error| machine(&error))?;
+            cpu_features.push(name.to_owned());
+        } else if REQUIRED.contains(&name) {
+            return Err(CompileError::Machine(format!("its processor lacks {name}")));
+        }
+    }
+    let isa = builder.finish(flags(setting, verify).map_err(|error| machine(&error))?).map_err(|error| machine(&error))?;
+    Ok(Target { isa, cpu_features })
+}
+
+fn flags(setting: Setting, verify: Verify) -> settings::SetResult<settings::Flags> {
+    let (opt_level, regalloc) = match setting {
+        Setting::Fast => ("none", "single_pass"),
+        Setting::Best => ("speed", "backtracking"),
+    };
+    let mut flags = settings::builder();
+    flags.set("opt_level", opt_level)?;
+    flags.set("regalloc_algorithm", regalloc)?;
+    flags.set("enable_verifier", if verify == Verify::Yes { "true" } else { "false" })?;
+    flags.set("is_pic", "false")?;
+    flags.set("unwind_info", "false")?;
+    flags.set("preserve_frame_pointers", "true")?;
+    flags.set("enable_multi_ret_implicit_sret", "true")?;
+    flags.set("enable_probestack", "false")?;
+    Ok(settings::Flags::new(flags))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_settings_exist_on_this_machine() {
+        for setting in [Setting::Fast, Setting::Best] {
+            let target = target(setting, Verify::Yes).unwrap();
+            assert!(target.cpu_features.iter().any(|name| name == "sse4.1"));
+            assert!(target.cpu_features.iter().all(|name| !name.starts_with("avx512")));
+            assert!(target.isa.flags().preserve_frame_pointers());
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! All functions of a module, translated and compiled on as many threads as there are processors. Threads take the next function from one counter,
+//! so that a large one holds up nobody; each keeps one Cranelift context for all that it compiles.
+
+use std::num::NonZero;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cranelift_codegen::Context;
+use cranelift_frontend::FunctionBuilderContext;
+use vivarium_artifact::abi::Builtin;
+
+use crate::codegen::{self, CompiledFunction};
+use crate::environment::Environment;
+use crate::error::CompileError;
+use crate::{Progress, Stage, trampoline, translate};
+
+/// A module with less wasm than this in its bodies is compiled on the calling thread: starting another would take longer.
+const PARALLEL_BODY_BYTES_MIN: u64 = 16 << 10;
+/// Most threads that one compilation starts.
+const THREADS_MAX: usize = 16;
+/// How many functions are compiled between two reports of progress.
+const PROGRESS_FUNCTIONS: u32 = 32;
+
+/// A piece of code to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Job {
+    /// A function, by index; without a body it is imported, and its code a trampoline.
+    Function {
+        index: u32,
+        body: Option<u32>,
+    },
+    Builtin(Builtin),
+    /// The entry trampoline of a signature, by number.
+    Entry(u32),
+}
+
+/// The code of all jobs, in the jobs' order, and where the time went.
+#[derive(Debug)]
+pub struct CompiledModule {
+    pub functions: Vec<(Job, CompiledFunction)>,
+    /// Wall time, shared out by what the threads spent on each.
+    pub translate: Duration,
+    pub codegen: Duration,
+}
+
+/// Makes all code of a module.
+pub fn compile_all(environment: &Environment<'_>, progress: Progress<'_>) -> Result<CompiledModule, CompileError> {
+    let started = Instant::now();
+    let jobs = jobs(environment);
+    let queue = Queue { jobs: &jobs, next: AtomicUsize::new(0), failed: AtomicBool::new(false), code_bytes: AtomicU64::new(0), progress };
+    let finished = match threads(environment, jobs.len()) {
+        1 => vec![work(environment, &queue)],
+        threads => thread::scope(|scope| {
+            let start = || scope.spawn(|| work(environment, &queue));
+            let workers: Vec<_> = (0..threads).map(|_| start()).collect();
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(crashed()))).collect()
+        }),
+    };
+    let mut slots: Vec<Option<CompiledFunction>> = jobs.iter().map(|_| None).collect();
+    let (mut translate, mut codegen) = (Duration::ZERO, Duration::ZERO);
+    for worker in finished.into_iter().collect::<Result<Vec<_>, _>>()? {
+        translate += worker.translate;
+        codegen += worker.codegen;
+        for (index, function) in worker.made {
+            slots[index] = Some(function);
+        }
+    }
+    let functions = jobs.iter().zip(slots).map(|(job, made)| Some((*job, made?))).collect::<Option<Vec<_>>>().ok_or_else(crashed)?;
+    let wall = started.elapsed();
+    let share = translate.as_secs_f64() / (translate + codegen).as_secs_f64().max(f64::MIN_POSITIVE);
+    let translate = wall.mul_f64(share.clamp(0.0, 1.0));
+    Ok(CompiledModule { functions, translate, codegen: wall.saturating_sub(translate) })
+}
+
+/// One thread's share. A panic of the code generator is its bug or ours; the module's author still gets an answer.
+fn work<'m>(environment: &'m Environment<'m>, queue: &Queue<'_>) -> Result<Worker<'m>, CompileError> {
+    let worked = panic::catch_unwind(AssertUnwindSafe(|| Worker::new(environment).work(queue)));
+    worked.unwrap_or_else(|_| {
+        queue.failed.store(true, Ordering::Relaxed);
+        Err(crashed())
+    })
+}
+
+fn crashed() -> CompileError {
+    CompileError::Codegen { what: "this module".into(), message: "it failed on it".into() }
+}
+
+fn jobs(environment: &Environment<'_>) -> Vec<Job> {
+    let module = environment.module;
+    let imported = module.imports.len() as u32;
+    let functions = (0..imported + module.bodies.len() as u32).map(|index| Job::Function { index, body: index.checked_sub(imported) });
+    let memory_grow = (!module.memories.is_empty()).then_some(Job::Builtin(Builtin::MemoryGrow));
+    let table_grow = (!module.tables.is_empty()).then_some(Job::Builtin(Builtin::TableGrow));
+    let entries = environment.plan.entry_types.iter().map(|number| Job::Entry(*number));
+    functions.chain(memory_grow).chain(table_grow).chain(entries).collect()
+}
+
+fn threads(environment: &Environment<'_>, jobs: usize) -> usize {
+    let body_bytes: u64 = environment.module.bodies.iter().map(|body| body.range().end - body.range().start).sum();
+    if body_bytes < PARALLEL_BODY_BYTES_MIN {
+        return 1;
+    }
+    thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX).min(jobs.max(1))
+}
+
+struct Queue<'q> {
+    jobs: &'q [Job],
+    next: AtomicUsize,
+    failed: AtomicBool,
+    code_bytes: AtomicU64,
+    progress: Progress<'q>,
+}
+
+impl Queue<'_> {
+    fn take(&self) -> Option<(usize, Job)> {
+        if self.failed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        let job = *self.jobs.get(index)?;
+        if (index as u32).is_multiple_of(PROGRESS_FUNCTIONS) {
+            (self.progress)(Stage::Codegen, index as u32, self.jobs.len() as u32);
+        }
+        Some((index, job))
+    }
+
+    /// Counts a function's code, while all of it stays within the limit.
+    fn admit(&self, function: CompiledFunction, code_bytes_max: u64) -> Result<CompiledFunction, CompileError> {
+        let added = function.code.len() as u64;
+        let total = self.code_bytes.fetch_add(added, Ordering::Relaxed) + added;
+        if total > code_bytes_max {
+            return Err(CompileError::limit("size of the compiled code in bytes", total, code_bytes_max));
+        }
+        Ok(function)
+    }
+}
+
+/// One thread's contexts and results.
+struct Worker<'m> {
+    environment: &'m Environment<'m>,
+    context: Context,
+    builder: FunctionBuilderContext,
+    made: Vec<(usize, CompiledFunction)>,
+    translate: Duration,
+    codegen: Duration,
+}
+
+impl<'m> Worker<'m> {
+    fn new(environment: &'m Environment<'m>) -> Worker<'m> {
+        Worker {
+            environment,
+            context: Context::new(),
+            builder: FunctionBuilderContext::new(),
+            made: Vec::new(),
+            translate: Duration::ZERO,
+            codegen: Duration::ZERO,
+        }
+    }
+
+    fn work(mut self, queue: &Queue<'_>) -> Result<Worker<'m>, CompileError> {
+        while let Some((index, job)) = queue.take() {
+            match self.make(job).and_then(|function| queue.admit(function, self.environment.policy.code_bytes_max)) {
+                Ok(function) => self.made.push((index, function)),
+                Err(error) => {
+                    queue.failed.store(true, Ordering::Relaxed);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    fn make(&mut self, job: Job) -> Result<CompiledFunction, CompileError> {
+        let started = Instant::now();
+        self.context.clear();
+        translate_job(self.environment, job, &mut self.builder, &mut self.context)?;
+        let translated = Instant::now();
+        let environment = self.environment;
+        let frame_bytes_max = environment.policy.frame_bytes_max;
+        let function = codegen::compile(&mut self.context, &**environment.isa, frame_bytes_max, &|| job_name(environment, job))?;
+        self.translate += translated - started;
+        self.codegen += translated.elapsed();
+        Ok(function)
+    }
+}
+
+/// The CLIF of a job, into an empty context.
+pub fn translate_job(
+    environment: &Environment<'_>,
+    job: Job,
+    builder: &mut FunctionBuilderContext,
+    context: &mut Context,
+) -> Result<(), CompileError> {
+    match job {
+        Job::Function { index, body: None } => trampoline::import(environment, index, builder, &mut context.func),
+        Job::Function { body: Some(body), .. } => translate::translate(environment, body, builder, &mut context.func)?,
+        Job::Builtin(builtin) => trampoline::builtin(environment, builtin, builder, &mut context.func),
+        Job::Entry(number) => trampoline::entry(environment, number, builder, &mut context.func),
+    }
+    Ok(())
+}
+
+fn job_name(environment: &Environment<'_>, job: Job) -> String {
+    match job {
+        Job::Function { index, .. } => format!("function {}", environment.module.display_name(index)),
+        Job::Builtin(builtin) => format!("the trampoline of {builtin:?}"),
+        Job::Entry(number) => format!("the entry of signature {number}"),
+    }
+}

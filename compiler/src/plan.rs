@@ -1,0 +1,199 @@
+//! The contract, but for what linking adds: how much of everything the module gets, and where it lies in a slot.
+
+use std::collections::BTreeSet;
+
+use vivarium_artifact::abi::{Builtin, REFERENCE_BYTES};
+use vivarium_artifact::{
+    Contract, Digest, ExportedItem, FunctionType, GlobalInitial, GlobalPlan, MemoryPlan, PAGE_BYTES, Setting, SlotLayout, TablePlan,
+    ValueType, WASM_PAGE_BYTES,
+};
+
+use crate::error::CompileError;
+use crate::module::{GlobalSource, Memory, SegmentMode, Table, ValidatedModule};
+use crate::policy::Policy;
+use crate::segments::Placement;
+
+/// A memory that begins no larger than this lies in the image as a whole, so that its first writes need no fresh pages; of a larger one only the
+/// part up to its last byte of data does.
+pub const IMAGE_MEMORY_BYTES_WHOLE: u64 = 4 << 20;
+
+/// What the code may rely on.
+#[derive(Debug)]
+pub struct Plan {
+    /// Complete but for `offset_table` and `entries`.
+    pub contract: Contract,
+    pub layout: SlotLayout,
+    /// Numbers of the signatures that need an entry trampoline.
+    pub entry_types: BTreeSet<u32>,
+}
+
+/// Plans a module within the policy.
+pub fn plan(
+    wasm: &[u8],
+    module: &ValidatedModule<'_>,
+    placement: &Placement<'_>,
+    policy: &Policy,
+    setting: Setting,
+    cpu_features: Vec<String>,
+) -> Result<Plan, CompileError> {
+    let entry_types = entry_types(module);
+    let memories = module.memories.iter().map(|memory| plan_memory(memory, placement, policy)).collect::<Result<Vec<_>, _>>()?;
+    let tables = module.tables.iter().map(|table| plan_table(table, policy)).collect::<Result<Vec<_>, _>>()?;
+    let contract = Contract {
+        compiler_version: env!("CARGO_PKG_VERSION").to_owned(),
+        setting,
+        cpu_features,
+        wasm_sha256: Digest::of(wasm).0,
+        types: module.signatures.clone(),
+        imports: module.imports.clone(),
+        function_types: module.function_types.clone(),
+        memories,
+        tables,
+        globals: plan_globals(module),
+        data_segments: module.data.iter().map(|data| passive_length(data.mode, data.bytes.len())).collect(),
+        element_segments: module.elements.iter().map(|elements| passive_length(elements.mode, elements.items.len())).collect(),
+        exports: module.exports.clone(),
+        start: module.start,
+        instantiation_trap: placement.trap,
+        stack_bytes: policy.stack_bytes,
+        cells: cells(module, &entry_types),
+        offset_table: 0,
+        entries: vec![],
+    };
+    let layout = lay_out(&contract, policy)?;
+    Ok(Plan { contract, layout, entry_types })
+}
+
+/// The layout, when it is within the policy.
+fn lay_out(contract: &Contract, policy: &Policy) -> Result<SlotLayout, CompileError> {
+    let too_large = |bytes| CompileError::limit("size of stack, globals and tables in bytes", bytes, policy.head_bytes_max);
+    let layout = SlotLayout::of(contract).ok_or_else(|| too_large(table_bytes(contract)))?;
+    if layout.memory_offset > policy.head_bytes_max {
+        return Err(too_large(layout.memory_offset));
+    }
+    let image_bytes = layout.image_bytes - contract.stack_bytes;
+    if image_bytes > policy.image_bytes_max {
+        return Err(CompileError::limit("size of tables, globals and initial data in bytes", image_bytes, policy.image_bytes_max));
+    }
+    Ok(layout)
+}
+
+/// What tables and stack take: nothing else can be so large that there is no layout.
+fn table_bytes(contract: &Contract) -> u64 {
+    let tables = contract.tables.iter().map(|table| table.capacity.saturating_mul(REFERENCE_BYTES));
+    tables.fold(contract.stack_bytes, u64::saturating_add)
+}
+
+fn plan_memory(memory: &Memory, placement: &Placement<'_>, policy: &Policy) -> Result<MemoryPlan, CompileError> {
+    /// All that 32-bit addresses reach.
+    const PAGES_MAX: u64 = (4 << 30) / WASM_PAGE_BYTES;
+    let policy_pages = (policy.memory_bytes_max / WASM_PAGE_BYTES).min(PAGES_MAX);
+    if memory.minimum_pages > policy_pages {
+        return Err(CompileError::limit("initial memory in pages of 64 KiB", memory.minimum_pages, policy_pages));
+    }
+    let initial_bytes = memory.minimum_pages * WASM_PAGE_BYTES;
+    let image_bytes =
+        if initial_bytes <= IMAGE_MEMORY_BYTES_WHOLE { initial_bytes } else { placement.data_end().next_multiple_of(PAGE_BYTES) };
+    Ok(MemoryPlan {
+        minimum_pages: memory.minimum_pages,
+        declared_maximum_pages: memory.maximum_pages,
+        maximum_pages: memory.maximum_pages.unwrap_or(PAGES_MAX).min(policy_pages),
+        image_bytes,
+    })
+}
+
+fn plan_table(table: &Table, policy: &Policy) -> Result<TablePlan, CompileError> {
+    if table.minimum > policy.table_elements_max {
+        return Err(CompileError::limit("initial elements of a table", table.minimum, policy.table_elements_max));
+    }
+    let capacity = table.maximum.unwrap_or(policy.table_elements_max).min(policy.table_elements_max);
+    Ok(TablePlan { element: table.element, minimum: table.minimum, declared_maximum: table.maximum, capacity })
+}
+
+fn plan_globals(module: &ValidatedModule<'_>) -> Vec<GlobalPlan> {
+    let initial = |source: &GlobalSource| match source {
+        GlobalSource::Constant(_) => GlobalInitial::Image,
+        GlobalSource::Imported { module, name } => GlobalInitial::Imported { module: module.clone(), name: name.clone() },
+    };
+    module.globals.iter().map(|global| GlobalPlan { ty: global.ty.clone(), initial: initial(&global.source) }).collect()
+}
+
+fn passive_length(mode: SegmentMode, length: usize) -> u64 {
+    if mode == SegmentMode::Passive { length as u64 } else { 0 }
+}
+
+/// Signatures of the functions that a host may come to call: exported ones, the start function, and those that a reference may name.
+fn entry_types(module: &ValidatedModule<'_>) -> BTreeSet<u32> {
+    let exported = module.exports.iter().filter_map(|export| match export.item {
+        ExportedItem::Function(function) => Some(module.function_type(function)),
+        _ => None,
+    });
+    let start = module.start.map(|function| module.function_type(function));
+    let is_reference = |ty| ty == ValueType::FuncRef;
+    let in_globals = module.globals.iter().filter(|global| is_reference(global.ty.value)).filter_map(|global| match global.source {
+        GlobalSource::Constant(reference) => Some(reference as u32),
+        GlobalSource::Imported { .. } => None,
+    });
+    let in_elements = module.elements.iter().flat_map(|segment| &segment.items).map(|reference| *reference as u32);
+    // A null reference has the type number 0, which is no signature's.
+    exported.chain(start).chain(in_globals).chain(in_elements).filter(|number| *number != 0).collect()
+}
+
+/// Cells that imports, builtins and entries need at most.
+fn cells(module: &ValidatedModule<'_>, entry_types: &BTreeSet<u32>) -> u32 {
+    let of = |ty: &FunctionType| ty.parameters.len().max(ty.results.len());
+    let imports = module.imports.iter().map(|import| of(&import.ty));
+    let entries = entry_types.iter().map(|number| of(module.signature(*number)));
+    let builtins = Builtin::ALL.map(|builtin| of(&builtin_signature(builtin)));
+    imports.chain(entries).chain(builtins).max().unwrap_or(0) as u32
+}
+
+/// The signature of a builtin, as its documentation in the crate `artifact` says it.
+pub fn builtin_signature(builtin: Builtin) -> FunctionType {
+    let parameters = match builtin {
+        Builtin::MemoryGrow => vec![ValueType::I64, ValueType::I32],
+        Builtin::TableGrow => vec![ValueType::I64, ValueType::I64, ValueType::I32],
+    };
+    FunctionType { parameters, results: vec![ValueType::I64] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory(minimum_pages: u64, maximum_pages: Option<u64>, data_end: u64) -> Result<MemoryPlan, CompileError> {
+        let bytes = vec![0; data_end as usize];
+        let placement = Placement { data: vec![crate::segments::PlacedData { offset: 0, bytes: &bytes }], ..Placement::default() };
+        plan_memory(&Memory { minimum_pages, maximum_pages }, &placement, &Policy::default())
+    }
+
+    #[test]
+    fn a_small_memory_is_in_the_image_as_a_whole() {
+        assert_eq!(memory(2, Some(3), 10).unwrap().image_bytes, 2 * WASM_PAGE_BYTES);
+        assert_eq!(memory(0, None, 0).unwrap().image_bytes, 0);
+    }
+
+    #[test]
+    fn of_a_large_memory_the_image_holds_the_data() {
+        assert_eq!(memory(100, None, 5000).unwrap().image_bytes, 2 * PAGE_BYTES);
+    }
+
+    #[test]
+    fn the_smaller_maximum_wins() {
+        assert_eq!(memory(1, Some(3), 0).unwrap().maximum_pages, 3);
+        assert_eq!(memory(1, Some(60000), 0).unwrap().maximum_pages, 2048);
+        assert_eq!(memory(1, None, 0).unwrap().maximum_pages, 2048);
+        assert!(matches!(memory(2049, None, 0), Err(CompileError::Limit { found: 2049, limit: 2048, .. })));
+    }
+
+    #[test]
+    fn a_table_has_room_for_its_maximum() {
+        let capacity = |minimum, maximum| {
+            plan_table(&Table { element: ValueType::FuncRef, minimum, maximum }, &Policy::default()).map(|plan| plan.capacity)
+        };
+        assert_eq!(capacity(5, Some(7)), Ok(7));
+        assert_eq!(capacity(5, None), Ok(10_000));
+        assert_eq!(capacity(5, Some(1 << 30)), Ok(10_000));
+        assert!(capacity(10_001, None).unwrap_err().to_string().contains("10000"));
+    }
+}

@@ -1,0 +1,104 @@
+//! What a module may import and how large everything may be. The caller decides; the contract carries the decision to the runtime.
+
+use std::collections::HashMap;
+
+use vivarium_artifact::FunctionType;
+use vivarium_artifact::layout::GUARD_BYTES;
+
+/// Bounds and permissions of one compilation. [`Policy::default`] permits no import.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Which functions may be imported, with their types.
+    pub imports: ImportPolicy,
+    /// Largest length of a memory, in bytes; `memory.grow` beyond it answers −1.
+    pub memory_bytes_max: u64,
+    /// Largest length of a table, in elements: room for as many is kept in every slot.
+    pub table_elements_max: u64,
+    /// Size of the native stack, in bytes: a multiple of the processor's page.
+    pub stack_bytes: u64,
+    /// Largest wasm binary, in bytes.
+    pub wasm_bytes_max: u64,
+    /// Most functions of a module, imported ones included.
+    pub functions_max: u64,
+    /// Most instructions of one function.
+    pub operators_of_function_max: u64,
+    /// Most values in one function: results of instructions, and what branches hand on.
+    pub values_of_function_max: u64,
+    /// Largest stack frame of a function, in bytes; never more than the guard below a stack, which a larger one could jump over.
+    pub frame_bytes_max: u64,
+    /// Largest machine code of a module, in bytes.
+    pub code_bytes_max: u64,
+    /// Largest part of a slot below memory 0, in bytes: stack, context and tables. The runtime's slots have room for 16 MiB.
+    pub head_bytes_max: u64,
+    /// Largest image of a slot without its stack, in bytes: context, tables and the part of memory that begins with data.
+    pub image_bytes_max: u64,
+    /// Whether immutable globals may be imported. Only drivers of test suites can give their values.
+    pub imported_globals: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy {
+            imports: ImportPolicy::default(),
+            memory_bytes_max: 128 << 20,
+            table_elements_max: 10_000,
+            stack_bytes: 1 << 20,
+            wasm_bytes_max: 16 << 20,
+            functions_max: 50_000,
+            operators_of_function_max: 500_000,
+            values_of_function_max: 1_000_000,
+            frame_bytes_max: GUARD_BYTES,
+            code_bytes_max: 64 << 20,
+            head_bytes_max: 16 << 20,
+            image_bytes_max: 64 << 20,
+            imported_globals: false,
+        }
+    }
+}
+
+/// What hosts answer, by module and name.
+#[derive(Debug, Clone, Default)]
+pub struct ImportPolicy {
+    functions: HashMap<String, HashMap<String, FunctionType>>,
+    global_values: HashMap<String, HashMap<String, u128>>,
+}
+
+impl ImportPolicy {
+    /// A policy that permits exactly these functions: module, name, type.
+    pub fn new<'a>(functions: impl IntoIterator<Item = (&'a str, &'a str, FunctionType)>) -> ImportPolicy {
+        let mut policy = ImportPolicy::default();
+        for (module, name, ty) in functions {
+            policy.functions.entry(module.to_owned()).or_default().insert(name.to_owned(), ty);
+        }
+        policy
+    }
+
+    /// The same policy, with the value of an imported global: constant expressions may then depend on it. The bits are as in a cell.
+    pub fn with_global_value(mut self, module: &str, name: &str, bits: u128) -> ImportPolicy {
+        self.global_values.entry(module.to_owned()).or_default().insert(name.to_owned(), bits);
+        self
+    }
+
+    /// The value of an imported global, when it is known at compile time.
+    pub fn global_value(&self, module: &str, name: &str) -> Option<u128> {
+        self.global_values.get(module)?.get(name).copied()
+    }
+
+    /// The type that an import of this name must have; none when it is not permitted.
+    pub fn lookup(&self, module: &str, name: &str) -> Option<&FunctionType> {
+        self.functions.get(module)?.get(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_is_found_by_both_of_its_names() {
+        let policy = ImportPolicy::new([("env", "emit", FunctionType::default())]);
+        assert_eq!(policy.lookup("env", "emit"), Some(&FunctionType::default()));
+        assert_eq!(policy.lookup("emit", "env"), None);
+        assert_eq!(policy.lookup("env", "emits"), None);
+    }
+}

@@ -1,0 +1,85 @@
+//! Locals and globals (core specification, 2.4.5).
+
+use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
+use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
+use vivarium_artifact::{FunctionType, ValueType};
+use wasmparser::FunctionBody;
+
+use super::FunctionTranslator;
+use crate::constant::Constant;
+use crate::error::CompileError;
+use crate::types::{clif_type, value_type};
+
+impl FunctionTranslator<'_, '_> {
+    /// Declares parameters with their values and locals with zero.
+    pub fn declare_locals(&mut self, ty: &FunctionType, body: &FunctionBody<'_>) -> Result<(), CompileError> {
+        let entry = self.builder.current_block().expect("the function begins in its entry block");
+        let parameters: Vec<Value> = self.builder.block_params(entry)[1..].to_vec();
+        for (ty, value) in ty.parameters.iter().zip(parameters) {
+            self.declare_local(clif_type(*ty), value);
+        }
+        for declaration in body.get_locals_reader()? {
+            let (count, ty) = declaration?;
+            let ty = value_type(ty).ok_or_else(|| CompileError::unsupported(body.range().start, "a type of a later feature"))?;
+            let zero = self.constant(ty, 0);
+            for _ in 0..count {
+                self.declare_local(clif_type(ty), zero);
+            }
+        }
+        Ok(())
+    }
+
+    pub fn local_get(&mut self, local: u32) {
+        let value = self.builder.use_var(self.locals[local as usize]);
+        self.push(value);
+    }
+
+    pub fn local_set(&mut self, local: u32) {
+        let value = self.pop();
+        self.builder.def_var(self.locals[local as usize], value);
+    }
+
+    pub fn local_tee(&mut self, local: u32) {
+        let value = self.peek_many(1)[0];
+        self.builder.def_var(self.locals[local as usize], value);
+    }
+
+    pub fn global_get(&mut self, global: u32) {
+        let environment = self.environment;
+        let ty = environment.module.globals[global as usize].ty.value;
+        let value = match environment.fixed_global(global) {
+            Some(bits) => self.constant(ty, bits),
+            None => {
+                let offset = environment.vmctx_offset(environment.layout().global(global));
+                self.builder.ins().load(clif_type(ty), self.regions.globals, self.vmctx, offset)
+            }
+        };
+        self.push(value);
+    }
+
+    pub fn global_set(&mut self, global: u32) {
+        let value = self.pop();
+        let offset = self.environment.vmctx_offset(self.environment.layout().global(global));
+        self.builder.ins().store(self.regions.globals, value, self.vmctx, offset);
+    }
+
+    fn declare_local(&mut self, ty: Type, value: Value) {
+        let variable = self.builder.declare_var(ty);
+        self.builder.def_var(variable, value);
+        self.locals.push(variable);
+    }
+
+    fn constant(&mut self, ty: ValueType, bits: Constant) -> Value {
+        let ins = self.builder.ins();
+        match ty {
+            ValueType::I32 => ins.iconst(types::I32, i64::from(bits as u32)),
+            ValueType::I64 | ValueType::FuncRef | ValueType::ExternRef => ins.iconst(types::I64, bits as i64),
+            ValueType::F32 => ins.f32const(Ieee32::with_bits(bits as u32)),
+            ValueType::F64 => ins.f64const(Ieee64::with_bits(bits as u64)),
+            ValueType::V128 => {
+                let constant = self.builder.func.dfg.constants.insert(bits.to_le_bytes().as_slice().into());
+                self.builder.ins().vconst(types::I8X16, constant)
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Golden files: `tests/codegen/<family>.wat` has a module on top and the CLIF that it is translated to below, each line behind `;; `.
+//! `UPDATE_EXPECT=1 cargo test` writes what is found instead of comparing. The verifier is on.
+
+use std::path::{Path, PathBuf};
+
+use vivarium_artifact::{FunctionType, Setting, ValueType};
+use vivarium_compiler::{ImportPolicy, Policy, clif};
+
+const MARK: &str = ";; ";
+
+fn policy() -> Policy {
+    let write = FunctionType { parameters: vec![ValueType::I32, ValueType::I64], results: vec![ValueType::I32] };
+    Policy { imports: ImportPolicy::new([("host", "write", write)]), ..Policy::default() }
+}
+
+fn files() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/codegen");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).expect("the folder exists").map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn found(source: &str) -> String {
+    let wasm = wat::parse_str(source).expect("the module on top is right");
+    let functions = clif(&wasm, &policy(), Setting::Fast).expect("the module on top compiles");
+    let mut text = String::new();
+    for (name, clif) in functions {
+        text += &format!("\n{MARK}{name}\n");
+        // Every function declares the same alias regions.
+        for line in clif.lines().filter(|line| !line.starts_with("    region")) {
+            text += format!("{MARK}{line}").trim_end();
+            text += "\n";
+        }
+    }
+    text
+}
+
+#[test]
+fn each_family_is_translated_as_its_golden_file_says() {
+    let update = std::env::var_os("UPDATE_EXPECT").is_some();
+    let mut different = Vec::new();
+    for path in files() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let source: String = text.lines().take_while(|line| !line.starts_with(MARK.trim_end())).map(|line| format!("{line}\n")).collect();
+        let source = source.trim_end();
+        let expected = format!("{source}\n{}", found(source));
+        if update {
+            std::fs::write(&path, &expected).unwrap();
+        } else if text != expected {
+            different.push(format!("{}:\n{expected}", path.display()));
+        }
+    }
+    assert!(different.is_empty(), "UPDATE_EXPECT=1 accepts these:\n{}", different.join("\n"));
+}
+
+#[test]
+fn every_family_has_a_golden_file() {
+    let names: Vec<String> = files().iter().map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let families = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/translate");
+    for entry in std::fs::read_dir(families).unwrap() {
+        let family = entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
+        let is_family = !["mod", "operator", "flags"].contains(&family.as_str());
+        assert!(!is_family || names.contains(&family), "tests/codegen/{family}.wat is missing");
+    }
+}
+
+#[test]
+fn an_element_of_a_table_is_reached_through_a_spectre_guard_only() {
+    for path in files() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let golden: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix(MARK)).collect();
+        let accesses = golden.iter().filter(|line| line.contains("user3") && (line.contains("load") || line.contains("store")));
+        let guards = golden.iter().filter(|line| line.contains("select_spectre_guard")).count();
+        assert!(accesses.count() <= guards, "{}", path.display());
+    }
+}

@@ -1,0 +1,101 @@
+//! Whatever a path names, as a signed artifact: source is built, wasm and WAT are compiled, an artifact is checked.
+
+use std::fs;
+use std::path::Path;
+
+use ed25519_dalek::VerifyingKey;
+use vivarium_artifact::{Artifact, ArtifactError, Setting, SignedArtifact};
+use vivarium_compiler::{ImportPolicy, Policy, Timings};
+
+use super::Context;
+use super::failure::Failure;
+use super::source::Source;
+use crate::data_folder::DataFolder;
+use crate::limits::Limits;
+
+/// A signed artifact, and the key that its signature was checked with.
+pub struct Signed {
+    pub bytes: Vec<u8>,
+    pub key: VerifyingKey,
+}
+
+/// Reads, builds and compiles as far as needed.
+pub fn obtain(path: &Path, context: &Context, limits: &Limits) -> Result<Signed, Failure> {
+    let folder = context.data_folder()?;
+    if is(path, "viva") {
+        return check(read(path)?, &folder);
+    }
+    let wasm = if is(path, "wasm") || is(path, "wat") {
+        read_wasm(path, limits)?
+    } else if Source::is_source(path) {
+        let report = Source::read(path, limits)?.build(context, limits)?;
+        report.wasm.ok_or(Failure::Program(None))?.bytes
+    } else {
+        return Err(Failure::usage(format!("{} is neither source, wasm, WAT nor an artifact (.viva)", path.display())));
+    };
+    Ok(compile(&wasm, &folder, Setting::Fast, limits)?.0)
+}
+
+/// The wasm of a binary or of its text.
+pub fn read_wasm(path: &Path, limits: &Limits) -> Result<Vec<u8>, Failure> {
+    let bytes = read(path)?;
+    let wasm = if bytes.starts_with(b"\0asm") {
+        bytes
+    } else {
+        wat::parse_bytes(&bytes)
+            .map_err(|mut error| {
+                error.set_path(path);
+                Failure::program(error)
+            })?
+            .into_owned()
+    };
+    if wasm.len() > limits.wasm_bytes_max {
+        let detail =
+            format!("the program has {} bytes of wasm, more than the limit wasm_bytes_max of {}", wasm.len(), limits.wasm_bytes_max);
+        return Err(Failure::program(detail));
+    }
+    Ok(wasm)
+}
+
+/// Compiles in this process and signs with the data folder's key: what a user compiles for himself needs no wall of its own.
+pub fn compile(wasm: &[u8], folder: &DataFolder, setting: Setting, limits: &Limits) -> Result<(Signed, Timings), Failure> {
+    let policy = Policy {
+        imports: ImportPolicy::new(vivarium_abi::imports()),
+        memory_bytes_max: limits.memory_bytes_max,
+        table_elements_max: limits.table_elements_max,
+        stack_bytes: limits.stack_bytes,
+        wasm_bytes_max: limits.wasm_bytes_max as u64,
+        ..Policy::default()
+    };
+    let compiled = vivarium_compiler::compile(wasm, &policy, setting, &|_, _, _| {}).map_err(Failure::program)?;
+    let mut bytes = compiled.artifact.encode().map_err(Failure::program)?;
+    let key = folder.signing_key()?;
+    SignedArtifact::sign(&mut bytes, &key);
+    Ok((Signed { bytes, key: key.verifying_key() }, compiled.timings))
+}
+
+fn check(bytes: Vec<u8>, folder: &DataFolder) -> Result<Signed, Failure> {
+    let key = folder.signing_key()?.verifying_key();
+    match SignedArtifact::verify(&bytes, &key) {
+        Ok(_) => Ok(Signed { bytes, key }),
+        Err(ArtifactError::Signature) => Err(Failure::program("this artifact was made elsewhere, or changed: compile it here")),
+        Err(error) => Err(Failure::program(error)),
+    }
+}
+
+/// Reads any artifact, signed by whomever; the second is whether by us.
+pub fn read_any(path: &Path, context: &Context) -> Result<(Vec<u8>, vivarium_artifact::ArtifactFile, bool), Failure> {
+    let bytes = read(path)?;
+    let parsed = Artifact::parse(&bytes).map_err(Failure::program)?;
+    let key = context.data_folder()?.signing_key()?.verifying_key();
+    let ours = SignedArtifact::verify(&bytes, &key).is_ok();
+    Ok((bytes, parsed, ours))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))
+}
+
+fn is(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found == extension)
+}

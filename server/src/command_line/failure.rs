@@ -1,0 +1,58 @@
+//! How a command fails: a sentence and an exit code.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::data_folder::DataFolderError;
+
+/// The user's program does not build or compile.
+const PROGRAM: u8 = 1;
+/// As clap ends.
+const USAGE: u8 = 2;
+const SYSTEM: u8 = 3;
+
+#[derive(Debug)]
+pub enum Failure {
+    /// The user's program is at fault. Without a sentence the diagnostics have been printed.
+    Program(Option<String>),
+    Usage(String),
+    /// The server, the data folder or the system.
+    System(String),
+}
+
+impl Failure {
+    pub fn program(error: impl ToString) -> Failure {
+        Failure::Program(Some(error.to_string()))
+    }
+
+    pub fn usage(error: impl ToString) -> Failure {
+        Failure::Usage(error.to_string())
+    }
+
+    pub fn system(error: impl ToString) -> Failure {
+        Failure::System(error.to_string())
+    }
+
+    /// Says what is wrong; the code to end with.
+    pub fn report(self, as_json: bool) -> ExitCode {
+        let (code, sentence) = match self {
+            Failure::Program(sentence) => (PROGRAM, sentence),
+            Failure::Usage(sentence) => (USAGE, Some(sentence)),
+            Failure::System(sentence) => (SYSTEM, Some(sentence)),
+        };
+        if let Some(sentence) = sentence {
+            eprintln!("vivarium: {sentence}");
+            if as_json {
+                println!("{}", json!({ "error": sentence }));
+            }
+        }
+        ExitCode::from(code)
+    }
+}
+
+impl From<DataFolderError> for Failure {
+    fn from(error: DataFolderError) -> Failure {
+        Failure::system(error)
+    }
+}

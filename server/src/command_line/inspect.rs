@@ -1,0 +1,79 @@
+//! `vivarium inspect`: what an artifact says of itself.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+use vivarium_artifact::{ArtifactFile, Contract, ExportedItem, FORMAT_VERSION, FunctionType, WASM_PAGE_BYTES};
+
+use super::failure::Failure;
+use super::{Context, artifact};
+
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// An artifact, made here or elsewhere
+    artifact: PathBuf,
+}
+
+impl Inspect {
+    pub fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        let (bytes, file, ours) = artifact::read_any(&self.artifact, context)?;
+        let json = || {
+            json!({
+                "format_version": FORMAT_VERSION,
+                "signed_here": ours,
+                "artifact_bytes": bytes.len(),
+                "text_bytes": file.text.len(),
+                "image_bytes": file.image.len(),
+                "functions": file.functions.records().len(),
+                "trap_sites": file.traps.len(),
+                "contract": file.contract,
+            })
+        };
+        context.print(json, || text(&bytes, &file, ours));
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn text(bytes: &[u8], file: &ArtifactFile, ours: bool) -> String {
+    let contract = &file.contract;
+    let mut out = String::new();
+    let wasm: String = contract.wasm_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut row = |name: &str, value: String| {
+        // Writing into a string does not fail.
+        let _ = writeln!(out, "{name:<10} {value}");
+    };
+    row("format", format!("version {FORMAT_VERSION}, compiler {}, {:?}", contract.compiler_version, contract.setting).to_lowercase());
+    row("signed", if ours { "by this data folder's key".into() } else { "elsewhere: `run` refuses it, compile it here".into() });
+    row("wasm", format!("sha256 {wasm}"));
+    row("processor", if contract.cpu_features.is_empty() { "any x86-64".into() } else { contract.cpu_features.join(" ") });
+    row("sizes", format!("{} bytes: text {}, image {}", bytes.len(), file.text.len(), file.image.len()));
+    row("code", format!("{} functions, {} places that may trap", file.functions.records().len(), file.traps.len()));
+    row("stack", format!("{} bytes", contract.stack_bytes));
+    for (index, memory) in contract.memories.iter().enumerate() {
+        let (from, to) = (memory.minimum_pages * WASM_PAGE_BYTES, memory.maximum_pages * WASM_PAGE_BYTES);
+        row("memory", format!("{index}: {from} to {to} bytes, {} of them in the image", memory.image_bytes));
+    }
+    for (index, table) in contract.tables.iter().enumerate() {
+        row("table", format!("{index}: {} to {} elements of {}", table.minimum, table.capacity, table.element));
+    }
+    row("globals", contract.globals.len().to_string());
+    for import in &contract.imports {
+        row("import", format!("{}.{} {}", import.module, import.name, import.ty));
+    }
+    for export in &contract.exports {
+        row("export", format!("{} {}", export.name, exported(contract, export.item)));
+    }
+    out
+}
+
+fn exported(contract: &Contract, item: ExportedItem) -> String {
+    match item {
+        ExportedItem::Function(function) => contract.function_type(function).map(FunctionType::to_string).unwrap_or_default(),
+        ExportedItem::Table(index) => format!("table {index}"),
+        ExportedItem::Memory(index) => format!("memory {index}"),
+        ExportedItem::Global(index) => format!("global {index}"),
+    }
+}

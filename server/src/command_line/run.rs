@@ -1,0 +1,182 @@
+//! `vivarium run`: a program as a command, in this process, with this terminal as its streams.
+
+use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use clap::Args;
+use vivarium_abi::HostInput;
+use vivarium_runtime::{Pool, Runtime, RuntimeSettings, SealedFile};
+
+use super::artifact::Signed;
+use super::failure::Failure;
+use super::invoke;
+use super::{Context, artifact};
+use crate::control::messages::{Outcome, TrapReport};
+use crate::gateway::guest::{Guest, GuestLimits, Pause, Program, Refusal};
+use crate::limits::Limits;
+
+/// What a shell shows for a process that aborted.
+const TRAPPED: u8 = 134;
+/// What `timeout` ends with.
+const LIMITED: u8 = 124;
+/// How often what it printed is passed on while it computes.
+const SLICE: Duration = Duration::from_millis(10);
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Source file or folder, wasm, WAT, or an artifact that was compiled here
+    path: PathBuf,
+    /// A variable of the program's environment; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_variable)]
+    env: Vec<(String, String)>,
+    /// Call this exported function with the arguments as its numbers, instead of running the program
+    #[arg(long, value_name = "NAME")]
+    invoke: Option<String>,
+    /// Arguments of the program
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+/// How a run ended, and whether anything is to be said about it.
+pub enum Ended {
+    Outcome(Outcome),
+    /// An invoked function returned these.
+    Values(Vec<String>),
+}
+
+impl Run {
+    pub fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        let limits = Limits::default();
+        let signed = artifact::obtain(&self.path, context, &limits)?;
+        // Guests run on a thread of their own: that thread takes no signal but the runtime's, ctrl-C goes to this one.
+        let thread = std::thread::Builder::new().name("guest".into()).spawn(move || self.run_guest(signed, &limits));
+        let ended = thread.map_err(Failure::system)?.join();
+        let ended = ended.map_err(|_| Failure::system("the thread that ran the program failed"))??;
+        Ok(finish(ended, context))
+    }
+
+    fn run_guest(self, signed: Signed, limits: &Limits) -> Result<Ended, Failure> {
+        let settings = RuntimeSettings { slice: SLICE, ..RuntimeSettings::default() };
+        let runtime = Runtime::start(settings).map_err(Failure::system)?;
+        let pool = runtime.pool(1).map_err(Failure::system)?;
+        let file = SealedFile::from_bytes(&signed.bytes).map_err(Failure::system)?;
+        if let Some(function) = &self.invoke {
+            let module = runtime.load(file, &signed.key).map_err(Failure::program)?;
+            let input = HostInput { arguments: vec![program_name(&self.path)], environment: self.env, stdin: Bytes::new() };
+            return invoke::invoke(&pool, &module, function, &self.arguments, input, limits.memory_bytes_max);
+        }
+        let program = Arc::new(Program::load(&runtime, file, &signed.key).map_err(Failure::program)?);
+        let arguments = std::iter::once(program_name(&self.path)).chain(self.arguments).collect();
+        let input = HostInput { arguments, environment: self.env, stdin: read_stdin(limits)? };
+        run_program(&pool, &program, input, limits)
+    }
+}
+
+/// Who runs a program in his own terminal may end it himself: processor time and output are not bounded, memory is.
+fn run_program(pool: &Pool, program: &Arc<Program>, input: HostInput, limits: &Limits) -> Result<Ended, Failure> {
+    let guest_limits = GuestLimits {
+        cpu: Duration::MAX,
+        cpu_name: "run_cpu_ms",
+        memory_bytes_max: limits.memory_bytes_max,
+        stdout_bytes_max: usize::MAX,
+        stdout_name: "run_output_bytes_max",
+        stderr_bytes_max: usize::MAX,
+        log_lines_max: u32::MAX,
+    };
+    let mut guest = match Guest::begin(pool, program, input, guest_limits) {
+        Ok(guest) => guest,
+        Err(Refusal::Busy) => return Err(Failure::system("the only slot is in use")),
+        Err(Refusal::Outcome(outcome)) => return Ok(Ended::Outcome(outcome)),
+    };
+    let mut pause = guest.run();
+    loop {
+        pass_on(&guest.take_stdout(), &guest.take_stderr())?;
+        // The lines are for logs; here they are only kept from piling up.
+        drop(guest.log_lines());
+        pause = match pause {
+            Pause::Ended(outcome) => return Ok(Ended::Outcome(outcome)),
+            Pause::Preempted => guest.run(),
+            Pause::Waiting(moment) => {
+                std::thread::sleep(moment.saturating_duration_since(Instant::now()));
+                guest.wake()
+            }
+        };
+    }
+}
+
+/// Writes what a program printed. A reader that went away ends the program, as it would end any other.
+pub fn pass_on(stdout: &[u8], stderr: &[u8]) -> Result<(), Failure> {
+    let write = || -> std::io::Result<()> {
+        let mut out = std::io::stdout().lock();
+        out.write_all(stdout)?;
+        out.flush()?;
+        std::io::stderr().lock().write_all(stderr)
+    };
+    write().map_err(|error| Failure::system(format!("cannot pass on what the program printed: {error}")))
+}
+
+fn finish(ended: Ended, context: &Context) -> ExitCode {
+    let outcome = match ended {
+        Ended::Values(values) => {
+            context.print(|| serde_json::json!({ "results": values }), || values.iter().map(|value| format!("{value}\n")).collect());
+            return ExitCode::SUCCESS;
+        }
+        Ended::Outcome(outcome) => outcome,
+    };
+    if context.json {
+        // After the program's own output, as the last line of stderr: stdout is the program's.
+        eprintln!("{}", serde_json::json!({ "outcome": outcome }));
+    }
+    match outcome {
+        Outcome::Finished => ExitCode::SUCCESS,
+        // As everywhere, the system keeps the low eight bits.
+        Outcome::Exited { exit_code } => ExitCode::from((exit_code & 0xff) as u8),
+        Outcome::Trapped(trap) => {
+            eprint!("{}", trap_text(&trap));
+            ExitCode::from(TRAPPED)
+        }
+        Outcome::Limited(limit) => {
+            eprintln!("vivarium: the program was ended: {} (limit {})", limit.message, limit.name);
+            ExitCode::from(LIMITED)
+        }
+        Outcome::Failed { message } => Failure::System(message).report(false),
+    }
+}
+
+fn trap_text(trap: &TrapReport) -> String {
+    let frames = trap.frames.iter().map(|frame| match frame.wasm_offset {
+        Some(offset) => format!("  in {} (wasm offset {offset:#x})\n", frame.function),
+        None => format!("  in {}\n", frame.function),
+    });
+    format!("vivarium: the program trapped: {}\n", trap.message) + &frames.collect::<String>()
+}
+
+/// All of it, before the program starts. From a terminal nothing is read: nobody could tell when the program begins to wait for it.
+fn read_stdin(limits: &Limits) -> Result<Bytes, Failure> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return Ok(Bytes::new());
+    }
+    let mut bytes = Vec::new();
+    let most = limits.stdin_bytes_max as u64;
+    stdin.lock().take(most + 1).read_to_end(&mut bytes).map_err(|error| Failure::system(format!("cannot read stdin: {error}")))?;
+    if bytes.len() as u64 > most {
+        return Err(Failure::usage(format!("stdin is longer than the limit stdin_bytes_max of {most} bytes")));
+    }
+    Ok(bytes.into())
+}
+
+fn program_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_else(|| "program".into())
+}
+
+fn parse_variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE".into()),
+    }
+}

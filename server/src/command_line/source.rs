@@ -1,0 +1,176 @@
+//! Source from files: a folder is a source tree; a file is one whose main file it is.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use vivarium_toolchains::{BuildReport, Cancel, Diagnostic, Language, Severity, SourceTree, Toolchains};
+
+use super::Context;
+use super::failure::Failure;
+use crate::limits::Limits;
+
+/// A program that was read from files.
+pub struct Source {
+    pub tree: SourceTree,
+    /// The name of the file that stands for the main file.
+    given_name: Option<String>,
+}
+
+impl Source {
+    /// Whether a path of this name is source.
+    pub fn is_source(path: &Path) -> bool {
+        path.is_dir() || language_of_file(path).is_some()
+    }
+
+    pub fn read(path: &Path, limits: &Limits) -> Result<Source, Failure> {
+        let about = fs::metadata(path).map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
+        let (language, files, given_name) = if about.is_dir() { read_folder(path, limits)? } else { read_file(path, limits)? };
+        let tree = SourceTree::new(language, files, &limits.source()).map_err(Failure::usage)?;
+        Ok(Source { tree, given_name })
+    }
+
+    /// Builds, prints what the compilers say to stderr, and gives the report. The wasm of a program with errors is none.
+    pub fn build(&self, context: &Context, limits: &Limits) -> Result<BuildReport, Failure> {
+        let folder = context.data_folder()?;
+        let toolchains = Toolchains::open(&folder.toolchains());
+        let mut report = toolchains.build(&self.tree, &limits.build(), &Cancel::new()).map_err(|error| match error.limit() {
+            Some(_) => Failure::program(error),
+            None => Failure::system(error),
+        })?;
+        self.name_as_given(&mut report);
+        let printed = if report.output.is_empty() { report.diagnostics.iter().map(line).collect() } else { report.output.clone() };
+        eprint!("{printed}");
+        if !printed.is_empty() && !printed.ends_with('\n') {
+            eprintln!();
+        }
+        Ok(report)
+    }
+
+    /// The compilers saw `main.c`; the user knows the file by another name.
+    fn name_as_given(&self, report: &mut BuildReport) {
+        let Some(given) = &self.given_name else { return };
+        let main_file = self.tree.language().main_file();
+        report.output = report.output.replace(&format!("{main_file}:"), &format!("{given}:"));
+        for file in report.diagnostics.iter_mut().filter_map(|diagnostic| diagnostic.file.as_mut()).filter(|file| *file == main_file) {
+            *file = given.clone();
+        }
+    }
+}
+
+fn line(diagnostic: &Diagnostic) -> String {
+    let severity = match diagnostic.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    };
+    let numbers = [diagnostic.line, diagnostic.column].into_iter().flatten().map(|number| number.to_string());
+    let place: String = diagnostic.file.clone().into_iter().chain(numbers).map(|part| part + ":").collect();
+    let space = if place.is_empty() { "" } else { " " };
+    format!("{place}{space}{severity}: {}\n", diagnostic.message)
+}
+
+type Read = (Language, BTreeMap<String, String>, Option<String>);
+
+fn read_file(path: &Path, limits: &Limits) -> Result<Read, Failure> {
+    let known = Language::ALL.iter().map(|language| language.main_file()).collect::<Vec<_>>().join(", ");
+    let unknown = || {
+        Failure::usage(format!("{} is no source that is known: a file as one of {known}, or a folder with one of these", path.display()))
+    };
+    let language = language_of_file(path).ok_or_else(unknown)?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let files = BTreeMap::from([(language.main_file().to_owned(), read_text(path, limits)?)]);
+    Ok((language, files, name.filter(|name| name != language.main_file())))
+}
+
+fn read_folder(path: &Path, limits: &Limits) -> Result<Read, Failure> {
+    let mut files = BTreeMap::new();
+    collect(path, "", limits, &mut files)?;
+    let languages: Vec<_> = Language::ALL.iter().copied().filter(|language| files.contains_key(language.main_file())).collect();
+    match languages[..] {
+        [language] => Ok((language, files, None)),
+        [] => Err(Failure::usage(format!("the folder {} has no main file, such as main.c or main.rs", path.display()))),
+        _ => Err(Failure::usage(format!("the folder {} has main files of several languages: name one of them", path.display()))),
+    }
+}
+
+/// Hidden files are left out; of others no more than the limit is read.
+fn collect(folder: &Path, prefix: &str, limits: &Limits, files: &mut BTreeMap<String, String>) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::usage(format!("cannot read {}: {error}", folder.display()));
+    let mut entries = fs::read_dir(folder).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    entries.sort_by_key(|entry| entry.file_name());
+    for entry in entries {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let kind = entry.file_type().map_err(failed)?;
+        let inner = format!("{prefix}{name}");
+        if name.starts_with('.') || prefix.split('/').count() > limits.source().depth_max {
+            continue;
+        }
+        if kind.is_dir() {
+            collect(&entry.path(), &format!("{inner}/"), limits, files)?;
+        } else if kind.is_file() {
+            files.insert(inner, read_text(&entry.path(), limits)?);
+        }
+        if files.len() > limits.files_max {
+            return Err(Failure::usage(format!("the folder has more files than the limit files_max of {}", limits.files_max)));
+        }
+    }
+    Ok(())
+}
+
+fn read_text(path: &Path, limits: &Limits) -> Result<String, Failure> {
+    let failed = |error: std::io::Error| Failure::usage(format!("cannot read {}: {error}", path.display()));
+    let about = fs::metadata(path).map_err(failed)?;
+    if about.len() > limits.source_bytes_max as u64 {
+        let detail =
+            format!("{} has {} bytes, more than the limit source_bytes_max of {}", path.display(), about.len(), limits.source_bytes_max);
+        return Err(Failure::usage(detail));
+    }
+    fs::read_to_string(path).map_err(failed)
+}
+
+fn language_of_file(path: &Path) -> Option<Language> {
+    Language::from_extension(path.extension()?.to_str()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(files: &[(&str, &str)], path: &str) -> Result<Source, String> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let place = folder.path().join(name);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::write(place, text).unwrap();
+        }
+        Source::read(&folder.path().join(path), &Limits::default()).map_err(|failure| format!("{failure:?}"))
+    }
+
+    #[test]
+    fn a_file_is_its_languages_main_file_under_another_name() {
+        let source = read(&[("hello.c", "int main;"), ("other.h", "")], "hello.c").unwrap();
+        assert_eq!((source.tree.language(), source.given_name.as_deref()), (Language::C, Some("hello.c")));
+        assert_eq!(source.tree.files().keys().collect::<Vec<_>>(), ["main.c"]);
+    }
+
+    #[test]
+    fn a_folder_is_a_tree_without_what_is_hidden() {
+        let source = read(&[("p/main.rs", "fn main() {}"), ("p/inner/mod.rs", ""), ("p/.git/config", "x")], "p").unwrap();
+        assert_eq!(source.tree.language(), Language::Rust);
+        assert_eq!(source.tree.files().keys().collect::<Vec<_>>(), ["inner/mod.rs", "main.rs"]);
+    }
+
+    #[test]
+    fn what_is_no_program_is_refused_with_a_sentence() {
+        for (files, path, said) in [
+            (&[("x.txt", "")][..], "x.txt", "no source that is known"),
+            (&[("p/x.c", "")], "p", "no main file"),
+            (&[("p/main.c", ""), ("p/main.rs", "")], "p", "several languages"),
+            (&[], "nothing.c", "cannot read"),
+        ] {
+            let refused = read(files, path).map(drop).unwrap_err();
+            assert!(refused.starts_with("Usage") && refused.contains(said), "{refused}");
+        }
+    }
+}

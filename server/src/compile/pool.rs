@@ -1,0 +1,275 @@
+//! The workshop's compile workers: kept warm, given one job at a time, ended and replaced when they hang or die.
+
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use vivarium_abi::program::Kind;
+use vivarium_artifact::Setting;
+use vivarium_compiler::Timings;
+use vivarium_toolchains::Cancel;
+
+use super::frames::{Bounds, FromWorker, Interrupted, Patience, Product, ToWorker};
+use crate::limits::Limits;
+use crate::processes::Spawner;
+
+/// A worker is replaced after so many jobs, so that nothing in it can pile up.
+const JOBS_MAX: u32 = 500;
+/// From the start of a worker to its first answer.
+const START_MAX: Duration = Duration::from_secs(10);
+/// How often a caller who waits for a worker looks whether it is still wanted.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// A stage of the compiler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    Validate,
+    Translate,
+    Codegen,
+    Link,
+}
+
+impl From<vivarium_compiler::Stage> for Stage {
+    fn from(stage: vivarium_compiler::Stage) -> Stage {
+        match stage {
+            vivarium_compiler::Stage::Validate => Stage::Validate,
+            vivarium_compiler::Stage::Translate => Stage::Translate,
+            vivarium_compiler::Stage::Codegen => Stage::Codegen,
+            vivarium_compiler::Stage::Link => Stage::Link,
+        }
+    }
+}
+
+/// What a worker made of a wasm module.
+#[derive(Debug, Clone)]
+pub struct CompiledWasm {
+    /// The artifact, not signed yet.
+    pub elf: Vec<u8>,
+    pub timings: Timings,
+    pub kind: Kind,
+    /// Imports that are known and not implemented, as `module.name`.
+    pub stubs: Vec<String>,
+    pub exports: Vec<String>,
+    /// Why it can be compiled but not run (it has no entry), when that is so.
+    pub not_runnable: Option<String>,
+}
+
+/// Why there is no artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CompileFailure {
+    /// The module's own fault, as a sentence.
+    #[error("{0}")]
+    Refused(String),
+    #[error("the compiler ended without an answer, most likely for want of memory ({0}); make the program smaller")]
+    Crashed(String),
+    #[error("compiling took longer than {wall_ms} ms (limit {limit}); make the program smaller")]
+    TimedOut { limit: &'static str, wall_ms: u64 },
+    #[error("the compilation was cancelled")]
+    Cancelled,
+    /// The server's fault, as a sentence.
+    #[error("no compiler could be started: {0}")]
+    Unavailable(String),
+}
+
+/// The workers. Shared by threads; [`CompilePool::compile`] waits for a free one.
+pub struct CompilePool {
+    spawner: Arc<Spawner>,
+    bounds: Bounds,
+    wall: Duration,
+    slots: Mutex<Vec<Slot>>,
+    freed: Condvar,
+}
+
+/// One place for a worker. `Vacant` → `Warm` → `Taken` → `Warm`, or `Vacant` when it was ended.
+enum Slot {
+    Vacant,
+    Warm(Box<Worker>),
+    Taken,
+}
+
+struct Worker {
+    child: Child,
+    input: ChildStdin,
+    output: ChildStdout,
+    ready: bool,
+    jobs: u32,
+}
+
+impl CompilePool {
+    /// Starts all workers; does not wait until they are warm. One that cannot be started is tried again when it is needed.
+    pub fn start(spawner: Arc<Spawner>, workers: usize, limits: &Limits) -> CompilePool {
+        let bounds = Bounds {
+            compile_memory_bytes_max: limits.compile_memory_bytes_max,
+            wasm_bytes_max: limits.wasm_bytes_max as u64,
+            memory_bytes_max: limits.memory_bytes_max,
+            table_elements_max: limits.table_elements_max,
+            stack_bytes: limits.stack_bytes,
+        };
+        let slots = (0..workers.max(1)).map(|_| Slot::fresh(&spawner, bounds)).collect();
+        let wall = Duration::from_millis(limits.compile_wall_ms);
+        CompilePool { spawner, bounds, wall, slots: Mutex::new(slots), freed: Condvar::new() }
+    }
+
+    /// Compiles; blocks until it is done, was refused, took too long or was cancelled.
+    pub fn compile(
+        &self,
+        wasm: &[u8],
+        setting: Setting,
+        progress: &dyn Fn(Stage, u32, u32),
+        cancel: &Cancel,
+    ) -> Result<CompiledWasm, CompileFailure> {
+        let (index, worker) = self.take(cancel)?;
+        let mut place = Place { pool: self, index, worker: None };
+        let mut worker = match worker {
+            Some(worker) => worker,
+            None => Worker::start(&self.spawner, self.bounds).map_err(|error| CompileFailure::Unavailable(error.to_string()))?,
+        };
+        let cancelled = || cancel.is_cancelled();
+        worker.warm_up(&cancelled)?;
+        let patience = Patience { deadline: Instant::now() + self.wall, cancelled: &cancelled };
+        let answer = worker.work(ToWorker::Compile { wasm: wasm.to_vec(), setting }, &patience, progress);
+        let answer = answer.map_err(|interrupted| self.failure(interrupted, &mut worker))?;
+        if worker.jobs < JOBS_MAX {
+            place.worker = Some(worker);
+        }
+        answer
+    }
+
+    /// Processes that are alive now.
+    pub fn pids(&self) -> Vec<u32> {
+        self.slots().iter().filter_map(|slot| if let Slot::Warm(worker) = slot { Some(worker.child.id()) } else { None }).collect()
+    }
+
+    /// A place, with its worker if it has one.
+    fn take(&self, cancel: &Cancel) -> Result<(usize, Option<Box<Worker>>), CompileFailure> {
+        let mut slots = self.slots();
+        loop {
+            let warm = slots.iter().position(|slot| matches!(slot, Slot::Warm(_)));
+            let free = warm.or_else(|| slots.iter().position(|slot| matches!(slot, Slot::Vacant)));
+            if let Some(index) = free {
+                let taken = std::mem::replace(&mut slots[index], Slot::Taken);
+                return Ok((index, if let Slot::Warm(worker) = taken { Some(worker) } else { None }));
+            }
+            if cancel.is_cancelled() {
+                return Err(CompileFailure::Cancelled);
+            }
+            slots = self.freed.wait_timeout(slots, LOOK_INTERVAL).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn failure(&self, interrupted: Interrupted, worker: &mut Worker) -> CompileFailure {
+        match interrupted {
+            Interrupted::Broken(error) => CompileFailure::Crashed(worker.end().unwrap_or(error.to_string())),
+            Interrupted::TimedOut => CompileFailure::TimedOut { limit: "compile_wall_ms", wall_ms: self.wall.as_millis() as u64 },
+            Interrupted::Cancelled => CompileFailure::Cancelled,
+        }
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Vec<Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place that is taken; it gets its worker back, or a fresh one, when this is dropped.
+struct Place<'p> {
+    pool: &'p CompilePool,
+    index: usize,
+    worker: Option<Box<Worker>>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let slot = match self.worker.take() {
+            Some(worker) => Slot::Warm(worker),
+            None => Slot::fresh(&self.pool.spawner, self.pool.bounds),
+        };
+        self.pool.slots()[self.index] = slot;
+        self.pool.freed.notify_one();
+    }
+}
+
+impl Slot {
+    fn fresh(spawner: &Spawner, bounds: Bounds) -> Slot {
+        Worker::start(spawner, bounds).map_or(Slot::Vacant, Slot::Warm)
+    }
+}
+
+impl Worker {
+    fn start(spawner: &Spawner, bounds: Bounds) -> std::io::Result<Box<Worker>> {
+        let mut child = spawner.spawn_role("compile-worker", Stdio::piped(), Stdio::piped())?;
+        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(std::io::Error::other("the worker has no pipes"));
+        };
+        let mut worker = Box::new(Worker { child, input, output, ready: false, jobs: 0 });
+        super::frames::write(&mut worker.input, &ToWorker::Setup(bounds))?;
+        rustix::io::ioctl_fionbio(&worker.input, true)?;
+        rustix::io::ioctl_fionbio(&worker.output, true)?;
+        Ok(worker)
+    }
+
+    /// Waits until it is ready, if nobody has yet.
+    fn warm_up(&mut self, cancelled: &dyn Fn() -> bool) -> Result<(), CompileFailure> {
+        let patience = Patience { deadline: Instant::now() + START_MAX, cancelled };
+        while !self.ready {
+            match patience.read(&mut self.output) {
+                Ok(FromWorker::Ready) => self.ready = true,
+                Ok(FromWorker::Unable { sentence }) => return Err(CompileFailure::Unavailable(sentence)),
+                Ok(_) => {}
+                Err(Interrupted::Cancelled) => return Err(CompileFailure::Cancelled),
+                Err(Interrupted::TimedOut) => return Err(CompileFailure::Unavailable("it did not become ready in time".into())),
+                Err(Interrupted::Broken(error)) => return Err(CompileFailure::Unavailable(self.end().unwrap_or(error.to_string()))),
+            }
+        }
+        Ok(())
+    }
+
+    fn work(
+        &mut self,
+        job: ToWorker,
+        patience: &Patience<'_>,
+        progress: &dyn Fn(Stage, u32, u32),
+    ) -> Result<Result<CompiledWasm, CompileFailure>, Interrupted> {
+        self.jobs += 1;
+        patience.write(&mut self.input, &job)?;
+        loop {
+            match patience.read(&mut self.output)? {
+                FromWorker::Progress { stage, done, total } => progress(stage, done, total),
+                FromWorker::Compiled(product) => return Ok(Ok(compiled(product))),
+                FromWorker::Refused { sentence } => return Ok(Err(CompileFailure::Refused(sentence))),
+                FromWorker::Unable { sentence } => return Ok(Err(CompileFailure::Unavailable(sentence))),
+                FromWorker::Ready => {}
+            }
+        }
+    }
+
+    /// How it ended, in words.
+    fn end(&mut self) -> Option<String> {
+        let _ = self.child.kill();
+        self.child.wait().ok().map(|status| status.to_string())
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn compiled(product: Product) -> CompiledWasm {
+    CompiledWasm {
+        elf: product.elf,
+        timings: Timings {
+            validate_us: product.validate_us,
+            translate_us: product.translate_us,
+            codegen_us: product.codegen_us,
+            link_us: product.link_us,
+        },
+        kind: if product.is_service { Kind::Service } else { Kind::Command },
+        stubs: product.stubs,
+        exports: product.exports,
+        not_runnable: product.not_runnable,
+    }
+}

@@ -1,0 +1,180 @@
+//! What a role gives up after exec: the second wall around guests.
+//!
+//! In order: [`end_with_parent`], [`lower`] (priority, limits, no new privileges, not dumpable), then, once every file, thread and socket that the role
+//! needs exists, [`seal`]: a system call that is not on the role's list answers `EPERM` from then on, in all threads. The lists are deny-by-default: no open,
+//! no socket or connect, no exec, no new process, no `ptrace`, `memfd_create`, `bpf`, `io_uring`; memory may become executable only as a mapping of a
+//! descriptor that the workshop passed in (sealed artifacts), never by `mprotect`.
+
+use std::io;
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal, getrlimit, setrlimit};
+use thiserror::Error;
+
+pub use filter::program;
+
+mod filter;
+
+/// Set to [`RISK`] it lets guests run where the kernel has no seccomp filters. Named here once; children inherit it.
+pub const WITHOUT_SECCOMP: &str = "VIVARIUM_WITHOUT_SECCOMP";
+/// What the operator must write to accept that.
+pub const RISK: &str = "an-escaped-guest-may-reach-this-system";
+
+/// Priority of everything that compiles, on the kernel's scale of −20 to 19.
+const COMPILE_NICE: i32 = 10;
+/// Descriptors of a compile worker: its three standard ones and a few that its start-up needs.
+const COMPILE_DESCRIPTORS_MAX: u64 = 32;
+/// What the kernel adds to a role's score when memory runs out, of 1000: gateways and compile workers go before the workshop.
+const OUT_OF_MEMORY_SCORE: &str = "500";
+
+/// Who confines itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Gateway,
+    /// Address space is bounded too, in bytes.
+    CompileWorker {
+        memory_bytes_max: u64,
+    },
+}
+
+/// Why a role does not start.
+#[derive(Debug, Error)]
+pub enum ConfineError {
+    #[error("giving up privileges failed: {0}")]
+    Lower(#[from] io::Error),
+    #[error("this system refuses seccomp filters ({0}), so guests would have one wall only; to accept that, set {WITHOUT_SECCOMP}={RISK}")]
+    Unavailable(String),
+}
+
+/// This process is killed when the thread that spawned it ends. Whoever's parent had ended before notices it by the end of its standard input.
+pub fn end_with_parent() -> io::Result<()> {
+    Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?)
+}
+
+/// Priority, limits and privileges. Needs files of `/proc`, so it comes before [`seal`].
+pub fn lower(role: Role) -> Result<(), ConfineError> {
+    // Raising one's own score is always permitted; a system without it works too.
+    let _ = std::fs::write("/proc/self/oom_score_adj", OUT_OF_MEMORY_SCORE);
+    limit(Resource::Core, 0)?;
+    match role {
+        Role::Gateway => raise(Resource::Nofile)?,
+        Role::CompileWorker { memory_bytes_max } => {
+            rustix::process::nice(COMPILE_NICE).map_err(io::Error::from)?;
+            limit(Resource::As, memory_bytes_max)?;
+            limit(Resource::Nofile, COMPILE_DESCRIPTORS_MAX)?;
+        }
+    }
+    rustix::thread::set_no_new_privs(true).map_err(io::Error::from)?;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(io::Error::from)?;
+    Ok(())
+}
+
+/// Descriptors that this process may have, now that [`lower`] has raised the bound.
+pub fn descriptors_max() -> usize {
+    getrlimit(Resource::Nofile).current.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX))
+}
+
+/// Applies the role's list to all threads of this process. Returns whether it holds: false only where the operator accepted the risk.
+pub fn seal(role: Role) -> Result<bool, ConfineError> {
+    let applied = program(role, std::process::id()).map_err(|error| error.to_string()).and_then(|programs| {
+        programs.iter().try_for_each(|program| seccompiler::apply_filter_all_threads(program)).map_err(|error| error.to_string())
+    });
+    match applied {
+        Ok(()) => Ok(true),
+        Err(_) if std::env::var(WITHOUT_SECCOMP).is_ok_and(|value| value == RISK) => Ok(false),
+        Err(reason) => Err(ConfineError::Unavailable(reason)),
+    }
+}
+
+fn limit(resource: Resource, most: u64) -> io::Result<()> {
+    let most = getrlimit(resource).maximum.map_or(most, |hard| hard.min(most));
+    Ok(setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?)
+}
+
+/// Up to what the system permits.
+fn raise(resource: Resource) -> io::Result<()> {
+    let hard = getrlimit(resource).maximum;
+    Ok(setrlimit(resource, Rlimit { current: hard, maximum: hard })?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+    use std::os::unix::process::CommandExt as _;
+
+    /// A filter without thread synchronisation holds in the calling thread only: what a confined process may do is tried in a thread of this test.
+    fn confined<T: Send + 'static>(role: Role, attempt: impl FnOnce() -> T + Send + 'static) -> T {
+        let thread = std::thread::spawn(move || {
+            for program in program(role, std::process::id()).unwrap() {
+                seccompiler::apply_filter(&program).unwrap();
+            }
+            attempt()
+        });
+        thread.join().unwrap()
+    }
+
+    #[test]
+    fn a_gateway_cannot_reach_the_system() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let refused = confined(Role::Gateway, move || {
+            use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create, mkdir, open, unlink};
+            use rustix::net::{AddressFamily, SocketType, socket};
+            vec![
+                ("open", open("/etc/hostname", OFlags::RDONLY, Mode::empty()).map(drop)),
+                ("create", open("/tmp/x", OFlags::CREATE | OFlags::WRONLY, Mode::RUSR).map(drop)),
+                ("mkdir", mkdir("/tmp/x", Mode::RWXU)),
+                ("unlink", unlink("/nonexistent/x")),
+                ("memfd_create", memfd_create("x", MemfdFlags::empty()).map(drop)),
+                ("socket", socket(AddressFamily::INET, SocketType::STREAM, None).map(drop)),
+                ("unix socket", socket(AddressFamily::UNIX, SocketType::STREAM, None).map(drop)),
+                ("connect", std::net::TcpStream::connect(address).map(drop).map_err(|error| Errno::from_io_error(&error).unwrap())),
+                ("exec", Err(Errno::from_io_error(&std::process::Command::new("/bin/true").exec()).unwrap())),
+                ("spawn", std::process::Command::new("/bin/true").spawn().map(drop).map_err(|error| Errno::from_io_error(&error).unwrap())),
+                ("kill", rustix::process::kill_process(rustix::process::getppid().unwrap(), Signal::CONT)),
+                ("setrlimit", setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })),
+                ("prctl", rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)),
+                ("thread", std::thread::Builder::new().spawn(|| ()).map(drop).map_err(|error| Errno::from_io_error(&error).unwrap())),
+            ]
+        });
+        for (name, result) in refused {
+            assert_eq!(result, Err(Errno::PERM), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_gateway_can_still_serve() {
+        use std::io::{Read as _, Write as _};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = std::thread::spawn(move || {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            stream.write_all(b"ping").unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            answer
+        });
+        let heard = confined(Role::Gateway, move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut heard = [0; 4];
+            stream.read_exact(&mut heard).unwrap();
+            // Allocations of all sizes, a clock and randomness are what request handling needs besides.
+            let memory: Vec<Vec<u8>> = (0..24).map(|power| vec![1; 1 << power]).collect();
+            stream.set_nodelay(true).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            stream.write_all(if memory.len() == 24 { b"pong" } else { b"none" }).unwrap();
+            heard
+        });
+        assert_eq!((&heard, client.join().unwrap().as_str()), (b"ping", "pong"));
+    }
+
+    #[test]
+    fn a_compile_worker_may_have_threads_and_nothing_else() {
+        let role = Role::CompileWorker { memory_bytes_max: 1 << 30 };
+        let (threads, files, exec) = confined(role, || {
+            let thread = std::thread::Builder::new().spawn(|| 7).map(|thread| thread.join().unwrap());
+            (thread.ok(), std::fs::File::open("/etc/hostname").is_ok(), std::process::Command::new("/bin/true").spawn().is_ok())
+        });
+        assert_eq!((threads, files, exec), (Some(7), false, false));
+    }
+}

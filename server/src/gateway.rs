@@ -1,0 +1,27 @@
+//! The process that serves visitors, and the workshop's side of it.
+//!
+//! ```text
+//!  workshop                         │ gateway
+//!  supervisor ◄── control socket ──►│ role: control task ──► deployments (shared)
+//!     │ spawns, restarts            │        ▲ batches        │ look-up
+//!     └ listeners, kept open ──────►│ thread: listener ► connection ► visit ► guest in a slot
+//!                                   │         └ run queue: preempted guests take turns
+//! ```
+//!
+//! **Parts.** [`supervisor`]: spawns, restarts, asks. [`routes`]: which deployment a Host means. [`run_queue`]: whose turn it is. The rest is the role itself.
+
+mod answers;
+pub mod connection;
+pub mod deployments;
+pub mod guest;
+pub mod listeners;
+pub mod memory;
+mod refusals;
+pub mod reports;
+pub mod role;
+pub mod routes;
+pub mod run_queue;
+mod runs;
+pub mod supervisor;
+mod thread;
+mod visit;

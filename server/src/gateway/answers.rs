@@ -1,0 +1,155 @@
+//! Responses: the guest's own, cleaned of what is not its business, and the server's pages where the guest has none.
+
+use bytes::Bytes;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    RETRY_AFTER, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+
+use crate::control::messages::Timings;
+use crate::pages::VISITOR_POLICY;
+
+pub type Answer = Response<Full<Bytes>>;
+
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+/// Between this server and the visitor only (RFC 9110, 7.6.1).
+const OF_THE_CONNECTION: [HeaderName; 8] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+/// What would reach beyond one deployment where several share an origin.
+const OF_THE_ORIGIN: [HeaderName; 3] =
+    [SET_COOKIE, HeaderName::from_static("clear-site-data"), HeaderName::from_static("service-worker-allowed")];
+/// All deployments share an origin in the path form: its documents get an opaque one.
+const PATH_FORM_POLICY: HeaderValue = HeaderValue::from_static("sandbox allow-scripts allow-forms allow-popups");
+
+/// A page of the server.
+pub fn page(status: u16, html: String) -> Answer {
+    let mut answer = Response::new(Full::from(Bytes::from(html)));
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(VISITOR_POLICY));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// A page that asks the visitor to come again.
+pub fn page_with_retry(status: u16, html: String, retry_after_seconds: u32) -> Answer {
+    let mut answer = page(status, html);
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after_seconds));
+    answer
+}
+
+/// One sentence, for what no page is made for.
+pub fn sentence(status: StatusCode, sentence: &'static str) -> Answer {
+    let mut answer = Response::new(Full::from(Bytes::from_static(sentence.as_bytes())));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+    }
+    answer
+}
+
+pub fn redirect(location: &str) -> Answer {
+    let mut answer = sentence(StatusCode::PERMANENT_REDIRECT, "The path form of a deployment ends in a slash.\n");
+    if let Ok(location) = HeaderValue::from_str(location) {
+        answer.headers_mut().insert(LOCATION, location);
+    }
+    answer
+}
+
+/// What the guest said.
+pub fn of_guest(status: StatusCode, mut headers: HeaderMap, body: Bytes) -> Answer {
+    for name in OF_THE_CONNECTION {
+        headers.remove(name);
+    }
+    keep_own_cookies(&mut headers);
+    let mut answer = Response::new(Full::from(body));
+    *answer.status_mut() = status;
+    *answer.headers_mut() = headers;
+    answer
+}
+
+/// What the path form takes from every answer.
+pub fn in_path_form(answer: &mut Answer) {
+    for name in OF_THE_ORIGIN {
+        answer.headers_mut().remove(name);
+    }
+    answer.headers_mut().append(CONTENT_SECURITY_POLICY, PATH_FORM_POLICY);
+}
+
+/// The stages of this request, in milliseconds, as browsers show them.
+pub fn add_timings(answer: &mut Answer, timings: &Timings) {
+    let stages = [("queue", timings.queue), ("instantiate", timings.instantiate), ("run", timings.run), ("reset", timings.reset)];
+    let listed: Vec<String> = stages.into_iter().filter_map(|(name, us)| us.map(|us| format!("{name};dur={:.4}", us / 1000.0))).collect();
+    if let Ok(value) = HeaderValue::from_str(&listed.join(", ")) {
+        answer.headers_mut().append(SERVER_TIMING, value);
+    }
+}
+
+/// A cookie with a domain would be sent to sibling deployments.
+fn keep_own_cookies(headers: &mut HeaderMap) {
+    let shared = |cookie: &HeaderValue| {
+        cookie.as_bytes().split(|byte| *byte == b';').skip(1).any(|attribute| {
+            let name = attribute.split(|byte| *byte == b'=').next().unwrap_or_default();
+            name.trim_ascii().eq_ignore_ascii_case(b"domain")
+        })
+    };
+    let own: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().filter(|cookie| !shared(cookie)).cloned().collect();
+    headers.remove(SET_COOKIE);
+    for cookie in own {
+        headers.append(SET_COOKIE, cookie);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn a_guest_does_not_speak_for_the_connection_nor_for_siblings() {
+        let said = headers(&[
+            ("connection", "close"),
+            ("transfer-encoding", "chunked"),
+            ("content-length", "7"),
+            ("x-own", "kept"),
+            ("set-cookie", "a=1; Path=/"),
+            ("set-cookie", "b=2; domain=localhost"),
+            ("set-cookie", "c=3; Secure;DOMAIN = x"),
+        ]);
+        let answer = of_guest(StatusCode::OK, said, Bytes::from_static(b"hello"));
+        let kept: Vec<String> = answer.headers().iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        assert_eq!(kept, ["x-own: kept", "set-cookie: a=1; Path=/"]);
+    }
+
+    #[test]
+    fn the_path_form_is_sandboxed_beside_the_guests_own_policy() {
+        let said = headers(&[("set-cookie", "a=1"), ("clear-site-data", "*"), ("content-security-policy", "default-src 'self'")]);
+        let mut answer = of_guest(StatusCode::OK, said, Bytes::new());
+        in_path_form(&mut answer);
+        let policies: Vec<_> = answer.headers().get_all(CONTENT_SECURITY_POLICY).iter().collect();
+        assert_eq!(policies, ["default-src 'self'", "sandbox allow-scripts allow-forms allow-popups"]);
+        assert_eq!(answer.headers().len(), 2);
+    }
+
+    #[test]
+    fn timings_are_told_in_milliseconds() {
+        let mut answer = of_guest(StatusCode::OK, HeaderMap::new(), Bytes::new());
+        add_timings(&mut answer, &Timings { queue: Some(0.0), run: Some(12_345.6), ..Timings::default() });
+        assert_eq!(answer.headers()["server-timing"], "queue;dur=0.0000, run;dur=12.3456");
+    }
+}

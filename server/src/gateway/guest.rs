@@ -1,0 +1,240 @@
+//! One instance and its world, from the first instruction to the last: the only file here that resumes guests.
+//!
+//! ```text
+//!   begin ──► run ──► Preempted ──(its turn in the run queue)──► run
+//!              │ └──► Waiting ───(its moment)─────────────────► wake
+//!              └────► Ended(outcome)
+//! ```
+//! Nothing in it waits, so whoever drives it decides who runs when: a gateway thread through its run queue, `vivarium run` in a loop.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use ed25519_dalek::VerifyingKey;
+use vivarium_abi::{Answer, Host, HostInput, HostLimits, LimitReached, Linkage, LogLine, Wait, entry_point};
+use vivarium_artifact::WASM_PAGE_BYTES;
+use vivarium_runtime::{AcquireError, Exit, Instance, InstanceLimits, LoadedModule, Pool, Runtime, SealedFile, Trap};
+
+use crate::control::messages::{LimitReport, Outcome, TrapFrame, TrapReport};
+
+/// A loaded module that can be run: its imports have been resolved and it has an entry.
+#[derive(Debug)]
+pub struct Program {
+    pub module: Arc<LoadedModule>,
+    linkage: Linkage,
+    entry: u32,
+    /// What its output probably was meant to be is told once.
+    pub hinted: AtomicBool,
+}
+
+/// Bounds of one run.
+#[derive(Debug, Clone, Copy)]
+pub struct GuestLimits {
+    /// Of guest code, and as much again of the host's answers.
+    pub cpu: Duration,
+    /// The name in `Limits` of `cpu`.
+    pub cpu_name: &'static str,
+    pub memory_bytes_max: u64,
+    pub stdout_bytes_max: usize,
+    /// The name in `Limits` of `stdout_bytes_max`.
+    pub stdout_name: &'static str,
+    pub stderr_bytes_max: usize,
+    pub log_lines_max: u32,
+}
+
+/// Why a guest is not running.
+#[derive(Debug)]
+pub enum Pause {
+    /// Its slice is over.
+    Preempted,
+    /// Nothing to do before this moment; one that has passed means that others may have their turn.
+    Waiting(Instant),
+    Ended(Outcome),
+}
+
+/// Why a run does not begin.
+#[derive(Debug)]
+pub enum Refusal {
+    /// All slots are in use.
+    Busy,
+    Outcome(Outcome),
+}
+
+/// One run.
+pub struct Guest {
+    instance: Instance,
+    host: Host,
+    program: Arc<Program>,
+    limits: GuestLimits,
+    initializing: bool,
+    hosted: Duration,
+    instantiated_in: Duration,
+}
+
+impl Program {
+    /// Verifies, maps and resolves a signed artifact in a sealed file. The error is a sentence.
+    pub fn load(runtime: &Runtime, file: SealedFile, key: &VerifyingKey) -> Result<Program, String> {
+        let module = runtime.load(file, key).map_err(|error| error.to_string())?;
+        let linkage = Linkage::resolve(module.contract()).map_err(|error| error.to_string())?;
+        let entry = entry_point(module.contract()).map_err(|error| error.to_string())?;
+        Ok(Program { module, linkage, entry, hinted: AtomicBool::new(false) })
+    }
+
+    /// Length of memory with which an instance begins, in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        self.module.contract().memories.first().map_or(0, |memory| memory.minimum_pages * WASM_PAGE_BYTES)
+    }
+}
+
+impl Guest {
+    /// Takes a slot and prepares the first call.
+    pub fn begin(pool: &Pool, program: &Arc<Program>, input: HostInput, limits: GuestLimits) -> Result<Guest, Refusal> {
+        let started = Instant::now();
+        let host_limits = HostLimits {
+            stdout_bytes_max: limits.stdout_bytes_max as u64,
+            stderr_bytes_max: limits.stderr_bytes_max as u64,
+            log_lines_max: limits.log_lines_max,
+            ..HostLimits::default()
+        };
+        let host = Host::new(input, host_limits).map_err(|reached| Refusal::Outcome(limited(&reached, limits)))?;
+        let instance_limits = InstanceLimits { memory_bytes_max: limits.memory_bytes_max };
+        let mut instance = pool.acquire(&program.module, instance_limits).map_err(|error| match error {
+            AcquireError::Exhausted { .. } => Refusal::Busy,
+            AcquireError::Place(_) => Refusal::Outcome(Outcome::Failed { message: error.to_string() }),
+        })?;
+        let failed = |message: String| Refusal::Outcome(Outcome::Failed { message });
+        let initializing = instance.initialize().map_err(|error| failed(error.to_string()))?;
+        if !initializing {
+            instance.invoke(program.entry, &[]).map_err(|error| failed(error.to_string()))?;
+        }
+        let program = program.clone();
+        Ok(Guest { instance, host, program, limits, initializing, hosted: Duration::ZERO, instantiated_in: started.elapsed() })
+    }
+
+    /// Runs until the slice is over, the guest waits, or it ends.
+    pub fn run(&mut self) -> Pause {
+        loop {
+            if self.instance.ran() > self.limits.cpu || self.hosted > self.limits.cpu {
+                return Pause::Ended(self.out_of_time());
+            }
+            let pause = match self.instance.resume() {
+                Exit::Preempted => Some(Pause::Preempted),
+                Exit::Trapped(trap) => Some(Pause::Ended(Outcome::Trapped(told(trap)))),
+                Exit::Done => self.returned(),
+                Exit::Hostcall { import } => {
+                    let began = Instant::now();
+                    let answer = self.host.call(&self.program.linkage, import, &mut self.instance);
+                    self.hosted += began.elapsed();
+                    self.answered(answer)
+                }
+            };
+            match pause {
+                // A loop is ended at its deadline, not a slice later.
+                Some(Pause::Preempted) if self.instance.ran() > self.limits.cpu => {}
+                Some(pause) => return pause,
+                None => {}
+            }
+        }
+    }
+
+    /// Goes on after [`Pause::Waiting`].
+    pub fn wake(&mut self) -> Pause {
+        let answer = self.host.finish_wait(&mut self.instance);
+        self.answered(answer).unwrap_or_else(|| self.run())
+    }
+
+    /// Complete lines that it wrote since the last call.
+    pub fn log_lines(&mut self) -> Vec<LogLine> {
+        self.host.take_log_lines()
+    }
+
+    /// The rest of its lines, after its end.
+    pub fn last_log_lines(&mut self) -> Vec<LogLine> {
+        self.host.finish_log_lines()
+    }
+
+    pub fn take_stdout(&mut self) -> Bytes {
+        self.host.take_stdout()
+    }
+
+    pub fn take_stderr(&mut self) -> Bytes {
+        self.host.take_stderr()
+    }
+
+    pub fn stderr_truncated(&self) -> bool {
+        self.host.stderr_truncated()
+    }
+
+    pub fn hostcalls(&self) -> u64 {
+        self.host.hostcalls()
+    }
+
+    /// Length of its memory now, in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        self.instance.memory().len() as u64
+    }
+
+    /// How long taking the slot and preparing the first call took.
+    pub fn instantiated_in(&self) -> Duration {
+        self.instantiated_in
+    }
+
+    /// How long it has run: its own code and the host's answers.
+    pub fn ran(&self) -> Duration {
+        self.instance.ran() + self.hosted
+    }
+
+    fn returned(&mut self) -> Option<Pause> {
+        if !std::mem::take(&mut self.initializing) {
+            return Some(Pause::Ended(Outcome::Finished));
+        }
+        let invoked = self.instance.invoke(self.program.entry, &[]);
+        invoked.err().map(|error| Pause::Ended(Outcome::Failed { message: error.to_string() }))
+    }
+
+    /// None when the guest can go on.
+    fn answered(&mut self, answer: Answer) -> Option<Pause> {
+        match answer {
+            Answer::Return(values) => {
+                self.instance.answer(values.as_slice());
+                None
+            }
+            Answer::Wait(Wait::Until(moment)) => Some(Pause::Waiting(moment)),
+            Answer::Exit(exit_code) => Some(Pause::Ended(Outcome::Exited { exit_code })),
+            Answer::Limit(reached) => Some(Pause::Ended(limited(&reached, self.limits))),
+            Answer::Failed(failure) => Some(Pause::Ended(Outcome::Failed { message: failure.to_string() })),
+        }
+    }
+
+    fn out_of_time(&self) -> Outcome {
+        let message = format!("{} ms of processor time used up", self.limits.cpu.as_millis());
+        Outcome::Limited(LimitReport { name: self.limits.cpu_name.into(), message })
+    }
+}
+
+/// The limits of the host are told under the name that they have in `Limits`.
+fn limited(reached: &LimitReached, limits: GuestLimits) -> Outcome {
+    if reached.name == "stdout_bytes_max" {
+        let message = format!("the program wrote more than {} bytes to its standard output", reached.maximum_bytes);
+        return Outcome::Limited(LimitReport { name: limits.stdout_name.into(), message });
+    }
+    Outcome::Limited(LimitReport { name: reached.name.into(), message: reached.to_string() })
+}
+
+fn told(trap: Trap) -> TrapReport {
+    let frames: Vec<TrapFrame> = trap
+        .frames
+        .into_iter()
+        .map(|frame| TrapFrame { function: frame.function, wasm_offset: frame.wasm_offset.map(u64::from) })
+        .collect();
+    let innermost = frames.first();
+    TrapReport {
+        kind: trap.kind.name().into(),
+        message: trap.kind.message().into(),
+        function: innermost.map(|frame| frame.function.clone()),
+        wasm_offset: innermost.and_then(|frame| frame.wasm_offset),
+        frames,
+    }
+}

@@ -1,0 +1,78 @@
+//! How much memory all guests of a gateway may have together: by present length, not by what was touched.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The account of one gateway.
+#[derive(Debug)]
+pub struct Memory {
+    used_bytes: AtomicU64,
+    bytes_max: u64,
+}
+
+/// What one guest has; given back when this is dropped.
+#[derive(Debug)]
+pub struct Share {
+    memory: Arc<Memory>,
+    bytes: u64,
+}
+
+impl Memory {
+    pub fn new(bytes_max: u64) -> Arc<Memory> {
+        Arc::new(Memory { used_bytes: AtomicU64::new(0), bytes_max })
+    }
+
+    /// Admits a guest, or not.
+    pub fn admit(self: &Arc<Memory>, bytes: u64) -> Option<Share> {
+        let mut share = Share { memory: self.clone(), bytes: 0 };
+        share.cover(bytes).then_some(share)
+    }
+
+    pub fn used_bytes(&self) -> u64 {
+        self.used_bytes.load(Ordering::Relaxed)
+    }
+
+    pub fn bytes_max(&self) -> u64 {
+        self.bytes_max
+    }
+}
+
+impl Share {
+    /// Follows a guest's memory as it grows. False when there is no room for it: that guest must end.
+    pub fn cover(&mut self, bytes: u64) -> bool {
+        let more = bytes.saturating_sub(self.bytes);
+        if more == 0 {
+            return true;
+        }
+        let room = |used: u64| used.checked_add(more).filter(|sum| *sum <= self.memory.bytes_max);
+        let covered = self.memory.used_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok();
+        self.bytes += if covered { more } else { 0 };
+        covered
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.memory.used_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guests_share_what_there_is() {
+        let memory = Memory::new(100);
+        let mut first = memory.admit(40).unwrap();
+        let second = memory.admit(40).unwrap();
+        assert!(memory.admit(40).is_none());
+        assert!(first.cover(60));
+        assert!(!first.cover(61));
+        assert_eq!(memory.used_bytes(), 100);
+        drop(second);
+        assert!(first.cover(100));
+        drop(first);
+        assert_eq!(memory.used_bytes(), 0);
+    }
+}

@@ -1,0 +1,266 @@
+//! `vivarium gateway`: prepares, confines itself, serves until its control socket closes.
+//!
+//! receive `Start` → lower → prepare runtime and threads → seal → `Ready` → carry messages
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ed25519_dalek::VerifyingKey;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use vivarium_runtime::{Runtime, RuntimeSettings, SealedFile};
+
+use super::deployments::{Answered, Deployments, Revision};
+use super::guest::Program;
+use super::memory::Memory;
+use super::reports::{BATCH_INTERVAL, Reports};
+use super::routes::Routes;
+use super::thread::{self, Shared, TASKS_MAX, Task};
+use crate::confine;
+use crate::control::channel::{Receiver, Sender, split};
+use crate::control::messages::{FromGateway, Run, Start, ToGateway};
+
+/// Answers to the workshop that wait to be sent.
+const ANSWERS_MAX: usize = 256;
+/// Descriptors for everything but connections: loaded artifacts, reactors, listeners.
+const DESCRIPTORS_RESERVED: usize = 512;
+/// Stack of a gateway thread, in bytes: guests have their own.
+const THREAD_STACK_BYTES: usize = 1 << 20;
+
+/// Runs the role. The control socket is the standard input.
+pub fn run() -> ExitCode {
+    let reactor = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match reactor.and_then(|reactor| reactor.block_on(serve())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("vivarium gateway: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> io::Result<()> {
+    confine::end_with_parent()?;
+    let (mut sender, mut receiver) = split(io::stdin().as_fd().try_clone_to_owned()?)?;
+    let Some((ToGateway::Start(start), listeners)) = receiver.receive().await? else {
+        return Err(io::Error::other("the first control message must be Start: a gateway is started by `vivarium serve`"));
+    };
+    let mut control = match Control::prepare(*start, listeners) {
+        Ok(control) => control,
+        Err(sentence) => {
+            sender.send(&FromGateway::Refused { sentence: sentence.clone() }, &[]).await?;
+            return Err(io::Error::other(sentence));
+        }
+    };
+    sender.send(&FromGateway::Ready, &[]).await?;
+    let (answers, answered) = mpsc::channel(ANSWERS_MAX);
+    let shared = control.shared.clone();
+    // Whichever ends first, the other side is gone.
+    tokio::select! {
+        result = control.receive_all(receiver, answers) => result,
+        result = send_all(&shared.reports, sender, answered) => result,
+    }
+}
+
+/// Answers at once, reports and lines in batches: the first after a pause at once, the next not before the interval has passed.
+async fn send_all(reports: &Reports, mut sender: Sender, mut answers: mpsc::Receiver<FromGateway>) -> io::Result<()> {
+    let mut not_before = tokio::time::Instant::now();
+    loop {
+        let batch_is_due = async {
+            tokio::time::sleep_until(not_before).await;
+            reports.changed().await;
+        };
+        tokio::select! {
+            answer = answers.recv() => match answer {
+                Some(answer) => sender.send(&answer, &[]).await?,
+                None => return Ok(()),
+            },
+            () = batch_is_due => {
+                for batch in reports.take() {
+                    sender.send(&FromGateway::Batch(batch), &[]).await?;
+                }
+                not_before = tokio::time::Instant::now() + BATCH_INTERVAL;
+            }
+        }
+    }
+}
+
+/// Connections for which there are descriptors.
+fn connections_possible() -> usize {
+    confine::descriptors_max().saturating_sub(DESCRIPTORS_RESERVED).max(1)
+}
+
+/// The control thread's side of a gateway.
+struct Control {
+    shared: Arc<Shared>,
+    key: VerifyingKey,
+    threads: Vec<mpsc::Sender<Task>>,
+    next_thread: usize,
+}
+
+impl Control {
+    fn prepare(start: Start, listeners: Vec<OwnedFd>) -> Result<Control, String> {
+        confine::lower(confine::Role::Gateway).map_err(|error| error.to_string())?;
+        let key = VerifyingKey::from_bytes(&start.verifying_key).map_err(|_| "the verifying key is no key")?;
+        if listeners.is_empty() {
+            return Err("a gateway needs a listener for each thread".into());
+        }
+        let settings = RuntimeSettings { slice: Duration::from_micros(start.limits.slice_us), verify_resets: start.verify_resets };
+        let runtime = Runtime::start(settings).map_err(|error| error.to_string())?;
+        let limits = &start.limits;
+        let shared = Arc::new(Shared {
+            routes: Routes { guest_domain: start.guest_domain.to_ascii_lowercase(), guest_port: start.guest_port },
+            runtime,
+            deployments: Deployments::new(limits.loaded_artifact_bytes_max, Duration::from_millis(limits.load_wait_ms)),
+            reports: Reports::new(listeners.len()),
+            memory: Memory::new(limits.gateway_memory_bytes_max),
+            connections: Arc::new(Semaphore::new(limits.connections_max.min(connections_possible()))),
+            start,
+        });
+        let threads = start_threads(&shared, listeners)?;
+        Ok(Control { shared, key, threads, next_thread: 0 })
+    }
+
+    async fn receive_all(&mut self, mut receiver: Receiver, answers: mpsc::Sender<FromGateway>) -> io::Result<()> {
+        while let Some((message, descriptors)) = receiver.receive::<ToGateway>().await? {
+            let descriptor = descriptors.into_iter().next();
+            match message {
+                ToGateway::Load(call, loaded) => {
+                    let result = self.program(descriptor).map(|program| {
+                        let load_us = program.module.load_us();
+                        let bytes = program.module.artifact_bytes() as u64;
+                        self.forget(self.shared.deployments.load(loaded, Arc::new(program), bytes));
+                        load_us
+                    });
+                    let _ = answers.send(FromGateway::LoadEnded(call, result)).await;
+                }
+                ToGateway::Run(call, run) => {
+                    if let Err(sentence) = self.begin_run(call, run, descriptor, &answers) {
+                        let _ = answers.send(FromGateway::RunEnded(call, Err(sentence))).await;
+                    }
+                }
+                ToGateway::Connection => self.pass_connection(descriptor),
+                ToGateway::SetCurrent { slug, revision } => self.shared.deployments.set_current(&slug, revision),
+                ToGateway::Expire { slug, at_unix_ms } => self.forget(self.shared.deployments.expire(&slug, at_unix_ms)),
+                ToGateway::Unknown(wanted) => self.shared.deployments.answer(wanted, Answered::Unknown),
+                ToGateway::Failed(wanted, sentence) => self.shared.deployments.answer(wanted, Answered::Failed { sentence }),
+                ToGateway::Unload { slug, revision } => {
+                    let gone = self.shared.deployments.unload(&slug, revision);
+                    self.forget(gone.into_iter().collect());
+                }
+                ToGateway::Ping => self.ping(&answers),
+                ToGateway::Drain => return self.drain().await,
+                ToGateway::Start(_) => return Err(io::Error::other("a gateway is started once")),
+            }
+        }
+        Ok(())
+    }
+
+    fn program(&self, descriptor: Option<OwnedFd>) -> Result<Program, String> {
+        let descriptor = descriptor.ok_or("the artifact's descriptor is missing")?;
+        let file = SealedFile::receive(descriptor).map_err(|error| format!("the artifact was refused: {error}"))?;
+        Program::load(&self.shared.runtime, file, &self.key)
+    }
+
+    fn begin_run(&mut self, call: u64, run: Run, descriptor: Option<OwnedFd>, answers: &mpsc::Sender<FromGateway>) -> Result<(), String> {
+        let program = Arc::new(self.program(descriptor)?);
+        let task = Task::Run { call, program, run, answers: answers.clone() };
+        self.next().try_send(task).map_err(|_| "this gateway has too many runs to begin: try again".to_owned())
+    }
+
+    fn pass_connection(&mut self, descriptor: Option<OwnedFd>) {
+        if let Some(descriptor) = descriptor {
+            // A thread that has too much to do closes it; its other end notices.
+            let _ = self.next().try_send(Task::Connection(descriptor.into()));
+        }
+    }
+
+    /// Threads in turn.
+    fn next(&mut self) -> &mpsc::Sender<Task> {
+        self.next_thread = (self.next_thread + 1) % self.threads.len();
+        &self.threads[self.next_thread]
+    }
+
+    /// Slots that threads keep ready for these would never be used again.
+    fn forget(&self, gone: Vec<Arc<Revision<Arc<Program>>>>) {
+        for revision in gone {
+            for thread in &self.threads {
+                // Only a matter of memory: a pool reuses the longest-waiting slot anyway.
+                let _ = thread.try_send(Task::Forget(revision.program.module.clone()));
+            }
+        }
+    }
+
+    /// Answers when every thread has; one that hangs keeps the answer back, and the workshop starts another gateway.
+    fn ping(&self, answers: &mpsc::Sender<FromGateway>) {
+        let mut waiting = Vec::new();
+        for thread in &self.threads {
+            let (answer, answered) = oneshot::channel();
+            if thread.try_send(Task::Ping(answer)).is_ok() {
+                waiting.push(answered);
+            }
+        }
+        if waiting.len() < self.threads.len() {
+            return;
+        }
+        let answers = answers.clone();
+        tokio::spawn(async move {
+            for answered in waiting {
+                if answered.await.is_err() {
+                    return;
+                }
+            }
+            let _ = answers.send(FromGateway::Pong).await;
+        });
+    }
+
+    async fn drain(&self) -> io::Result<()> {
+        let mut waiting = Vec::new();
+        for thread in &self.threads {
+            let (drained, done) = oneshot::channel();
+            if thread.send(Task::Drain(drained)).await.is_ok() {
+                waiting.push(done);
+            }
+        }
+        let all = async {
+            for done in waiting {
+                let _ = done.await;
+            }
+        };
+        // Who is not done by then loses its answer.
+        let _ = tokio::time::timeout(Duration::from_millis(self.shared.start.limits.drain_ms), all).await;
+        // The last reports are still to be sent.
+        tokio::time::sleep(2 * BATCH_INTERVAL).await;
+        Ok(())
+    }
+}
+
+/// Starts all threads, seals the process once they have all they need, and lets them begin.
+fn start_threads(shared: &Arc<Shared>, listeners: Vec<OwnedFd>) -> Result<Vec<mpsc::Sender<Task>>, String> {
+    let (prepared, prepared_all) = std::sync::mpsc::channel();
+    let (mut senders, mut begins) = (Vec::new(), Vec::new());
+    for (index, listener) in listeners.into_iter().enumerate() {
+        let (tasks, received) = mpsc::channel(TASKS_MAX);
+        let (begin, begun) = std::sync::mpsc::channel();
+        let (shared, prepared) = (shared.clone(), prepared.clone());
+        let builder = std::thread::Builder::new().name(format!("gateway-{index}")).stack_size(THREAD_STACK_BYTES);
+        builder
+            .spawn(move || thread::run(index, shared, listener.into(), received, prepared, begun))
+            .map_err(|error| format!("starting a thread failed: {error}"))?;
+        senders.push(tasks);
+        begins.push(begin);
+    }
+    drop(prepared);
+    for _ in &senders {
+        prepared_all.recv().map_err(|_| "a gateway thread ended while it prepared")??;
+    }
+    if !confine::seal(confine::Role::Gateway).map_err(|error| error.to_string())? {
+        eprintln!("vivarium gateway: running without seccomp, as {} permits", confine::WITHOUT_SECCOMP);
+    }
+    for begin in begins {
+        begin.send(()).map_err(|_| "a gateway thread ended while it prepared")?;
+    }
+    Ok(senders)
+}

@@ -1,0 +1,67 @@
+//! Commands: a program run once, with arguments and standard input, on a gateway thread like any guest.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use vivarium_abi::HostInput;
+
+use super::guest::{Guest, GuestLimits, Program, Refusal};
+use super::thread::{Thread, Wall};
+use crate::control::messages::{Outcome, Run, RunOutcome, Timings};
+
+/// What a program is called when nobody named it.
+const PROGRAM_NAME: &str = "program";
+/// Lines of standard error, beyond which it counts as truncated.
+const STDERR_LINES_MAX: u32 = 65_536;
+
+/// Runs it to its end. The error is a sentence: it did not run at all.
+pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<RunOutcome, String> {
+    let limits = &thread.shared.start.limits;
+    let share = thread.shared.memory.admit(program.memory_bytes());
+    let mut share = share.ok_or("all memory of the gateway is in use: try again")?;
+    let guest_limits = GuestLimits {
+        cpu: Duration::from_millis(limits.run_cpu_ms),
+        cpu_name: "run_cpu_ms",
+        memory_bytes_max: limits.memory_bytes_max,
+        stdout_bytes_max: limits.run_output_bytes_max,
+        stdout_name: "run_output_bytes_max",
+        stderr_bytes_max: limits.run_output_bytes_max,
+        log_lines_max: STDERR_LINES_MAX,
+    };
+    let mut guest = match Guest::begin(&thread.pool, program, input(run), guest_limits) {
+        Ok(guest) => guest,
+        Err(Refusal::Busy) => return Err("all slots of the gateway are in use: try again".into()),
+        Err(Refusal::Outcome(outcome)) => return Ok(not_begun(outcome)),
+    };
+    let wall = Wall { allowed: Duration::from_millis(limits.run_wall_ms), name: "run_wall_ms" };
+    // The lines are taken apart only for logs of deployments; a command's standard error is handed over as it was written.
+    let driven = thread.drive(&mut guest, &mut share, wall, |guest| drop(guest.log_lines())).await;
+    let (stdout, stderr) = (guest.take_stdout().to_vec(), guest.take_stderr().to_vec());
+    let stderr_truncated = guest.stderr_truncated();
+    let stdout_truncated = matches!(&driven.outcome, Outcome::Limited(limit) if limit.name == guest_limits.stdout_name);
+    let timings = thread.end(guest, driven.queued);
+    // The next run is most likely another program's: a slot kept ready for this one would only hold its memory.
+    thread.pool.forget(&program.module);
+    let exit_code = exit_code(&driven.outcome);
+    Ok(RunOutcome { exit_code, stdout, stderr, stdout_truncated, stderr_truncated, outcome: driven.outcome, timings })
+}
+
+fn input(run: Run) -> HostInput {
+    let arguments = std::iter::once(PROGRAM_NAME.to_owned()).chain(run.arguments).collect();
+    HostInput { arguments, environment: run.environment, stdin: Bytes::from(run.stdin) }
+}
+
+/// A program that returned has succeeded.
+fn exit_code(outcome: &Outcome) -> Option<u32> {
+    match outcome {
+        Outcome::Finished => Some(0),
+        Outcome::Exited { exit_code } => Some(*exit_code),
+        Outcome::Trapped(_) | Outcome::Limited(_) | Outcome::Failed { .. } => None,
+    }
+}
+
+fn not_begun(outcome: Outcome) -> RunOutcome {
+    let (stdout, stderr) = (vec![], vec![]);
+    RunOutcome { exit_code: None, stdout, stderr, stdout_truncated: false, stderr_truncated: false, outcome, timings: Timings::default() }
+}

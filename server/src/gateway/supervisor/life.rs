@@ -1,0 +1,189 @@
+//! The lives of a gateway, one after another: spawn, hand over, carry messages both ways, notice the end.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::{GatewayObserver, GatewaySettings, Shared, Waiting};
+use crate::control::channel::{Receiver, Sender, pair, split};
+use crate::control::messages::{Batch, FromGateway, Start, Timestamp, ToGateway};
+use crate::processes::Spawner;
+
+/// From the start of the process to `Ready`; a longer one is ended and tried again.
+const START_MAX: Duration = Duration::from_secs(10);
+/// A gateway that served this long was sound: the next start is tried at once.
+const SOUND: Duration = Duration::from_secs(5);
+/// How often a gateway is asked whether it lives.
+const PING_INTERVAL: Duration = Duration::from_secs(2);
+/// So many questions without an answer mean that it hangs. Counted, not timed: when this process was stopped for a while, the gateway is not to blame.
+const PINGS_UNANSWERED_MAX: u32 = 5;
+/// The first pause before a start that follows a failed one; it doubles.
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+pub(super) struct Supervisor {
+    pub(super) shared: Arc<Shared>,
+    pub(super) spawner: Arc<Spawner>,
+    pub(super) settings: GatewaySettings,
+    pub(super) observer: Arc<dyn GatewayObserver>,
+    pub(super) outgoing: mpsc::Receiver<(ToGateway, Vec<OwnedFd>)>,
+}
+
+/// A process that ends with this value.
+struct Running(Child);
+
+impl Running {
+    /// How it ended, in words. It may have ended already; either way it is waited for, so that none is left behind.
+    fn end(&mut self) -> String {
+        let _ = self.0.kill();
+        self.0.wait().map_or_else(|error| error.to_string(), |status| status.to_string())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Supervisor {
+    /// Until the task is aborted.
+    pub(super) async fn supervise(mut self) {
+        let mut pause = Duration::ZERO;
+        loop {
+            let began = Instant::now();
+            let reason = self.live().await.unwrap_or_else(|error| format!("the gateway could not be started: {error}"));
+            self.end(&reason);
+            pause = if began.elapsed() >= SOUND { Duration::ZERO } else { (pause * 2).clamp(PAUSE_MIN, PAUSE_MAX) };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// One life of a gateway; the reason for its end.
+    async fn live(&mut self) -> io::Result<String> {
+        let (ours, theirs) = pair()?;
+        let spawner = self.spawner.clone();
+        let spawned = tokio::task::spawn_blocking(move || spawner.spawn_controlled("gateway", theirs)).await;
+        let mut running = Running(spawned.map_err(io::Error::other)??);
+        {
+            let mut status = self.shared.status();
+            status.pid = Some(running.0.id());
+            status.started_at = Some(Timestamp::now());
+        }
+        let (mut sender, mut receiver) = split(ours)?;
+        self.begin(&mut sender, &mut receiver).await?;
+        self.shared.status().ready = true;
+        self.observer.ready();
+        let outgoing = &mut self.outgoing;
+        let (shared, observer) = (&self.shared, &self.observer);
+        shared.pings_unanswered.store(0, Ordering::Relaxed);
+        // All go on until the gateway is gone, or hangs.
+        let over = tokio::select! {
+            result = hear(shared, observer.as_ref(), receiver) => result,
+            result = say(shared, outgoing, sender) => result,
+        };
+        let ended = running.end();
+        Ok(match over {
+            Ok(()) => format!("the gateway ended ({ended})"),
+            Err(error) => format!("the gateway was ended: {error} ({ended})"),
+        })
+    }
+
+    /// Hands everything over and waits until visitors are served.
+    async fn begin(&self, sender: &mut Sender, receiver: &mut Receiver) -> io::Result<()> {
+        let settings = &self.settings;
+        let start = Start {
+            guest_port: settings.guest_port,
+            guest_domain: settings.guest_domain.clone(),
+            workshop_url: settings.workshop_url.clone(),
+            verifying_key: settings.verifying_key,
+            limits: settings.limits.clone(),
+            verify_resets: settings.verify_resets,
+        };
+        let listeners: Vec<_> = settings.listeners.iter().map(|listener| listener.as_fd()).collect();
+        sender.send(&ToGateway::Start(Box::new(start)), &listeners).await?;
+        let first = tokio::time::timeout(START_MAX, receiver.receive::<FromGateway>()).await;
+        match first.map_err(|_| io::Error::other("it did not become ready in time"))?? {
+            Some((FromGateway::Ready, _)) => Ok(()),
+            Some((FromGateway::Refused { sentence }, _)) => Err(io::Error::other(sentence)),
+            Some(_) => Err(io::Error::other("its first message was not Ready")),
+            None => Err(io::Error::other("it ended while it prepared")),
+        }
+    }
+
+    fn end(&self, reason: &str) {
+        {
+            let mut status = self.shared.status();
+            status.pid = None;
+            status.ready = false;
+            status.restarts += 1;
+            status.last_end = Some(reason.to_owned());
+        }
+        let waiting: Vec<Waiting> = self.shared.calls().drain().map(|(_, waiting)| waiting).collect();
+        for call in waiting {
+            call.fail(&format!("{reason} before it answered: try again"));
+        }
+        self.shared.ended.notify_waiters();
+        self.observer.restarted(reason.to_owned());
+    }
+}
+
+/// Sends what waits, and asks from time to time whether the gateway lives.
+async fn say(shared: &Shared, outgoing: &mut mpsc::Receiver<(ToGateway, Vec<OwnedFd>)>, mut sender: Sender) -> io::Result<()> {
+    let mut pings = tokio::time::interval(PING_INTERVAL);
+    pings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            message = outgoing.recv() => {
+                let Some((message, descriptors)) = message else { return Ok(()) };
+                let borrowed: Vec<_> = descriptors.iter().map(|descriptor| descriptor.as_fd()).collect();
+                sender.send(&message, &borrowed).await?;
+            }
+            _ = pings.tick() => {
+                if shared.pings_unanswered.fetch_add(1, Ordering::Relaxed) >= PINGS_UNANSWERED_MAX {
+                    return Err(io::Error::other("one of its threads does not answer"));
+                }
+                sender.send(&ToGateway::Ping, &[]).await?;
+            }
+        }
+    }
+}
+
+async fn hear(shared: &Shared, observer: &dyn GatewayObserver, mut receiver: Receiver) -> io::Result<()> {
+    while let Some((message, _)) = receiver.receive::<FromGateway>().await? {
+        match message {
+            FromGateway::LoadEnded(call, result) => {
+                if let Some(Waiting::Load(answer)) = shared.calls().remove(&call) {
+                    let _ = answer.send(result);
+                }
+            }
+            FromGateway::RunEnded(call, result) => {
+                if let Some(Waiting::Run(answer)) = shared.calls().remove(&call) {
+                    let _ = answer.send(result.map(|outcome| *outcome));
+                }
+            }
+            FromGateway::Batch(batch) => pass_on(observer, batch),
+            FromGateway::Refused { sentence } => return Err(io::Error::other(sentence)),
+            FromGateway::Pong => shared.pings_unanswered.store(0, Ordering::Relaxed),
+            FromGateway::Ready => {}
+        }
+    }
+    Ok(())
+}
+
+fn pass_on(observer: &dyn GatewayObserver, batch: Batch) {
+    if !batch.logs.is_empty() {
+        observer.logs(batch.logs);
+    }
+    if !batch.reports.is_empty() {
+        observer.reports(batch.reports);
+    }
+    for wanted in batch.wanted {
+        observer.wanted(wanted);
+    }
+}

@@ -1,0 +1,228 @@
+//! Every bound of the server in one place, named with its unit. The page, `GET /api/v1/limits` and the README show these names, and an
+//! error that a limit causes says which one it was.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use vivarium_toolchains::{BuildLimits, SourceLimits};
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+const GIB: u64 = 1024 * MIB as u64;
+
+/// The bounds, with their defaults in [`Limits::default`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    // What a user sends.
+    pub source_bytes_max: usize,
+    pub files_max: usize,
+    pub file_name_bytes_max: usize,
+    pub wasm_bytes_max: usize,
+    /// A request's body to the workshop: a source with every character escaped, and a little more.
+    pub api_body_bytes_max: usize,
+    pub arguments_max: usize,
+    pub environment_max: usize,
+    pub argument_bytes_max: usize,
+    pub stdin_bytes_max: usize,
+
+    // Source to wasm.
+    pub build_wall_ms: u64,
+    pub build_cpu_ms: u64,
+    pub build_memory_bytes_max: u64,
+    pub build_file_bytes_max: u64,
+    pub build_output_bytes_max: usize,
+    pub builds_at_once: usize,
+    pub build_queue_max: usize,
+    /// Finished builds kept in memory, with their wasm.
+    pub build_results_max: usize,
+    pub build_results_bytes_max: usize,
+    pub build_wait_seconds_max: u64,
+
+    // Wasm to artifact.
+    pub compile_wall_ms: u64,
+    pub compile_memory_bytes_max: u64,
+    pub memory_bytes_max: u64,
+    pub table_elements_max: u64,
+    pub stack_bytes: u64,
+
+    // One request of a visitor.
+    pub cpu_ms: u64,
+    pub wall_ms: u64,
+    pub slice_us: u64,
+    pub request_body_bytes_max: usize,
+    pub response_bytes_max: usize,
+    pub log_bytes_per_request_max: usize,
+
+    // One run of a command.
+    pub run_cpu_ms: u64,
+    pub run_wall_ms: u64,
+    pub run_output_bytes_max: usize,
+    pub runs_at_once: usize,
+
+    // Connections, on either port.
+    pub header_read_ms: u64,
+    pub idle_ms: u64,
+    pub header_bytes_max: usize,
+    pub headers_max: usize,
+    pub connections_max: usize,
+    pub workshop_connections_max: usize,
+    /// What a drain at the end waits for requests in flight.
+    pub drain_ms: u64,
+
+    // The gateway.
+    pub in_flight_per_deployment_max: usize,
+    /// Slots of one gateway thread.
+    pub instances_max: usize,
+    pub gateway_memory_bytes_max: u64,
+    pub loaded_artifact_bytes_max: u64,
+    pub load_wait_ms: u64,
+
+    // What is kept.
+    pub deployments_max: usize,
+    pub revisions_max: usize,
+    pub expired_kept_max: usize,
+    pub expired_kept_seconds: u64,
+    pub ttl_seconds_default: u64,
+    pub ttl_seconds_max: u64,
+    pub blob_bytes_max: u64,
+    /// The cache of artifacts, which may vanish.
+    pub artifact_bytes_max: u64,
+    /// Of one deployment.
+    pub log_lines_kept: usize,
+    /// Of one deployment.
+    pub log_bytes_kept: usize,
+    /// Of one deployment.
+    pub requests_kept: usize,
+
+    // Streams of events.
+    pub events_kept: usize,
+    pub event_streams_max: usize,
+    pub event_topics_max: usize,
+    /// Events that wait for one reader before it is dropped.
+    pub event_queue_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        Limits {
+            source_bytes_max: 256 * KIB,
+            files_max: 32,
+            file_name_bytes_max: 128,
+            wasm_bytes_max: 16 * MIB,
+            api_body_bytes_max: 2 * MIB,
+            arguments_max: 64,
+            environment_max: 64,
+            argument_bytes_max: 8 * KIB,
+            stdin_bytes_max: MIB,
+
+            build_wall_ms: 20_000,
+            build_cpu_ms: 15_000,
+            build_memory_bytes_max: 2 * GIB,
+            build_file_bytes_max: 64 * MIB as u64,
+            build_output_bytes_max: 256 * KIB,
+            builds_at_once: cores,
+            build_queue_max: 64,
+            build_results_max: 256,
+            build_results_bytes_max: 256 * MIB,
+            build_wait_seconds_max: 60,
+
+            compile_wall_ms: 30_000,
+            compile_memory_bytes_max: 2 * GIB,
+            memory_bytes_max: 128 * MIB as u64,
+            table_elements_max: 10_000,
+            stack_bytes: MIB as u64,
+
+            cpu_ms: 500,
+            wall_ms: 10_000,
+            slice_us: 1_000,
+            request_body_bytes_max: MIB,
+            response_bytes_max: 16 * MIB,
+            log_bytes_per_request_max: 64 * KIB,
+
+            run_cpu_ms: 5_000,
+            run_wall_ms: 10_000,
+            run_output_bytes_max: MIB,
+            runs_at_once: 16,
+
+            header_read_ms: 5_000,
+            idle_ms: 60_000,
+            header_bytes_max: 64 * KIB,
+            headers_max: 96,
+            connections_max: 10_000,
+            workshop_connections_max: 1_024,
+            drain_ms: 5_000,
+
+            in_flight_per_deployment_max: 64,
+            instances_max: 1_000,
+            gateway_memory_bytes_max: 4 * GIB,
+            loaded_artifact_bytes_max: GIB,
+            load_wait_ms: 2_000,
+
+            deployments_max: 1_000,
+            revisions_max: 1_000,
+            expired_kept_max: 1_000,
+            expired_kept_seconds: 7 * 86_400,
+            ttl_seconds_default: 86_400,
+            ttl_seconds_max: 7 * 86_400,
+            blob_bytes_max: 4 * GIB,
+            artifact_bytes_max: 4 * GIB,
+            log_lines_kept: 10_000,
+            log_bytes_kept: MIB,
+            requests_kept: 1_000,
+
+            events_kept: 4_096,
+            event_streams_max: 256,
+            event_topics_max: 64,
+            event_queue_max: 2_048,
+        }
+    }
+}
+
+impl Limits {
+    /// The bounds of a source tree.
+    pub fn source(&self) -> SourceLimits {
+        SourceLimits {
+            source_bytes_max: self.source_bytes_max,
+            files_max: self.files_max,
+            file_name_bytes_max: self.file_name_bytes_max,
+            ..SourceLimits::default()
+        }
+    }
+
+    /// The bounds of a toolchain's job.
+    pub fn build(&self) -> BuildLimits {
+        BuildLimits {
+            build_wall_ms: self.build_wall_ms,
+            build_cpu_ms: self.build_cpu_ms,
+            build_memory_bytes_max: self.build_memory_bytes_max,
+            build_file_bytes_max: self.build_file_bytes_max,
+            build_output_bytes_max: self.build_output_bytes_max,
+            wasm_bytes_max: self.wasm_bytes_max,
+        }
+    }
+
+    /// How long a header may take from its first byte.
+    pub fn header_read(&self) -> Duration {
+        Duration::from_millis(self.header_read_ms)
+    }
+
+    /// The longest run of guest code before others have their turn.
+    pub fn slice(&self) -> Duration {
+        Duration::from_micros(self.slice_us)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_a_flat_object_of_numbers() {
+        let shown = serde_json::to_value(Limits::default()).unwrap();
+        let fields = shown.as_object().unwrap();
+        assert!(fields.values().all(serde_json::Value::is_u64));
+        assert_eq!(fields["source_bytes_max"], 262_144);
+        assert_eq!(fields["cpu_ms"], 500);
+    }
+}

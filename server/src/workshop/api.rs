@@ -1,0 +1,61 @@
+//! HTTP of the workshop: a file for each resource. A handler parses, calls one function and renders.
+
+mod builds;
+mod deployments;
+mod events;
+mod health;
+mod languages;
+mod limits;
+mod page;
+mod program;
+mod runs;
+mod starters;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use tower_http::compression::CompressionLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+
+use super::{Workshop, guard, problem};
+
+pub(super) fn router(workshop: Arc<Workshop>) -> Router {
+    let api = Router::new()
+        .route("/languages", get(languages::list))
+        .route("/starters", get(starters::list))
+        .route("/limits", get(limits::show))
+        .route("/builds", post(builds::create))
+        .route("/builds/{id}", get(builds::show).delete(builds::cancel))
+        .route("/builds/{id}/artifacts/{name}", get(builds::artifact))
+        .route("/deployments", get(deployments::list).post(deployments::create))
+        .route("/deployments/{slug}", get(deployments::show).patch(deployments::extend).delete(deployments::stop))
+        .route("/deployments/{slug}/requests", get(deployments::requests))
+        .route("/deployments/{slug}/logs", get(deployments::logs))
+        .route("/runs", post(runs::create))
+        .route("/events", get(events::stream));
+    Router::new()
+        .route("/", get(page::show).post(page::submit).layer(CompressionLayer::new()))
+        .route("/assets/{*name}", get(page::asset).layer(CompressionLayer::new()))
+        .route("/healthz", get(health::show))
+        .nest("/api/v1", api)
+        .layer(DefaultBodyLimit::max(workshop.limits.api_body_bytes_max))
+        .layer(RequestBodyTimeoutLayer::new(Duration::from_millis(workshop.limits.idle_ms)))
+        .layer(from_fn(problem::from_plain))
+        .layer(from_fn_with_state(workshop.clone(), guard::guard))
+        .with_state(workshop)
+}
+
+/// The token of `Authorization: Bearer TOKEN`.
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()).then(|| token.trim())
+}
+
+#[cfg(test)]
+mod tests;

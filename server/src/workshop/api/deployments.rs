@@ -1,0 +1,122 @@
+//! `/api/v1/deployments`
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::bearer_token;
+use super::program::Program;
+use crate::control::messages::RunReport;
+use crate::workshop::deployments::{DeploymentError, DeploymentView, Log};
+use crate::workshop::identifiers::TokenHash;
+use crate::workshop::problem::Problem;
+use crate::workshop::serving::{Target, run_to_end};
+use crate::workshop::{Workshop, identifiers};
+
+#[derive(Deserialize)]
+pub(super) struct NewDeployment {
+    #[serde(flatten)]
+    program: Program,
+    ttl_seconds: Option<u64>,
+    slug: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Deployments {
+    deployments: Vec<DeploymentView>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Extension {
+    ttl_seconds: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Requests {
+    requests: Vec<RunReport>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Logs {
+    logs: Vec<Log>,
+}
+
+pub(super) async fn create(
+    State(workshop): State<Arc<Workshop>>,
+    headers: HeaderMap,
+    Json(new): Json<NewDeployment>,
+) -> Result<(StatusCode, Json<DeploymentView>), Problem> {
+    let owner_token = bearer_token(&headers).map(str::to_owned);
+    if let Some(slug) = &new.slug {
+        // Before the build: who may not deploy here need not wait to hear it.
+        workshop.deployments.check_owner(slug, owner_token.as_deref().map(TokenHash::of))?;
+    }
+    let status = if new.slug.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+    let (build, product) = new.program.built(&workshop).await?;
+    let view = workshop.deploy(build, product, Target { slug: new.slug, owner_token, ttl_seconds: new.ttl_seconds }).await?;
+    Ok((status, Json(view)))
+}
+
+pub(super) async fn list(State(workshop): State<Arc<Workshop>>, headers: HeaderMap) -> Result<Json<Deployments>, Problem> {
+    let needed = "send an owner token as Authorization: Bearer TOKEN; its deployments are listed";
+    let token = bearer_token(&headers).ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, needed))?;
+    Ok(Json(Deployments { deployments: workshop.deployments.owned_by(TokenHash::of(token)) }))
+}
+
+pub(super) async fn show(
+    State(workshop): State<Arc<Workshop>>,
+    Path(slug): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<DeploymentView>, Problem> {
+    let mut view = known(&slug, workshop.deployments.view(&slug))?;
+    let owned = bearer_token(&headers).and_then(|token| workshop.deployments.owned_revision(&slug, TokenHash::of(token)));
+    if let Some(revision) = owned {
+        view.files = Some(workshop.source_of(&revision).await?);
+    }
+    Ok(Json(view))
+}
+
+pub(super) async fn extend(
+    State(workshop): State<Arc<Workshop>>,
+    Path(slug): Path<String>,
+    headers: HeaderMap,
+    Json(Extension { ttl_seconds }): Json<Extension>,
+) -> Result<Json<DeploymentView>, Problem> {
+    let owner = bearer_token(&headers).map(TokenHash::of);
+    let view = run_to_end(async move {
+        let view = workshop.deployments.extend(&slug, owner, ttl_seconds).await?;
+        workshop.parts.guests.expire(&slug, view.expires_at.unix_ms);
+        Ok(view)
+    });
+    Ok(Json(view.await?))
+}
+
+pub(super) async fn stop(
+    State(workshop): State<Arc<Workshop>>,
+    Path(slug): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<DeploymentView>, Problem> {
+    let owner = bearer_token(&headers).map(TokenHash::of);
+    let view = run_to_end(async move {
+        let view = workshop.deployments.stop(&slug, owner).await?;
+        workshop.parts.guests.expire(&slug, view.expires_at.unix_ms);
+        Ok(view)
+    });
+    Ok(Json(view.await?))
+}
+
+pub(super) async fn requests(State(workshop): State<Arc<Workshop>>, Path(slug): Path<String>) -> Result<Json<Requests>, Problem> {
+    Ok(Json(Requests { requests: known(&slug, workshop.deployments.requests(&slug))? }))
+}
+
+pub(super) async fn logs(State(workshop): State<Arc<Workshop>>, Path(slug): Path<String>) -> Result<Json<Logs>, Problem> {
+    Ok(Json(Logs { logs: known(&slug, workshop.deployments.logs(&slug))? }))
+}
+
+fn known<T>(slug: &str, found: Option<T>) -> Result<T, Problem> {
+    let shown = if identifiers::is_slug(slug) { slug } else { "this name" };
+    found.ok_or_else(|| DeploymentError::Unknown(shown.to_owned()).into())
+}

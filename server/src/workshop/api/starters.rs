@@ -1,0 +1,37 @@
+//! `GET /api/v1/starters`
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use serde::Serialize;
+use vivarium_toolchains::starters::{self, Starter};
+use vivarium_toolchains::{Language, ProgramKind};
+
+#[derive(Serialize)]
+pub(super) struct Starters {
+    starters: Vec<StarterView>,
+}
+
+#[derive(Serialize)]
+struct StarterView {
+    name: &'static str,
+    language: Language,
+    kind: ProgramKind,
+    description: &'static str,
+    files: BTreeMap<&'static str, &'static str>,
+}
+
+impl From<&Starter> for StarterView {
+    fn from(starter: &Starter) -> StarterView {
+        let &Starter { name, language, kind, description, files } = starter;
+        StarterView { name, language, kind, description, files: files.iter().copied().collect() }
+    }
+}
+
+pub(super) fn all() -> Starters {
+    Starters { starters: starters::all().iter().map(StarterView::from).collect() }
+}
+
+pub(super) async fn list() -> Json<Starters> {
+    Json(all())
+}

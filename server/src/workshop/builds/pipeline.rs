@@ -1,0 +1,162 @@
+//! Source to signed artifact: `build` by a toolchain, then `compile` by a worker, each skipped where its result is still known.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use vivarium_artifact::Setting;
+use vivarium_toolchains::{BuildError, Cancel, ContentHash, Diagnostic, ProgramKind, SourceTree};
+
+use super::recent::Recent;
+use super::record::{Functions, Stage};
+use crate::compile::pool::CompileFailure;
+use crate::control::messages::Timings;
+use crate::limits::Limits;
+use crate::workshop::artifacts::Artifacts;
+use crate::workshop::blobs::BlobHash;
+use crate::workshop::parts::Parts;
+
+/// What a fresh Run uses.
+pub const SETTING: Setting = Setting::Fast;
+
+/// What a build gave. The artifact itself is in the cache of artifacts.
+#[derive(Clone, Debug)]
+pub struct Product {
+    pub wasm: Arc<[u8]>,
+    pub wasm_hash: BlobHash,
+    pub kind: ProgramKind,
+    /// Imports that are known and answer "unsupported".
+    pub stubs: Arc<[String]>,
+    pub artifact_bytes: usize,
+}
+
+/// How a build ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Without a sentence the diagnostics say what is wrong.
+    pub result: Result<Product, Option<String>>,
+    pub diagnostics: Vec<Diagnostic>,
+    pub output: String,
+    pub timings: Timings,
+}
+
+impl Ended {
+    /// Before it began.
+    pub fn cancelled() -> Ended {
+        let sentence = BuildError::Cancelled.to_string();
+        Ended { result: Err(Some(sentence)), diagnostics: Vec::new(), output: String::new(), timings: Timings::default() }
+    }
+}
+
+/// Told as a build goes on.
+pub type Watch<'a> = &'a dyn Fn(Stage, Option<Functions>);
+
+/// A toolchain's result, kept for the next build of the same source.
+#[derive(Debug)]
+struct Built {
+    wasm: Option<(BlobHash, Arc<[u8]>)>,
+    diagnostics: Vec<Diagnostic>,
+    output: String,
+}
+
+#[derive(Clone, Debug)]
+struct Compiled {
+    kind: ProgramKind,
+    stubs: Arc<[String]>,
+    artifact_bytes: usize,
+}
+
+pub struct Pipeline {
+    parts: Parts,
+    artifacts: Arc<Artifacts>,
+    limits: Arc<Limits>,
+    built: Mutex<Recent<(ContentHash, String), Arc<Built>>>,
+    compiled: Mutex<Recent<BlobHash, Compiled>>,
+}
+
+impl Pipeline {
+    pub fn new(parts: Parts, artifacts: Arc<Artifacts>, limits: Arc<Limits>) -> Pipeline {
+        let built = Mutex::new(Recent::new(limits.build_results_max, limits.build_results_bytes_max));
+        let compiled = Mutex::new(Recent::new(limits.build_results_max, usize::MAX));
+        Pipeline { parts, artifacts, limits, built, compiled }
+    }
+
+    /// Blocks until the build has ended.
+    pub fn run(&self, source: &SourceTree, cancel: &Cancel, watch: Watch<'_>) -> Ended {
+        let mut timings = Timings::default();
+        watch(Stage::Build, None);
+        let built = match self.build(source, cancel, &mut timings) {
+            Ok(built) => built,
+            Err(error) => return Ended { result: Err(Some(error.to_string())), diagnostics: Vec::new(), output: String::new(), timings },
+        };
+        let result = match &built.wasm {
+            None => Err(None),
+            Some((hash, wasm)) => self.compile(*hash, wasm, cancel, watch, &mut timings).map_err(|failure| Some(failure.to_string())),
+        };
+        Ended { result, diagnostics: built.diagnostics.clone(), output: built.output.clone(), timings }
+    }
+
+    /// The artifact of a wasm binary that was compiled before: from the cache, or compiled again. Blocks.
+    pub fn artifact(&self, hash: BlobHash, wasm: impl FnOnce() -> Result<Vec<u8>, String>) -> Result<Vec<u8>, String> {
+        if let Some(artifact) = self.artifacts.load(hash, SETTING) {
+            return Ok(artifact);
+        }
+        let compiled = self.parts.compiler.compile(&wasm()?, SETTING, &|_, _, _| {}, &Cancel::new());
+        compiled.map(|compiled| self.artifacts.sign(hash, SETTING, compiled.elf)).map_err(|failure| failure.to_string())
+    }
+
+    fn build(&self, source: &SourceTree, cancel: &Cancel, timings: &mut Timings) -> Result<Arc<Built>, BuildError> {
+        let key = (source.content_hash(), self.parts.builder.version_key(source.language()));
+        if let Some(built) = lock(&self.built).get(&key) {
+            return Ok(built.clone());
+        }
+        let began = Instant::now();
+        let report = self.parts.builder.build(source, &self.limits.build(), cancel);
+        timings.build = Some(began.elapsed().as_secs_f64() * 1e6);
+        let report = report?;
+        let wasm = report.wasm.map(|wasm| (BlobHash::of(&wasm.bytes), Arc::<[u8]>::from(wasm.bytes)));
+        let bytes = report.output.len() + wasm.as_ref().map_or(0, |(_, wasm)| wasm.len());
+        let built = Arc::new(Built { wasm, diagnostics: report.diagnostics, output: report.output });
+        lock(&self.built).insert(key, built.clone(), bytes);
+        Ok(built)
+    }
+
+    fn compile(
+        &self,
+        hash: BlobHash,
+        wasm: &Arc<[u8]>,
+        cancel: &Cancel,
+        watch: Watch<'_>,
+        timings: &mut Timings,
+    ) -> Result<Product, CompileFailure> {
+        let product =
+            |Compiled { kind, stubs, artifact_bytes }| Product { wasm: wasm.clone(), wasm_hash: hash, kind, stubs, artifact_bytes };
+        let known = lock(&self.compiled).get(&hash).cloned();
+        if let Some(known) = known.filter(|_| self.artifacts.load(hash, SETTING).is_some()) {
+            return Ok(product(known));
+        }
+        watch(Stage::Validate, None);
+        let told = |stage, done, total| watch(Stage::from(stage), (total > 0).then_some(Functions { done, total }));
+        let compiled = self.parts.compiler.compile(wasm, SETTING, &told, cancel)?;
+        let stages = compiled.timings;
+        [timings.validate, timings.translate, timings.codegen, timings.link] =
+            [stages.validate_us, stages.translate_us, stages.codegen_us, stages.link_us].map(Some);
+        if let Some(sentence) = compiled.not_runnable {
+            return Err(CompileFailure::Refused(sentence));
+        }
+        let artifact = self.artifacts.sign(hash, SETTING, compiled.elf);
+        let made = Compiled { kind: kind_of(compiled.kind), stubs: compiled.stubs.into(), artifact_bytes: artifact.len() };
+        lock(&self.compiled).insert(hash, made.clone(), 0);
+        Ok(product(made))
+    }
+}
+
+fn kind_of(kind: vivarium_abi::program::Kind) -> ProgramKind {
+    match kind {
+        vivarium_abi::program::Kind::Service => ProgramKind::Service,
+        vivarium_abi::program::Kind::Command => ProgramKind::Command,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,388 @@
+//! Deployments: an index in memory over rows that are written first. What was acknowledged is in both; a row is written before the index
+//! changes, and blobs before the row.
+//!
+//! ```text
+//! add / extend / stop ─► blobs ─► row (committed) ─► index ─► event `deployment`
+//! reports, log lines ─► rings in memory ─► events `request`, `log`
+//! ```
+//! Parts: `record` is one deployment and its JSON; `store` is the SQL; `error` says why something was refused.
+//!
+//! States: `live ⇄ trapped ⇄ limited` by the last request; each goes to `expired` when its time is over, which is final.
+
+mod error;
+mod record;
+mod store;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub use error::DeploymentError;
+pub use record::{Deployment, DeploymentState, DeploymentView, Log, Revision};
+
+use super::addresses::Addresses;
+use super::blobs::Blobs;
+use super::database::{Database, DatabaseError};
+use super::events::{Hub, Topic};
+use super::identifiers::{TokenHash, new_slug};
+use crate::control::messages::{LogEntry, LogStream, RunReport, Timestamp};
+use crate::limits::Limits;
+
+/// Blobs younger than this are not swept: somebody may be about to name them.
+const UNNAMED_BLOB_AGE_MIN: Duration = Duration::from_secs(3600);
+/// Request ids that are reserved ahead in the database; after a crash as many may be skipped.
+const REQUEST_IDS_AHEAD: u64 = 1_000;
+
+/// What a revision is made of, before it has a number.
+#[derive(Clone, Debug)]
+pub struct NewRevision {
+    /// Named by the number 0 until it has its own.
+    pub revision: Revision,
+    /// From now; none for the default, or for what a further revision's deployment has left.
+    pub ttl_seconds: Option<u64>,
+}
+
+/// What a slug means to a visitor.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    Unknown,
+    Expired(Timestamp),
+    Found { revision: Box<Revision>, current: bool, expires_at: Timestamp, next_request_id: u64 },
+}
+
+pub struct Deployments {
+    entries: Mutex<HashMap<String, Deployment>>,
+    database: Database,
+    blobs: Arc<Blobs>,
+    events: Arc<Hub>,
+    addresses: Arc<Addresses>,
+    limits: Arc<Limits>,
+    next_log_id: AtomicU64,
+    /// Held by whoever changes rows: numbers of revisions follow one another.
+    changes: tokio::sync::Mutex<()>,
+    /// Read while blobs have been put that no row names yet; written to sweep.
+    sweeping: tokio::sync::RwLock<()>,
+}
+
+impl Deployments {
+    /// Reads what was acknowledged.
+    pub async fn restore(
+        database: Database,
+        blobs: Arc<Blobs>,
+        events: Arc<Hub>,
+        addresses: Arc<Addresses>,
+        limits: Arc<Limits>,
+    ) -> Result<Deployments, DatabaseError> {
+        let entries = database.call(store::read_all).await?;
+        Ok(Deployments {
+            entries: Mutex::new(entries),
+            database,
+            blobs,
+            events,
+            addresses,
+            limits,
+            // Microseconds since 1970: ids grow over restarts.
+            next_log_id: AtomicU64::new(Timestamp::now().unix_ms * 1000),
+            changes: tokio::sync::Mutex::default(),
+            sweeping: tokio::sync::RwLock::default(),
+        })
+    }
+
+    /// Held from before the first blob of a deployment until its row is committed.
+    pub async fn keep_blobs(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
+        self.sweeping.read().await
+    }
+
+    /// A new deployment; its view.
+    pub async fn create(&self, owner: TokenHash, new: NewRevision) -> Result<DeploymentView, DeploymentError> {
+        let ttl_seconds = self.ttl(new.ttl_seconds)?.unwrap_or(self.limits.ttl_seconds_default);
+        let _changes = self.changes.lock().await;
+        let now = Timestamp::now();
+        let deployments_max = self.limits.deployments_max;
+        if self.entries().values().filter(|deployment| !deployment.is_expired(now)).count() >= deployments_max {
+            return Err(DeploymentError::TooMany { deployments_max });
+        }
+        let slug = new_slug().map_err(DeploymentError::Random)?;
+        let expires_at = after(now, ttl_seconds);
+        let revision = Revision { number: 1, ..new.revision };
+        let (row_slug, row) = (slug.clone(), revision.clone());
+        self.database.call(move |connection| store::insert(connection, &row_slug, owner, now, expires_at, &row)).await?;
+        let mut deployment = Deployment::new(slug.clone(), owner, now, expires_at, 1);
+        deployment.revisions.insert(1, revision);
+        let view = deployment.view(&self.addresses);
+        self.entries().insert(slug.clone(), deployment);
+        self.tell(&slug);
+        Ok(view)
+    }
+
+    /// The next revision of one that exists.
+    pub async fn revise(&self, slug: &str, owner: Option<TokenHash>, new: NewRevision) -> Result<DeploymentView, DeploymentError> {
+        let ttl_seconds = self.ttl(new.ttl_seconds)?;
+        let _changes = self.changes.lock().await;
+        let (number, expires_at) = {
+            let entries = self.entries();
+            let deployment = owned(&entries, slug, owner)?;
+            let number = deployment.current().map_or(0, |revision| revision.number) + 1;
+            (number, ttl_seconds.map_or(deployment.expires_at, |ttl_seconds| after(Timestamp::now(), ttl_seconds)))
+        };
+        let revision = Revision { number, ..new.revision };
+        let oldest_kept = (number + 1).saturating_sub(u32::try_from(self.limits.revisions_max).unwrap_or(u32::MAX));
+        let (row_slug, row) = (slug.to_owned(), revision.clone());
+        self.database.call(move |connection| store::add_revision(connection, &row_slug, &row, expires_at, oldest_kept)).await?;
+        self.change(slug, |deployment| {
+            deployment.revisions.insert(number, revision);
+            deployment.revisions.retain(|number, _| *number >= oldest_kept);
+            deployment.expires_at = expires_at;
+            deployment.last_request = DeploymentState::Live;
+        })
+    }
+
+    /// Takes back a revision that could not be served and so is not acknowledged.
+    pub async fn retract(&self, slug: &str, number: u32) -> Result<(), DeploymentError> {
+        let _changes = self.changes.lock().await;
+        let row_slug = slug.to_owned();
+        self.database.call(move |connection| store::remove_revision(connection, &row_slug, number)).await?;
+        let mut entries = self.entries();
+        if let Some(deployment) = entries.get_mut(slug) {
+            deployment.revisions.remove(&number);
+            if deployment.revisions.is_empty() {
+                entries.remove(slug);
+            }
+        }
+        drop(entries);
+        self.tell(slug);
+        Ok(())
+    }
+
+    /// Microseconds that the first load of a revision took, for its timings.
+    pub fn note_load(&self, slug: &str, number: u32, load_us: f64) {
+        let mut entries = self.entries();
+        if let Some(revision) = entries.get_mut(slug).and_then(|deployment| deployment.revisions.get_mut(&number)) {
+            revision.timings.load.get_or_insert(load_us);
+        }
+    }
+
+    /// Lets it live so long from now.
+    pub async fn extend(&self, slug: &str, owner: Option<TokenHash>, ttl_seconds: u64) -> Result<DeploymentView, DeploymentError> {
+        let ttl_seconds = self.ttl(Some(ttl_seconds))?.unwrap_or_default();
+        self.set_expiry(slug, owner, after(Timestamp::now(), ttl_seconds)).await
+    }
+
+    /// Ends it now.
+    pub async fn stop(&self, slug: &str, owner: Option<TokenHash>) -> Result<DeploymentView, DeploymentError> {
+        self.set_expiry(slug, owner, Timestamp::now()).await
+    }
+
+    /// The present state; none when nobody ever deployed it.
+    pub fn view(&self, slug: &str) -> Option<DeploymentView> {
+        self.entries().get(slug).map(|deployment| deployment.view(&self.addresses))
+    }
+
+    /// The current revision, if the token is its owner's.
+    pub fn owned_revision(&self, slug: &str, owner: TokenHash) -> Option<Revision> {
+        self.entries().get(slug).filter(|deployment| deployment.owner == owner)?.current().cloned()
+    }
+
+    /// Refuses now what [`Deployments::revise`] would refuse later.
+    pub fn check_owner(&self, slug: &str, owner: Option<TokenHash>) -> Result<(), DeploymentError> {
+        owned(&self.entries(), slug, owner).map(drop)
+    }
+
+    /// All deployments of a token, newest first.
+    pub fn owned_by(&self, owner: TokenHash) -> Vec<DeploymentView> {
+        let entries = self.entries();
+        let mut owned: Vec<_> = entries.values().filter(|deployment| deployment.owner == owner).collect();
+        owned.sort_by_key(|deployment| std::cmp::Reverse((deployment.created_at, deployment.slug.clone())));
+        owned.into_iter().map(|deployment| deployment.view(&self.addresses)).collect()
+    }
+
+    /// What a visitor of the slug should get; without a number: of its current revision.
+    pub fn lookup(&self, slug: &str, number: Option<u32>) -> Lookup {
+        let entries = self.entries();
+        let Some(deployment) = entries.get(slug) else { return Lookup::Unknown };
+        if deployment.is_expired(Timestamp::now()) {
+            return Lookup::Expired(deployment.expires_at);
+        }
+        let current = deployment.current();
+        let Some(revision) = number.map_or(current, |number| deployment.revisions.get(&number)) else { return Lookup::Unknown };
+        Lookup::Found {
+            revision: Box::new(revision.clone()),
+            current: current.is_some_and(|current| current.number == revision.number),
+            expires_at: deployment.expires_at,
+            next_request_id: deployment.next_request_id,
+        }
+    }
+
+    /// The last requests, newest last.
+    pub fn requests(&self, slug: &str) -> Option<Vec<RunReport>> {
+        self.entries().get(slug).map(|deployment| deployment.requests.iter().cloned().collect())
+    }
+
+    /// The last log lines, newest last.
+    pub fn logs(&self, slug: &str) -> Option<Vec<Log>> {
+        self.entries().get(slug).map(|deployment| deployment.logs.iter().cloned().collect())
+    }
+
+    pub fn add_reports(&self, reports: Vec<RunReport>) {
+        for report in reports {
+            let topic = Topic::Deployment(report.slug.clone());
+            let mut entries = self.entries();
+            let Some(deployment) = entries.get_mut(&report.slug) else { continue };
+            let changed = deployment.add_report(report.clone(), &self.limits).then(|| deployment.view(&self.addresses));
+            drop(entries);
+            self.events.publish(&topic, "request", &report);
+            if let Some(view) = changed {
+                self.events.publish(&topic, "deployment", &view);
+            }
+        }
+    }
+
+    pub fn add_logs(&self, logs: Vec<LogEntry>) {
+        for entry in logs {
+            let log = Log { id: self.next_log_id.fetch_add(1, Ordering::Relaxed), entry };
+            let mut entries = self.entries();
+            let Some(deployment) = entries.get_mut(&log.entry.slug) else { continue };
+            deployment.add_log(log.clone(), &self.limits);
+            drop(entries);
+            self.events.publish(&Topic::Deployment(log.entry.slug.clone()), "log", &log);
+        }
+    }
+
+    /// A line of the server itself in a deployment's log.
+    pub fn note(&self, slug: &str, revision: u32, text: String) {
+        let entry =
+            LogEntry { slug: slug.to_owned(), revision, request_id: None, time: Timestamp::now(), stream: LogStream::Vivarium, text };
+        self.add_logs(vec![entry]);
+    }
+
+    /// How many live, and how many are kept all in all.
+    pub fn count(&self) -> (usize, usize) {
+        let (entries, now) = (self.entries(), Timestamp::now());
+        (entries.values().filter(|deployment| !deployment.is_expired(now)).count(), entries.len())
+    }
+
+    /// Tells of those whose time is over since the last call.
+    pub fn tell_expired(&self) -> Vec<(String, Timestamp)> {
+        let now = Timestamp::now();
+        let mut over = Vec::new();
+        for deployment in self.entries().values_mut().filter(|deployment| deployment.is_expired(now) && !deployment.expiry_told) {
+            deployment.expiry_told = true;
+            over.push((deployment.slug.clone(), deployment.expires_at));
+        }
+        over.iter().for_each(|(slug, _)| self.tell(slug));
+        over
+    }
+
+    /// Writes down which request ids may have been given, well ahead, or exactly when the server ends.
+    pub async fn reserve_request_ids(&self, exactly: bool) -> Result<(), DatabaseError> {
+        let mut reserved = Vec::new();
+        for deployment in self.entries().values_mut() {
+            let next = deployment.next_request_id;
+            // Ahead by at least what went by since the last time, so that a busy deployment stays below it as well.
+            let ahead = (next.saturating_sub(deployment.reserved_request_id) * 4).max(REQUEST_IDS_AHEAD);
+            let wanted = if exactly { next } else { next + ahead };
+            let due = if exactly {
+                deployment.reserved_request_id != next
+            } else {
+                next > 1 && next + REQUEST_IDS_AHEAD / 2 > deployment.reserved_request_id
+            };
+            if due {
+                deployment.reserved_request_id = wanted;
+                reserved.push((deployment.slug.clone(), wanted));
+            }
+        }
+        match reserved.is_empty() {
+            true => Ok(()),
+            false => self.database.call(move |connection| store::set_request_ids(connection, &reserved)).await,
+        }
+    }
+
+    /// Forgets deployments that expired long ago, then blobs that no row names any more.
+    pub async fn sweep(&self) -> Result<(), DeploymentError> {
+        let forgotten = self.long_expired();
+        if !forgotten.is_empty() {
+            let _changes = self.changes.lock().await;
+            let rows = forgotten.clone();
+            self.database.call(move |connection| store::remove(connection, &rows)).await?;
+            let mut entries = self.entries();
+            forgotten.iter().for_each(|slug| drop(entries.remove(slug)));
+        }
+        let _alone = self.sweeping.write().await;
+        let named = self.database.call(store::named_blobs).await?;
+        let blobs = self.blobs.clone();
+        let swept = tokio::task::spawn_blocking(move || blobs.sweep(&named, UNNAMED_BLOB_AGE_MIN)).await;
+        match swept {
+            Ok(swept) => swept.map(drop).map_err(DeploymentError::Sweep),
+            Err(error) => Err(DeploymentError::Sweep(std::io::Error::other(error))),
+        }
+    }
+
+    fn long_expired(&self) -> Vec<String> {
+        let kept_ms = self.limits.expired_kept_seconds.saturating_mul(1000);
+        let now = Timestamp::now();
+        let entries = self.entries();
+        let mut expired: Vec<_> = entries.values().filter(|deployment| deployment.is_expired(now)).collect();
+        expired.sort_by_key(|deployment| std::cmp::Reverse(deployment.expires_at));
+        let long_ago = |deployment: &Deployment| now.unix_ms.saturating_sub(deployment.expires_at.unix_ms) > kept_ms;
+        let most = self.limits.expired_kept_max;
+        let gone = expired.into_iter().enumerate().filter(|(place, deployment)| *place >= most || long_ago(deployment));
+        gone.map(|(_, deployment)| deployment.slug.clone()).collect()
+    }
+
+    async fn set_expiry(&self, slug: &str, owner: Option<TokenHash>, at: Timestamp) -> Result<DeploymentView, DeploymentError> {
+        let _changes = self.changes.lock().await;
+        owned(&self.entries(), slug, owner)?;
+        let row_slug = slug.to_owned();
+        self.database.call(move |connection| store::set_expiry(connection, &row_slug, at)).await?;
+        self.change(slug, |deployment| deployment.expires_at = at)
+    }
+
+    fn change(&self, slug: &str, change: impl FnOnce(&mut Deployment)) -> Result<DeploymentView, DeploymentError> {
+        let mut entries = self.entries();
+        let deployment = entries.get_mut(slug).ok_or_else(|| DeploymentError::Unknown(slug.to_owned()))?;
+        change(deployment);
+        let view = deployment.view(&self.addresses);
+        drop(entries);
+        self.events.publish(&Topic::Deployment(slug.to_owned()), "deployment", &view);
+        Ok(view)
+    }
+
+    fn tell(&self, slug: &str) {
+        if let Some(view) = self.view(slug) {
+            self.events.publish(&Topic::Deployment(slug.to_owned()), "deployment", &view);
+        }
+    }
+
+    fn ttl(&self, ttl_seconds: Option<u64>) -> Result<Option<u64>, DeploymentError> {
+        let ttl_seconds_max = self.limits.ttl_seconds_max;
+        match ttl_seconds {
+            Some(ttl_seconds) if ttl_seconds == 0 || ttl_seconds > ttl_seconds_max => {
+                Err(DeploymentError::Ttl { ttl_seconds, ttl_seconds_max })
+            }
+            ttl_seconds => Ok(ttl_seconds),
+        }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<String, Deployment>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The deployment, if it lives and the token is its owner's. Who has no token is told so, who has a wrong one is not told more.
+fn owned<'a>(entries: &'a HashMap<String, Deployment>, slug: &str, owner: Option<TokenHash>) -> Result<&'a Deployment, DeploymentError> {
+    let deployment = entries.get(slug).ok_or_else(|| DeploymentError::Unknown(slug.to_owned()))?;
+    match owner {
+        None => Err(DeploymentError::TokenMissing(slug.to_owned())),
+        Some(owner) if owner != deployment.owner => Err(DeploymentError::NotOwner(slug.to_owned())),
+        Some(_) if deployment.is_expired(Timestamp::now()) => Err(DeploymentError::Expired(slug.to_owned())),
+        Some(_) => Ok(deployment),
+    }
+}
+
+fn after(now: Timestamp, seconds: u64) -> Timestamp {
+    Timestamp { unix_ms: now.unix_ms.saturating_add(seconds.saturating_mul(1000)) }
+}
+
+#[cfg(test)]
+mod tests;

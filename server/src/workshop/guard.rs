@@ -1,0 +1,135 @@
+//! What every request passes before a handler sees it. A page of somebody else, shown in the same browser, must neither read nor change
+//! anything: the Host must be exactly ours (DNS rebinding), and what changes something must come from our own page or from no page.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, ORIGIN};
+use http::{HeaderValue, Method, StatusCode, Uri};
+
+use super::Workshop;
+use super::addresses::Addresses;
+use super::problem::Problem;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// For whatever has no policy of its own: nothing of it may do anything in a browser.
+const CLOSED_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+const HEADERS: [(HeaderName, &str); 6] = [
+    (HeaderName::from_static("x-content-type-options"), "nosniff"),
+    (HeaderName::from_static("x-frame-options"), "DENY"),
+    // Not "no-referrer": with that a browser sends our own form with the Origin null.
+    (HeaderName::from_static("referrer-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
+];
+
+/// Refuses what is not for us, or not from us, and adds the headers that every answer has.
+pub async fn guard(State(workshop): State<Arc<Workshop>>, request: Request, next: Next) -> Response {
+    let checked = check(&workshop.addresses, request.method(), request.uri(), request.headers());
+    let mut response = match checked {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(CLOSED_POLICY));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+fn check(addresses: &Addresses, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    let host = own_host(headers).filter(|host| addresses.is_own_host(host));
+    // A request in absolute form names the host twice (RFC 9112, 3.2.2).
+    let target_is_own = uri.authority().is_none_or(|authority| addresses.is_own_host(authority.as_str()));
+    if host.is_none() || !target_is_own {
+        let detail = format!("this server answers for {} only", addresses.workshop_url());
+        return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail));
+    }
+    if method.is_safe() || (is_own_origin(addresses, headers) && is_own_site(headers)) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::FORBIDDEN,
+        "a page of another site sent this: only the workshop's own page and clients that are no browser may change something",
+    ))
+}
+
+/// The one Host; none when there are several.
+fn own_host(headers: &HeaderMap) -> Option<&str> {
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().ok(),
+        _ => None,
+    }
+}
+
+/// Browsers send Origin with every unsafe request; clients that are no browser send none.
+fn is_own_origin(addresses: &Addresses, headers: &HeaderMap) -> bool {
+    headers.get_all(ORIGIN).iter().all(|origin| origin.to_str().is_ok_and(|origin| addresses.is_own_origin(origin)))
+}
+
+fn is_own_site(headers: &HeaderMap) -> bool {
+    headers.get_all(SEC_FETCH_SITE).iter().all(|site| matches!(site.as_bytes(), b"same-origin" | b"none"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_status(method: &str, uri: &str, headers: &[(&str, &str)]) -> u16 {
+        let addresses = Addresses::new("127.0.0.1:7878".parse().unwrap(), "127.0.0.1:7879".parse().unwrap(), &Default::default()).unwrap();
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+        }
+        let method = method.parse().unwrap();
+        check(&addresses, &method, &uri.parse().unwrap(), &map).map_or_else(|problem| problem.status().as_u16(), |()| 200)
+    }
+
+    #[test]
+    fn only_our_own_hosts_are_answered() {
+        for (expected, uri, headers) in [
+            (200, "/", &[("host", "127.0.0.1:7878")][..]),
+            (200, "/", &[("host", "localhost:7878")]),
+            (200, "http://localhost:7878/", &[("host", "localhost:7878")]),
+            (421, "/", &[]),
+            (421, "/", &[("host", "evil.com")]),
+            (421, "/", &[("host", "fern.localhost:7879")]),
+            (421, "/", &[("host", "localhost:7878"), ("host", "localhost:7878")]),
+            (421, "http://evil.com/", &[("host", "localhost:7878")]),
+            (421, "http://localhost:7878/", &[("host", "evil.com")]),
+        ] {
+            assert_eq!(check_status("GET", uri, headers), expected, "{uri} {headers:?}");
+            assert_eq!(check_status("POST", uri, headers), expected, "{uri} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn only_our_own_page_and_no_page_may_change_something() {
+        for (expected, headers) in [
+            (200, &[][..]),
+            (200, &[("origin", "http://localhost:7878"), ("sec-fetch-site", "same-origin")]),
+            (200, &[("sec-fetch-site", "none")]),
+            (403, &[("origin", "null")]),
+            (403, &[("origin", "http://evil.com")]),
+            (403, &[("origin", "http://fern.localhost:7879")]),
+            (403, &[("origin", "https://localhost:7878")]),
+            (403, &[("sec-fetch-site", "cross-site")]),
+            (403, &[("sec-fetch-site", "same-site")]),
+            (403, &[("origin", "http://localhost:7878"), ("sec-fetch-site", "cross-site")]),
+            (403, &[("origin", "http://localhost:7878"), ("origin", "http://evil.com")]),
+        ] {
+            let headers: Vec<_> = [("host", "localhost:7878")].iter().chain(headers).copied().collect();
+            for method in ["POST", "PUT", "PATCH", "DELETE"] {
+                assert_eq!(check_status(method, "/", &headers), expected, "{method} {headers:?}");
+            }
+            assert_eq!(check_status("GET", "/", &headers), 200, "{headers:?}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What the workshop asks of the rest: a builder of sources, a compiler of wasm, a gateway. It is handed these when it starts, so that
+//! it can be tested without a jail, a compiler or a second process.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use vivarium_artifact::Setting;
+use vivarium_toolchains::{BuildError, BuildLimits, BuildReport, Cancel, Language, LanguageStatus, SourceTree, Toolchains};
+
+use crate::compile::pool::{CompileFailure, CompilePool, CompiledWasm, Stage};
+use crate::control::messages::{Loaded, Run, RunOutcome, Wanted};
+use crate::gateway::supervisor::Gateway;
+
+/// An answer that is on its way.
+pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// Told of each stage, with functions done and in total.
+pub type Progress<'a> = &'a dyn Fn(Stage, u32, u32);
+
+pub trait SourceBuilder: Send + Sync {
+    fn status(&self) -> Vec<LanguageStatus>;
+    /// How compilers are confined, by name.
+    fn jail(&self) -> String;
+    /// Part of the key of a cached build.
+    fn version_key(&self, language: Language) -> String;
+    /// Blocks.
+    fn build(&self, source: &SourceTree, limits: &BuildLimits, cancel: &Cancel) -> Result<BuildReport, BuildError>;
+}
+
+pub trait WasmCompiler: Send + Sync {
+    /// Blocks.
+    fn compile(&self, wasm: &[u8], setting: Setting, progress: Progress<'_>, cancel: &Cancel) -> Result<CompiledWasm, CompileFailure>;
+}
+
+pub trait GuestServer: Send + Sync {
+    /// Serves a revision from now on; microseconds that loading took, or why the artifact was refused.
+    fn load(&self, loaded: Loaded, artifact: Vec<u8>) -> Pending<Result<f64, String>>;
+    /// The deployment ends at this moment, which may have passed.
+    fn expire(&self, slug: &str, at_unix_ms: u64);
+    /// Nobody ever deployed this.
+    fn unknown(&self, wanted: Wanted);
+    /// It exists and cannot be served; the sentence says why.
+    fn failed(&self, wanted: Wanted, sentence: &str);
+    /// Changes which of the loaded revisions the deployment's own address serves.
+    fn set_current(&self, slug: &str, revision: u32);
+    /// Runs a program as a command, to its end.
+    fn run(&self, run: Run, artifact: Vec<u8>) -> Pending<Result<RunOutcome, String>>;
+    /// What `/healthz` tells about it.
+    fn status(&self) -> serde_json::Value;
+    /// Lets requests in flight finish and ends it.
+    fn drain(&self) -> Pending<()>;
+}
+
+#[derive(Clone)]
+pub struct Parts {
+    pub builder: Arc<dyn SourceBuilder>,
+    pub compiler: Arc<dyn WasmCompiler>,
+    pub guests: Arc<dyn GuestServer>,
+}
+
+impl SourceBuilder for Toolchains {
+    fn status(&self) -> Vec<LanguageStatus> {
+        Toolchains::status(self)
+    }
+
+    fn jail(&self) -> String {
+        Toolchains::jail(self).to_string()
+    }
+
+    fn version_key(&self, language: Language) -> String {
+        Toolchains::version_key(self, language)
+    }
+
+    fn build(&self, source: &SourceTree, limits: &BuildLimits, cancel: &Cancel) -> Result<BuildReport, BuildError> {
+        Toolchains::build(self, source, limits, cancel)
+    }
+}
+
+impl WasmCompiler for CompilePool {
+    fn compile(&self, wasm: &[u8], setting: Setting, progress: Progress<'_>, cancel: &Cancel) -> Result<CompiledWasm, CompileFailure> {
+        CompilePool::compile(self, wasm, setting, progress, cancel)
+    }
+}
+
+impl GuestServer for Gateway {
+    fn load(&self, loaded: Loaded, artifact: Vec<u8>) -> Pending<Result<f64, String>> {
+        Box::pin(Gateway::load(self, loaded, &artifact))
+    }
+
+    fn expire(&self, slug: &str, at_unix_ms: u64) {
+        Gateway::expire(self, slug, at_unix_ms);
+    }
+
+    fn unknown(&self, wanted: Wanted) {
+        Gateway::unknown(self, wanted);
+    }
+
+    fn failed(&self, wanted: Wanted, sentence: &str) {
+        Gateway::failed(self, wanted, sentence);
+    }
+
+    fn set_current(&self, slug: &str, revision: u32) {
+        Gateway::set_current(self, slug, revision);
+    }
+
+    fn run(&self, run: Run, artifact: Vec<u8>) -> Pending<Result<RunOutcome, String>> {
+        Box::pin(Gateway::run(self, run, &artifact))
+    }
+
+    fn status(&self) -> serde_json::Value {
+        // Plain fields serialize.
+        serde_json::to_value([Gateway::status(self)]).unwrap_or_default()
+    }
+
+    fn drain(&self) -> Pending<()> {
+        Box::pin(Gateway::drain(self))
+    }
+}

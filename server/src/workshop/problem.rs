@@ -1,0 +1,188 @@
+//! Errors as `application/problem+json` (RFC 9457): the one place where an error becomes a status. `detail` is a sentence to act on.
+
+use axum::Json;
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use vivarium_toolchains::SourceError;
+
+use super::blobs::BlobError;
+use super::builds::{Build, EnqueueError};
+use super::database::DatabaseError;
+use super::deployments::DeploymentError;
+use super::events::SubscribeError;
+
+const CONTENT: &str = "application/problem+json";
+/// Of a plain refusal by the router or an extractor, kept as the detail.
+const PLAIN_DETAIL_BYTES_MAX: usize = 4096;
+
+/// An error on its way to the client.
+#[derive(Debug, Clone, Serialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    #[serde(serialize_with = "status_number")]
+    status: StatusCode,
+    pub detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build: Option<Box<Build>>,
+}
+
+fn status_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
+        let title = status.canonical_reason().unwrap_or("Error");
+        Problem { kind: "about:blank", title, status, detail: detail.into(), limit: None, build: None }
+    }
+
+    pub fn limit(status: StatusCode, limit: &'static str, detail: impl Into<String>) -> Problem {
+        Problem { limit: Some(limit), ..Problem::new(status, detail) }
+    }
+
+    pub fn bad_request(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// The host failed; the sentence is for the person who runs the server.
+    pub fn internal(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+    }
+
+    /// A build that gave nothing to deploy or run.
+    pub fn build_failed(build: Build) -> Problem {
+        let errors = build.diagnostics.iter().filter(|diagnostic| diagnostic.severity == vivarium_toolchains::Severity::Error).count();
+        let detail = match (&build.error, errors) {
+            (Some(sentence), _) => sentence.clone(),
+            (None, 1) => "the program has 1 error".into(),
+            (None, errors) => format!("the program has {errors} errors"),
+        };
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_build(build)
+    }
+
+    pub fn with_build(self, build: Build) -> Problem {
+        Problem { build: Some(Box::new(build)), ..self }
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status;
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(CONTENT));
+        match status {
+            StatusCode::UNAUTHORIZED => drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            StatusCode::SERVICE_UNAVAILABLE => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("2"))),
+            _ => {}
+        }
+        response
+    }
+}
+
+impl From<SourceError> for Problem {
+    fn from(error: SourceError) -> Problem {
+        let status = match error {
+            SourceError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Problem { limit: error.limit(), ..Problem::new(status, error.to_string()) }
+    }
+}
+
+impl From<BlobError> for Problem {
+    fn from(error: BlobError) -> Problem {
+        match error {
+            BlobError::QuotaReached { .. } => Problem::limit(StatusCode::INSUFFICIENT_STORAGE, "blob_bytes_max", error.to_string()),
+            BlobError::DiskFull => Problem::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string()),
+            BlobError::Damaged(_) | BlobError::Io { .. } => Problem::internal(error.to_string()),
+        }
+    }
+}
+
+impl From<DatabaseError> for Problem {
+    fn from(error: DatabaseError) -> Problem {
+        let status = match error {
+            DatabaseError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Problem::new(status, error.to_string())
+    }
+}
+
+impl From<EnqueueError> for Problem {
+    fn from(error: EnqueueError) -> Problem {
+        match error {
+            EnqueueError::Full(full) => Problem::limit(StatusCode::SERVICE_UNAVAILABLE, "build_queue_max", full.to_string()),
+            EnqueueError::Random(_) => Problem::internal(error.to_string()),
+        }
+    }
+}
+
+impl From<SubscribeError> for Problem {
+    fn from(error: SubscribeError) -> Problem {
+        Problem::limit(StatusCode::SERVICE_UNAVAILABLE, "event_streams_max", error.to_string())
+    }
+}
+
+impl From<DeploymentError> for Problem {
+    fn from(error: DeploymentError) -> Problem {
+        let detail = error.to_string();
+        match error {
+            DeploymentError::Unknown(_) => Problem::new(StatusCode::NOT_FOUND, detail),
+            DeploymentError::Expired(_) => Problem::new(StatusCode::GONE, detail),
+            DeploymentError::TokenMissing(_) => Problem::new(StatusCode::UNAUTHORIZED, detail),
+            DeploymentError::NotOwner(_) => Problem::new(StatusCode::FORBIDDEN, detail),
+            DeploymentError::TooMany { .. } => Problem::limit(StatusCode::INSUFFICIENT_STORAGE, "deployments_max", detail),
+            DeploymentError::Ttl { .. } => Problem::limit(StatusCode::BAD_REQUEST, "ttl_seconds_max", detail),
+            DeploymentError::Load(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail),
+            DeploymentError::Random(_) | DeploymentError::Sweep(_) | DeploymentError::Interrupted(_) => Problem::internal(detail),
+            DeploymentError::Blob(error) => error.into(),
+            DeploymentError::Database(error) => error.into(),
+        }
+    }
+}
+
+/// Refusals of the router and of extractors are plain text; here they become problems too.
+pub async fn from_plain(request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let method = request.method().clone();
+    let response = next.run(request).await;
+    let status = response.status();
+    let plain = response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !(status.is_client_error() || status.is_server_error()) || !plain {
+        return response;
+    }
+    let allow = response.headers().get(ALLOW).cloned();
+    let body = to_bytes(response.into_body(), PLAIN_DETAIL_BYTES_MAX).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&body).into_owned();
+    let mut problem = match (status, text.is_empty()) {
+        (StatusCode::PAYLOAD_TOO_LARGE, _) => {
+            Problem::limit(status, "api_body_bytes_max", "the request's body is longer than the limit api_body_bytes_max")
+        }
+        (StatusCode::NOT_FOUND, true) => Problem::new(status, format!("there is nothing at {path}")),
+        (StatusCode::METHOD_NOT_ALLOWED, true) => Problem::new(status, format!("{path} does not answer {method}")),
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, _) => Problem::new(status, "send JSON, with the header Content-Type: application/json"),
+        // A body of the wrong shape; 422 is kept for programs that do not build.
+        (StatusCode::UNPROCESSABLE_ENTITY, _) => Problem::bad_request(text),
+        _ => Problem::new(status, text),
+    }
+    .into_response();
+    if let Some(allow) = allow {
+        problem.headers_mut().insert(ALLOW, allow);
+    }
+    problem
+}

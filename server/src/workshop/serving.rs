@@ -1,0 +1,229 @@
+//! From a finished build to a URL that answers, and back to one after a restart, an upgrade or an eviction.
+//!
+//! ```text
+//! deploy:  build ─► blobs ─► row ─► load ─► acknowledged
+//! wanted:  a visitor's slug ─► row ─► artifact (cache, or compiled again from its wasm) ─► load
+//! ```
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, mpsc};
+use vivarium_toolchains::SourceTree;
+
+use super::Workshop;
+use super::blobs::{BlobError, BlobHash};
+use super::builds::{FinishedBuild, Product, SETTING};
+use super::deployments::{DeploymentError, DeploymentView, Lookup, NewRevision, Revision};
+use super::identifiers::{TokenHash, new_token};
+use crate::control::messages::{Loaded, Run, RunOutcome, Timestamp, Timings, Wanted};
+
+/// Where a build is to be served.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    /// Of the deployment that this is the next revision of; none for a new one.
+    pub slug: Option<String>,
+    pub owner_token: Option<String>,
+    pub ttl_seconds: Option<u64>,
+}
+
+/// A source as it is stored.
+#[derive(Serialize, Deserialize)]
+struct StoredSource {
+    language: vivarium_toolchains::Language,
+    files: std::collections::BTreeMap<String, String>,
+}
+
+impl Workshop {
+    /// Makes a build that is ready durable, serves it, and only then answers. Runs to its end even if the caller goes away.
+    pub async fn deploy(
+        self: &Arc<Self>,
+        build: FinishedBuild,
+        product: Product,
+        target: Target,
+    ) -> Result<DeploymentView, DeploymentError> {
+        let workshop = self.clone();
+        run_to_end(async move {
+            let (view, owner_token) = workshop.make_durable(&build, &product, target).await?;
+            let load_us = workshop.load_first(&view, &product).await?;
+            workshop.deployments.note_load(&view.slug, view.revision, load_us);
+            workshop.note_live(&view, &product, load_us);
+            let timings = Timings { load: Some(load_us), ..view.timings };
+            Ok(DeploymentView { owner_token, timings, ..view })
+        })
+        .await
+    }
+
+    async fn make_durable(
+        &self,
+        build: &FinishedBuild,
+        product: &Product,
+        target: Target,
+    ) -> Result<(DeploymentView, Option<String>), DeploymentError> {
+        let owner = target.owner_token.as_deref().map(TokenHash::of);
+        if let Some(slug) = &target.slug {
+            self.deployments.check_owner(slug, owner)?;
+        }
+        let _kept = self.deployments.keep_blobs().await;
+        let (source, wasm) = self.put_blobs(&build.source, product.wasm.clone()).await?;
+        let revision = Revision {
+            number: 0,
+            language: build.build.language,
+            kind: product.kind,
+            source,
+            wasm,
+            wasm_bytes: product.wasm.len(),
+            artifact_bytes: product.artifact_bytes,
+            timings: build.build.timings,
+            created_at: Timestamp::now(),
+        };
+        let new = NewRevision { revision, ttl_seconds: target.ttl_seconds };
+        match target.slug {
+            Some(slug) => Ok((self.deployments.revise(&slug, owner, new).await?, None)),
+            None => {
+                let token = match target.owner_token {
+                    // Who owns something already may own more by the same token.
+                    Some(token) if !self.deployments.owned_by(TokenHash::of(&token)).is_empty() => token,
+                    _ => new_token().map_err(DeploymentError::Random)?,
+                };
+                Ok((self.deployments.create(TokenHash::of(&token), new).await?, Some(token)))
+            }
+        }
+    }
+
+    /// Both at once: most of the time is the disk's.
+    async fn put_blobs(&self, source: &SourceTree, wasm: Arc<[u8]>) -> Result<(BlobHash, BlobHash), DeploymentError> {
+        let stored = StoredSource { language: source.language(), files: source.files().clone() };
+        let stored = serde_json::to_vec(&stored).map_err(|error| interrupted(std::io::Error::from(error)))?;
+        let put = |bytes: Arc<[u8]>| {
+            let blobs = self.blobs.clone();
+            tokio::task::spawn_blocking(move || blobs.put(&bytes))
+        };
+        let (source, wasm) = tokio::join!(put(stored.into()), put(wasm));
+        Ok((source.map_err(interrupted)??, wasm.map_err(interrupted)??))
+    }
+
+    async fn load_first(self: &Arc<Self>, view: &DeploymentView, product: &Product) -> Result<f64, DeploymentError> {
+        let artifact = self.artifact(product.wasm_hash, Some(product.wasm.clone())).await;
+        let loaded = match (artifact, self.deployments.lookup(&view.slug, Some(view.revision))) {
+            (Ok(artifact), Lookup::Found { .. }) => self.load(&view.slug, view.revision, artifact).await,
+            (Err(sentence), _) => Err(sentence),
+            (Ok(_), _) => Err("it was stopped meanwhile".into()),
+        };
+        match loaded {
+            Ok(load_us) => Ok(load_us),
+            Err(sentence) => {
+                self.deployments.retract(&view.slug, view.revision).await?;
+                Err(DeploymentError::Load(sentence))
+            }
+        }
+    }
+
+    fn note_live(&self, view: &DeploymentView, product: &Product, load_us: f64) {
+        let Timings { queue, build, validate, translate, codegen, link, .. } = view.timings;
+        let total_us: f64 = [queue, build, validate, translate, codegen, link, Some(load_us)].into_iter().flatten().sum();
+        self.deployments.note(&view.slug, view.revision, format!("r{} live in {:.1} ms", view.revision, total_us / 1000.0));
+        for stub in product.stubs.iter() {
+            let text = format!("the program imports {stub}, which answers \"unsupported\" here");
+            self.deployments.note(&view.slug, view.revision, text);
+        }
+    }
+
+    /// Has the gateway serve a revision, and sees to it that what changed meanwhile is not undone by that.
+    async fn load(&self, slug: &str, number: u32, artifact: Vec<u8>) -> Result<f64, String> {
+        let Lookup::Found { revision, current, expires_at, next_request_id } = self.deployments.lookup(slug, Some(number)) else {
+            return Err("it was stopped meanwhile".into());
+        };
+        let loaded = Loaded {
+            slug: slug.to_owned(),
+            revision: number,
+            current,
+            language: revision.language.name().to_owned(),
+            expires_at_unix_ms: expires_at.unix_ms,
+            environment: Vec::new(),
+            next_request_id,
+        };
+        let load_us = self.parts.guests.load(loaded, artifact).await?;
+        match self.deployments.lookup(slug, None) {
+            Lookup::Found { revision, .. } if current && revision.number != number => self.parts.guests.set_current(slug, revision.number),
+            Lookup::Expired(at) => self.parts.guests.expire(slug, at.unix_ms),
+            _ => {}
+        }
+        Ok(load_us)
+    }
+
+    /// A signed artifact of this wasm; the wasm is read from its blob where it is not at hand.
+    pub(super) async fn artifact(self: &Arc<Self>, hash: BlobHash, wasm: Option<Arc<[u8]>>) -> Result<Vec<u8>, String> {
+        let workshop = self.clone();
+        let read = move |blobs: &super::blobs::Blobs| match wasm {
+            Some(wasm) => Ok(wasm.to_vec()),
+            None => blobs.get(hash).map_err(|error: BlobError| error.to_string()),
+        };
+        let made = tokio::task::spawn_blocking(move || workshop.builds.pipeline().artifact(hash, || read(&workshop.blobs)));
+        made.await.map_err(|error| error.to_string())?
+    }
+
+    /// Runs a program as a command.
+    pub async fn run_command(self: &Arc<Self>, product: &Product, run: Run) -> Result<RunOutcome, String> {
+        let artifact = self.artifact(product.wasm_hash, Some(product.wasm.clone())).await?;
+        self.parts.guests.run(run, artifact).await
+    }
+
+    /// The source of a revision.
+    pub async fn source_of(&self, revision: &Revision) -> Result<std::collections::BTreeMap<String, String>, BlobError> {
+        let (blobs, hash) = (self.blobs.clone(), revision.source);
+        let read = tokio::task::spawn_blocking(move || blobs.get(hash)).await;
+        let bytes = read.map_err(|error| BlobError::Io { what: "read", hash, error: std::io::Error::other(error) })??;
+        let stored: StoredSource = serde_json::from_slice(&bytes).map_err(|_| BlobError::Damaged(hash))?;
+        Ok(stored.files)
+    }
+
+    /// Answers the gateway's questions, some at a time, for as long as the gateway may ask.
+    pub(super) async fn answer_wanted(self: Arc<Self>, mut questions: mpsc::Receiver<Wanted>) {
+        let at_once = Arc::new(Semaphore::new(self.limits.builds_at_once.max(1)));
+        while let Some(wanted) = questions.recv().await {
+            let Ok(permit) = at_once.clone().acquire_owned().await else { return };
+            let workshop = self.clone();
+            tokio::spawn(async move {
+                workshop.answer(wanted).await;
+                drop(permit);
+            });
+        }
+    }
+
+    async fn answer(self: &Arc<Self>, wanted: Wanted) {
+        let slug = &wanted.slug;
+        match self.deployments.lookup(slug, wanted.revision) {
+            Lookup::Unknown => self.parts.guests.unknown(wanted),
+            Lookup::Expired(at) => self.parts.guests.expire(slug, at.unix_ms),
+            Lookup::Found { revision, .. } => {
+                if let Err(sentence) = self.serve_again(slug, &revision).await {
+                    self.deployments.note(slug, revision.number, format!("r{} cannot be served: {sentence}", revision.number));
+                    self.parts.guests.failed(wanted, &sentence);
+                }
+            }
+        }
+    }
+
+    /// An artifact that the gateway refuses is made again, once.
+    async fn serve_again(self: &Arc<Self>, slug: &str, revision: &Revision) -> Result<(), String> {
+        let artifact = self.artifact(revision.wasm, None).await?;
+        if self.load(slug, revision.number, artifact).await.is_ok() {
+            return Ok(());
+        }
+        self.artifacts.forget(revision.wasm, SETTING);
+        let artifact = self.artifact(revision.wasm, None).await?;
+        self.load(slug, revision.number, artifact).await.map(drop)
+    }
+}
+
+/// A handler's future is dropped when its client goes away; what has begun to become durable must not stop half-way.
+pub(super) async fn run_to_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, DeploymentError>> + Send + 'static,
+) -> Result<T, DeploymentError> {
+    tokio::spawn(work).await.map_err(interrupted)?
+}
+
+fn interrupted(error: impl Into<std::io::Error>) -> DeploymentError {
+    DeploymentError::Interrupted(error.into())
+}

@@ -1,0 +1,225 @@
+//! Stand-ins for what surrounds the workshop, for its unit tests.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use vivarium_artifact::{AddressMap, Artifact, Contract, FunctionTable, Setting, SignedArtifact, SlotLayout, TrapTable};
+use vivarium_toolchains::{
+    BuildError, BuildLimits, BuildReport, Cancel, Diagnostic, Language, LanguageStatus, ProgramKind, Severity, SourceLimits, SourceTree,
+    WasmBinary,
+};
+
+use super::blobs::BlobHash;
+use super::deployments::Revision;
+use super::parts::{GuestServer, Parts, Pending, Progress, SourceBuilder, WasmCompiler};
+use crate::compile::pool::{CompileFailure, CompiledWasm, Stage};
+use crate::control::messages::{Loaded, LogEntry, LogStream, Outcome, Run, RunOutcome, RunReport, Timestamp, Timings, Wanted};
+
+pub fn report(slug: &str, revision: u32, id: u64, outcome: Outcome) -> RunReport {
+    RunReport {
+        id,
+        slug: slug.into(),
+        revision,
+        time: Timestamp::now(),
+        method: "GET".into(),
+        path: "/".into(),
+        status: 200,
+        bytes: 4,
+        outcome,
+        timings: Timings::default(),
+        hostcalls: 3,
+    }
+}
+
+pub fn log(slug: &str, text: &str) -> LogEntry {
+    LogEntry { slug: slug.into(), revision: 1, request_id: Some(1), time: Timestamp::now(), stream: LogStream::Stderr, text: text.into() }
+}
+
+pub fn revision(number: u32) -> Revision {
+    Revision {
+        number,
+        language: Language::C,
+        kind: ProgramKind::Service,
+        source: BlobHash::of(b"source"),
+        wasm: BlobHash::of(b"wasm"),
+        wasm_bytes: 4,
+        artifact_bytes: 8,
+        timings: Timings::default(),
+        created_at: Timestamp::now(),
+    }
+}
+
+pub fn source(text: &str) -> SourceTree {
+    SourceTree::new(Language::C, BTreeMap::from([("main.c".into(), text.into())]), &SourceLimits::default()).unwrap()
+}
+
+/// The encoded artifact of a module with nothing in it.
+pub fn empty_artifact() -> Vec<u8> {
+    let contract = Contract {
+        compiler_version: "0".into(),
+        setting: Setting::Fast,
+        cpu_features: vec![],
+        wasm_sha256: [0; 32],
+        types: vec![],
+        imports: vec![],
+        function_types: vec![],
+        memories: vec![],
+        tables: vec![],
+        globals: vec![],
+        data_segments: vec![],
+        element_segments: vec![],
+        exports: vec![],
+        start: None,
+        instantiation_trap: None,
+        stack_bytes: 4096,
+        cells: 0,
+        offset_table: 0,
+        entries: vec![],
+    };
+    let image = vec![0; SlotLayout::of(&contract).unwrap().image_bytes as usize];
+    let functions = FunctionTable::new(vec![]);
+    Artifact { contract, text: vec![0xcc; 64], image, traps: TrapTable::new(vec![]), functions, map: AddressMap::new(vec![]) }
+        .encode()
+        .unwrap()
+}
+
+/// A language in which a program is its own wasm. Some words mean something: `error` does not build, `refuse` does not compile, `command`
+/// is a command, `slow` takes until it is cancelled.
+#[derive(Default)]
+pub struct Stand {
+    pub builds: AtomicUsize,
+    pub compilations: AtomicUsize,
+    /// What the gateway was told, in words.
+    pub told: Mutex<Vec<String>>,
+    pub refuses_to_load: AtomicBool,
+}
+
+impl Stand {
+    pub fn parts(self: &Arc<Stand>) -> Parts {
+        Parts { builder: self.clone(), compiler: self.clone(), guests: self.clone() }
+    }
+
+    fn tell(&self, what: String) {
+        self.told.lock().unwrap().push(what);
+    }
+
+    pub fn told(&self) -> Vec<String> {
+        std::mem::take(&mut self.told.lock().unwrap())
+    }
+}
+
+impl SourceBuilder for Stand {
+    fn status(&self) -> Vec<LanguageStatus> {
+        let missing = |language| LanguageStatus {
+            language,
+            available: false,
+            version: None,
+            reason: Some("it is not here".into()),
+            mend: Some("install it".into()),
+        };
+        let c = LanguageStatus { language: Language::C, available: true, version: Some("clang 1".into()), reason: None, mend: None };
+        vec![c, missing(Language::Rust)]
+    }
+
+    fn jail(&self) -> String {
+        "none".into()
+    }
+
+    fn version_key(&self, language: Language) -> String {
+        language.name().into()
+    }
+
+    fn build(&self, source: &SourceTree, _: &BuildLimits, cancel: &Cancel) -> Result<BuildReport, BuildError> {
+        self.builds.fetch_add(1, Ordering::Relaxed);
+        let text = source.files()["main.c"].clone();
+        while text.contains("slow") {
+            if cancel.is_cancelled() {
+                return Err(BuildError::Cancelled);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let failed = text.contains("error");
+        let error = Diagnostic {
+            file: Some("main.c".into()),
+            line: Some(3),
+            ..Diagnostic::without_place(Severity::Error, "clang", "a thing is wrong")
+        };
+        Ok(BuildReport {
+            wasm: (!failed).then(|| WasmBinary { bytes: text.into_bytes(), language: source.language() }),
+            diagnostics: failed.then_some(error).into_iter().collect(),
+            output: if failed { "main.c:3: error: a thing is wrong".into() } else { String::new() },
+            build_us: 1,
+            tool: "clang 1".into(),
+        })
+    }
+}
+
+impl WasmCompiler for Stand {
+    fn compile(&self, wasm: &[u8], _: Setting, progress: Progress<'_>, _: &Cancel) -> Result<CompiledWasm, CompileFailure> {
+        self.compilations.fetch_add(1, Ordering::Relaxed);
+        let text = String::from_utf8_lossy(wasm);
+        if text.contains("refuse") {
+            return Err(CompileFailure::Refused("the program imports env.emit, which no host function answers".into()));
+        }
+        progress(Stage::Codegen, 1, 2);
+        let timings = vivarium_compiler::Timings { validate_us: 1.0, translate_us: 2.0, codegen_us: 3.0, link_us: 4.0 };
+        let kind = if text.contains("command") { vivarium_abi::program::Kind::Command } else { vivarium_abi::program::Kind::Service };
+        Ok(CompiledWasm { elf: empty_artifact(), timings, kind, stubs: vec!["wasi.stub".into()], exports: vec![], not_runnable: None })
+    }
+}
+
+impl GuestServer for Stand {
+    fn load(&self, loaded: Loaded, artifact: Vec<u8>) -> Pending<Result<f64, String>> {
+        // The key is that of the data folder; what matters here is that it is signed at all.
+        let signed = artifact.len() > empty_artifact().len()
+            && SignedArtifact::verify(&artifact, &ed25519_dalek::SigningKey::from_bytes(&[9; 32]).verifying_key()).is_err();
+        self.tell(format!(
+            "load {} r{} current={} signed={signed} next={}",
+            loaded.slug, loaded.revision, loaded.current, loaded.next_request_id
+        ));
+        let refused = self.refuses_to_load.load(Ordering::Relaxed);
+        Box::pin(async move { if refused { Err("no room".into()) } else { Ok(5.0) } })
+    }
+
+    fn expire(&self, slug: &str, at_unix_ms: u64) {
+        let over = at_unix_ms <= Timestamp::now().unix_ms;
+        self.tell(format!("expire {slug} over={over}"));
+    }
+
+    fn unknown(&self, wanted: Wanted) {
+        self.tell(format!("unknown {}", wanted.slug));
+    }
+
+    fn failed(&self, wanted: Wanted, sentence: &str) {
+        self.tell(format!("failed {}: {sentence}", wanted.slug));
+    }
+
+    fn set_current(&self, slug: &str, revision: u32) {
+        self.tell(format!("current {slug} r{revision}"));
+    }
+
+    fn run(&self, run: Run, _: Vec<u8>) -> Pending<Result<RunOutcome, String>> {
+        Box::pin(async move {
+            Ok(RunOutcome {
+                exit_code: Some(3),
+                stdout: format!("{:?} {}", run.arguments, String::from_utf8_lossy(&run.stdin)).into_bytes(),
+                stderr: b"\xff".to_vec(),
+                stdout_truncated: false,
+                stderr_truncated: false,
+                outcome: Outcome::Exited { exit_code: 3 },
+                timings: Timings { run: Some(7.0), ..Timings::default() },
+            })
+        })
+    }
+
+    fn status(&self) -> serde_json::Value {
+        serde_json::json!([{ "ready": true }])
+    }
+
+    fn drain(&self) -> Pending<()> {
+        self.tell("drain".into());
+        Box::pin(async {})
+    }
+}

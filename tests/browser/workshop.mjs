@@ -1,0 +1,169 @@
+// The workshop as a person uses it. Only this file knows how the page is made.
+
+import assert from "node:assert/strict";
+
+/** How long a build, an answer or an event may take on a busy machine. No test measures by it. */
+const PATIENCE_MS = 30_000;
+
+export class Workshop {
+  constructor(page, url) {
+    this.page = page;
+    this.url = url;
+    page.setDefaultTimeout(PATIENCE_MS);
+  }
+
+  async open() {
+    await this.page.goto(this.url);
+    await this.page.locator(".cm-content").waitFor();
+  }
+
+  // ---------- the editor
+
+  async code() {
+    return await this.page
+      .locator("#code .cm-content")
+      .evaluate((content) => content.cmTile?.view?.state.doc.toString() ?? content.innerText);
+  }
+
+  async focusCode() {
+    await this.page.locator(".cm-content").focus();
+  }
+
+  /** Replaces the whole text, as a person who pastes does. */
+  async paste(text) {
+    await this.focusCode();
+    await this.page.keyboard.press("ControlOrMeta+A");
+    await this.page.evaluate((copied) => navigator.clipboard.writeText(copied), text);
+    await this.page.keyboard.press("ControlOrMeta+V");
+  }
+
+  /** Types at the end of the line that holds `text`. */
+  async typeAfterLine(text, typed) {
+    await this.page.locator(".cm-line", { hasText: text }).first().click();
+    await this.page.keyboard.press("End");
+    await this.page.keyboard.type(typed);
+  }
+
+  /** The numbers of the lines that have a mark in the gutter. */
+  async markedLines() {
+    return await this.page.evaluate(() => {
+      const numbers = [...document.querySelectorAll(".cm-lineNumbers .cm-gutterElement")].map((element) => [
+        element.getBoundingClientRect().top,
+        element.textContent,
+      ]);
+      return [...document.querySelectorAll(".cm-lint-marker-error")].map((marker) => {
+        const top = marker.getBoundingClientRect().top;
+        const nearest = numbers.reduce((best, number) =>
+          Math.abs(number[0] - top) < Math.abs(best[0] - top) ? number : best,
+        );
+        return Number(nearest[1]);
+      });
+    });
+  }
+
+  async underlined() {
+    return await this.page.locator(".cm-lintRange-error").allTextContents();
+  }
+
+  // ---------- Run and its states
+
+  async run() {
+    await this.page.keyboard.press("ControlOrMeta+Enter");
+  }
+
+  async becomes(state) {
+    await this.page.locator(`html[data-state="${state}"]`).waitFor();
+  }
+
+  async chip() {
+    return ((await this.page.locator("#chip").textContent()) ?? "").trim();
+  }
+
+  async stages() {
+    return await this.page.locator("#strip .stages li").allInnerTexts();
+  }
+
+  // ---------- the answer
+
+  async address() {
+    return await this.page.locator("#open-url").getAttribute("href");
+  }
+
+  async ask(path) {
+    await this.page.locator("#url-path").fill(path);
+    await this.page.locator("#url-path").press("Enter");
+  }
+
+  async reload() {
+    await this.page.locator("#reload").click();
+  }
+
+  /** Waits until the preview's page holds `text`. */
+  async answerHolds(text) {
+    await this.page.frameLocator("#preview").getByText(text).first().waitFor();
+  }
+
+  async copiedUrl() {
+    await this.page.locator("#copy-url").click();
+    return await this.page.evaluate(() => navigator.clipboard.readText());
+  }
+
+  // ---------- the panels
+
+  async logHolds(text) {
+    await this.page.locator('[data-panel-tab="logs"]').click();
+    await this.page.locator("#log-lines li", { hasText: text }).first().waitFor();
+  }
+
+  async requests() {
+    return await this.page.locator("#request-list .request").allInnerTexts();
+  }
+
+  async requestHolds(text) {
+    await this.page.locator("#request-list .request", { hasText: text }).first().waitFor();
+  }
+
+  async detail() {
+    return await this.page.locator("#request-detail").innerText();
+  }
+
+  async problems() {
+    return await this.page.locator("#problems .problem-line").allInnerTexts();
+  }
+
+  async banner() {
+    return await this.page.locator("#banner").innerText();
+  }
+
+  // ---------- programs
+
+  async chooseLanguage(name) {
+    await this.page.locator(`.languages input[value="${name}"]`).check({ force: true });
+  }
+
+  async chooseStarter(name) {
+    await this.page.locator("#starters-menu summary").click();
+    await this.page.locator(`#starters-menu a[data-starter="${name}"]`).click();
+  }
+
+  async runCommand(args, stdin) {
+    await this.page.locator("#arguments").fill(args);
+    await this.page.locator("#stdin").fill(stdin);
+    await this.page.locator("#run").click();
+  }
+
+  async output() {
+    return await this.page.locator("#output").innerText();
+  }
+
+  async screenshot(path) {
+    await this.page.evaluate(() => document.activeElement?.blur());
+    await this.page.screenshot({ path });
+  }
+}
+
+/** What must hold at the end of every story. */
+export function assertClean(browser) {
+  assert.deepEqual(browser.strangers, [], "the page asks nobody outside of this machine");
+  assert.deepEqual(browser.complaints, [], "no script failed and the policy refused nothing");
+}

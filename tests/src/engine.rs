@@ -1,0 +1,74 @@
+//! Compiler and runtime put together as the product does it: compile, sign, seal, load, run.
+
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use ed25519_dalek::SigningKey;
+use vivarium_artifact::{FunctionType, Setting, SignedArtifact};
+use vivarium_compiler::{CompileError, ImportPolicy, Policy};
+use vivarium_runtime::{Exit, Instance, InstanceLimits, LoadedModule, Pool, Runtime, RuntimeSettings, SealedFile, Trap};
+
+/// How long a call in a test may run: honest ones end within milliseconds.
+pub const CALL_MAX: Duration = Duration::from_secs(20);
+
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::from_bytes(&[42; 32]));
+
+/// The process's runtime; every reset is verified byte for byte.
+pub fn runtime() -> Runtime {
+    Runtime::start(RuntimeSettings { slice: Duration::from_millis(1), verify_resets: true }).expect("the runtime starts")
+}
+
+/// Limits that no test reaches by accident.
+pub fn limits() -> InstanceLimits {
+    InstanceLimits { memory_bytes_max: 4 << 30 }
+}
+
+/// A policy that permits exactly these imports.
+pub fn policy<'a>(imports: impl IntoIterator<Item = (&'a str, &'a str, FunctionType)>) -> Policy {
+    Policy { imports: ImportPolicy::new(imports), ..Policy::default() }
+}
+
+/// Compiles, signs, seals and loads.
+pub fn load(wasm: &[u8], policy: &Policy, setting: Setting) -> Result<Arc<LoadedModule>, CompileError> {
+    let compiled = vivarium_compiler::compile(wasm, policy, setting, &|_, _, _| {})?;
+    let mut file = compiled.artifact.encode().expect("an artifact of a compiled module encodes");
+    SignedArtifact::sign(&mut file, &KEY);
+    let sealed = SealedFile::from_bytes(&file).expect("memory files can be made");
+    Ok(runtime().load(sealed, &KEY.verifying_key()).expect("a module compiled here loads here"))
+}
+
+/// Compiles WAT without imports.
+pub fn load_wat(wat: &str, setting: Setting) -> Arc<LoadedModule> {
+    let wasm = wat::parse_str(wat).expect("the test's WAT is right");
+    load(&wasm, &policy([]), setting).expect("the test's module compiles")
+}
+
+/// A pool for the calling thread.
+pub fn pool(slots: u32) -> Pool {
+    runtime().pool(slots).expect("a pool can be made")
+}
+
+/// Calls an export of an instance that imports nothing; the bits of its results, or its trap.
+pub fn call(instance: &mut Instance, export: &str, arguments: &[u128]) -> Result<Vec<u128>, Trap> {
+    let Some(vivarium_artifact::ExportedItem::Function(function)) = instance.module().contract().export(export) else {
+        panic!("the module exports no function {export}");
+    };
+    instance.invoke(function, arguments).expect("the call can begin");
+    finish(instance, function)
+}
+
+/// Resumes until the call of `function` returns or traps.
+pub fn finish(instance: &mut Instance, function: u32) -> Result<Vec<u128>, Trap> {
+    let deadline = Instant::now() + CALL_MAX;
+    loop {
+        match instance.resume() {
+            Exit::Done => {
+                let results = instance.module().contract().function_type(function).expect("the function exists").results.len();
+                return Ok((0..results as u32).map(|index| instance.result(index)).collect());
+            }
+            Exit::Trapped(trap) => return Err(trap),
+            Exit::Preempted => assert!(Instant::now() < deadline, "the call did not end within {CALL_MAX:?}"),
+            Exit::Hostcall { import } => panic!("the guest called import {import}, which nobody answers"),
+        }
+    }
+}

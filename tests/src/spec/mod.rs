@@ -1,0 +1,142 @@
+//! The official WebAssembly test suite, through our compiler and runtime.
+//!
+//! [`run_file`] takes a `.wast` file and tells for each directive whether it held; a directive that the driver does not understand has failed.
+//! [`store`] keeps instances and links them; [`values`] converts arguments and compares results, NaN patterns included.
+
+mod store;
+mod values;
+
+use vivarium_runtime::Pool;
+use vivarium_runtime::Trap;
+use wast::parser::{self, ParseBuffer};
+use wast::{QuoteWat, Wast, WastDirective, WastExecute, WastInvoke};
+
+use store::{Call, InstantiateError, Store};
+
+/// What became of one file.
+#[derive(Debug, Default)]
+pub struct FileReport {
+    pub passed: usize,
+    pub failures: Vec<Failure>,
+}
+
+/// A directive that did not hold.
+#[derive(Debug)]
+pub struct Failure {
+    /// Line in the file, from 1; 0 when the file itself does not parse.
+    pub line: usize,
+    pub reason: String,
+}
+
+/// Runs every directive of a file, on this thread's pool.
+pub fn run_file(text: &str, pool: &Pool) -> FileReport {
+    let mut report = FileReport::default();
+    let mut lexer = wast::lexer::Lexer::new(text);
+    lexer.allow_confusing_unicode(true);
+    let wast = match ParseBuffer::new_with_lexer(lexer) {
+        Ok(buffer) => match parser::parse::<Wast>(&buffer) {
+            Ok(wast) => return run_directives(wast, text, pool),
+            Err(error) => error,
+        },
+        Err(error) => error,
+    };
+    report.failures.push(Failure { line: 0, reason: format!("the file does not parse: {wast}") });
+    report
+}
+
+fn run_directives(wast: Wast<'_>, text: &str, pool: &Pool) -> FileReport {
+    let mut report = FileReport::default();
+    let mut store = Store::new(pool.clone());
+    for directive in wast.directives {
+        let line = directive.span().linecol_in(text).0 + 1;
+        match run_directive(directive, &mut store) {
+            Ok(()) => report.passed += 1,
+            Err(reason) => report.failures.push(Failure { line, reason }),
+        }
+    }
+    report
+}
+
+fn run_directive(directive: WastDirective<'_>, store: &mut Store) -> Result<(), String> {
+    match directive {
+        WastDirective::Module(mut module) => {
+            let name = module.name().map(|id| id.name().to_string());
+            let wasm = module.encode().map_err(|error| format!("the text does not encode: {error}"))?;
+            store.instantiate(name, &wasm).map_err(|error| error.to_string())
+        }
+        WastDirective::ModuleDefinition(mut module) => {
+            let name = module.name().map(|id| id.name().to_string());
+            let wasm = module.encode().map_err(|error| format!("the text does not encode: {error}"))?;
+            store.define(name, wasm)
+        }
+        WastDirective::ModuleInstance { instance, module, .. } => {
+            store.instantiate_definition(instance.map(|id| id.name().to_string()), module.map(|id| id.name()))
+        }
+        WastDirective::Register { name, module, .. } => store.register(name, module.map(|id| id.name())),
+        WastDirective::Invoke(invoke) => match run_invoke(&invoke, store)? {
+            Ok(_) => Ok(()),
+            Err(trap) => Err(format!("trapped: {}", trap.kind)),
+        },
+        WastDirective::AssertReturn { exec, results, .. } => {
+            let actual = execute(exec, store)?.map_err(|trap| format!("trapped: {}", trap.kind))?;
+            values::compare(&actual, &results)
+        }
+        WastDirective::AssertTrap { exec, message, .. } => expect_trap(execute(exec, store)?, message),
+        WastDirective::AssertExhaustion { call, message, .. } => expect_trap(run_invoke(&call, store)?, message),
+        WastDirective::AssertMalformed { module, .. } | WastDirective::AssertInvalid { module, .. } => expect_refusal(module, store),
+        WastDirective::AssertUnlinkable { mut module, .. } => {
+            let wasm = module.encode().map_err(|error| format!("the text does not encode: {error}"))?;
+            match store.instantiate(None, &wasm) {
+                Err(InstantiateError::Link(_)) => Ok(()),
+                Err(other) => Err(format!("expected a refusal to link, found: {other}")),
+                Ok(()) => Err("linked although it must not".into()),
+            }
+        }
+        other => Err(format!("the driver does not know this directive: {}", directive_name(&other))),
+    }
+}
+
+fn directive_name(directive: &WastDirective<'_>) -> String {
+    format!("{directive:?}").split([' ', '(', '{']).next().unwrap_or_default().to_string()
+}
+
+fn run_invoke(invoke: &WastInvoke<'_>, store: &mut Store) -> Result<Call, String> {
+    let arguments = invoke.args.iter().map(values::argument).collect::<Result<Vec<_>, _>>()?;
+    store.call(invoke.module.map(|id| id.name()), invoke.name, &arguments)
+}
+
+fn execute(exec: WastExecute<'_>, store: &mut Store) -> Result<Call, String> {
+    match exec {
+        WastExecute::Invoke(invoke) => run_invoke(&invoke, store),
+        WastExecute::Get { module, global, .. } => store.global(module.map(|id| id.name()), global).map(|value| Ok(vec![value])),
+        WastExecute::Wat(mut module) => {
+            let wasm = module.encode().map_err(|error| format!("the text does not encode: {error}"))?;
+            match store.instantiate(None, &wasm) {
+                Ok(()) => Ok(Ok(vec![])),
+                Err(InstantiateError::Trap(trap)) => Ok(Err(trap)),
+                Err(other) => Err(other.to_string()),
+            }
+        }
+    }
+}
+
+fn expect_trap(call: Call, message: &str) -> Result<(), String> {
+    let trap: Trap = match call {
+        Ok(values) => return Err(format!("returned {values:?}, expected the trap \"{message}\"")),
+        Err(trap) => trap,
+    };
+    let told = trap.kind.message();
+    // The suite's messages differ in detail between versions; ours must begin one of them, or the other way round.
+    let same = message.starts_with(told) || told.starts_with(message) || values::synonymous(told, message);
+    if same { Ok(()) } else { Err(format!("trapped with \"{told}\", expected \"{message}\"")) }
+}
+
+fn expect_refusal(mut module: QuoteWat<'_>, store: &mut Store) -> Result<(), String> {
+    let Ok(wasm) = module.encode() else { return Ok(()) };
+    match store.compile(&wasm) {
+        // A feature of a later version, refused by its name, is invalid by the version that the folder is of.
+        Err(InstantiateError::Invalid(_) | InstantiateError::Feature(_)) => Ok(()),
+        Err(other) => Err(format!("expected a validation error, found: {other}")),
+        Ok(_) => Err("compiled although it is invalid".into()),
+    }
+}

@@ -1,0 +1,128 @@
+//! The same engine in a terminal.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+use vivarium_tests::server::{binary, toolchains};
+
+struct Terminal {
+    folder: TempDir,
+}
+
+impl Terminal {
+    fn new() -> Terminal {
+        Terminal { folder: TempDir::new().unwrap() }
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn vivarium(&self, arguments: &[&str], stdin: &str) -> Output {
+        use std::io::Write as _;
+        let mut child = Command::new(binary())
+            .args(arguments)
+            .current_dir(self.path())
+            .env("VIVARIUM_TOOLCHAINS", toolchains())
+            .env("VIVARIUM_DATA", self.path().join("data"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+const HELLO: &str = r#"#include <stdio.h>
+int main(int argc, char **argv) {
+    int c;
+    while ((c = getchar()) != EOF) putchar(c);
+    printf("%s\n", argc > 1 ? argv[1] : "nobody");
+    return argc;
+}
+"#;
+
+#[test]
+fn run_is_a_command_whose_exit_code_is_the_guests() {
+    let terminal = Terminal::new();
+    terminal.write("hello.c", HELLO);
+    let output = terminal.vivarium(&["run", "hello.c", "world"], "from stdin\n");
+    assert_eq!(stdout(&output), "from stdin\nworld\n", "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_trap_is_told_in_the_terminal() {
+    let terminal = Terminal::new();
+    terminal.write("trap.wat", "(module (func $deep unreachable) (func (export \"_start\") (call $deep)))");
+    let output = terminal.vivarium(&["run", "trap.wat"], "");
+    assert!(stderr(&output).contains("unreachable") && stderr(&output).contains("deep"), "{}", stderr(&output));
+    assert!(!output.status.success());
+}
+
+#[test]
+fn build_compile_inspect_and_run_follow_each_other() {
+    let terminal = Terminal::new();
+    terminal.write("hello.c", HELLO);
+    let output = terminal.vivarium(&["build", "hello.c", "-o", "hello.wasm"], "");
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(std::fs::read(terminal.path().join("hello.wasm")).unwrap().starts_with(b"\0asm"));
+    let output = terminal.vivarium(&["compile", "hello.wasm", "-o", "hello.viva"], "");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let output = terminal.vivarium(&["inspect", "hello.viva"], "");
+    assert!(output.status.success() && stdout(&output).contains("fd_write") && stdout(&output).contains("_start"), "{}", stdout(&output));
+    let output = terminal.vivarium(&["run", "hello.viva", "artifact"], "");
+    assert_eq!(stdout(&output), "artifact\n", "{}", stderr(&output));
+}
+
+#[test]
+fn an_artifact_made_elsewhere_is_refused() {
+    let (here, elsewhere) = (Terminal::new(), Terminal::new());
+    elsewhere.write("module.wat", "(module (func (export \"_start\")))");
+    let output = elsewhere.vivarium(&["compile", "module.wat", "-o", "module.viva"], "");
+    assert!(output.status.success(), "{}", stderr(&output));
+    std::fs::copy(elsewhere.path().join("module.viva"), here.path().join("module.viva")).unwrap();
+    let output = here.vivarium(&["run", "module.viva"], "");
+    assert!(!output.status.success());
+    assert!(stderr(&output).contains("compile it here"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_build_error_exits_one_and_shows_the_compilers_message() {
+    let terminal = Terminal::new();
+    terminal.write("broken.c", "int main(void) { return x; }\n");
+    let output = terminal.vivarium(&["build", "broken.c", "-o", "broken.wasm"], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("broken.c:1:"), "{}", stderr(&output));
+    assert!(!terminal.path().join("broken.wasm").exists());
+}
+
+#[test]
+fn wrong_usage_exits_two() {
+    let output = Terminal::new().vivarium(&["fly"], "");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn doctor_finds_every_language() {
+    let output = Terminal::new().vivarium(&["doctor"], "");
+    assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
+    for language in ["C", "Rust", "AssemblyScript", "WAT"] {
+        assert!(stdout(&output).contains(language), "{}", stdout(&output));
+    }
+}

@@ -1,0 +1,93 @@
+//! A trap is told by kind and place; a fault of the host is none.
+
+use vivarium_artifact::{Setting, TrapKind};
+use vivarium_runtime::Trap;
+use vivarium_tests::engine::{call, limits, load_wat, pool};
+
+/// Runs the export `f` of a module in both settings; it must trap.
+fn trap_of(wat: &str, arguments: &[u128]) -> Trap {
+    let pool = pool(1);
+    let [fast, best] = [Setting::Fast, Setting::Best].map(|setting| {
+        let mut instance = pool.acquire(&load_wat(wat, setting), limits()).unwrap();
+        call(&mut instance, "f", arguments).expect_err("the call traps")
+    });
+    assert_eq!(fast.kind, best.kind);
+    fast
+}
+
+#[test]
+fn each_kind_of_trap_is_told_by_its_name() {
+    let table: [(&str, &[u128], TrapKind); 10] = [
+        ("(module (func (export \"f\") unreachable))", &[], TrapKind::Unreachable),
+        ("(module (memory 1) (func (export \"f\") (result i32) (i32.load (i32.const 65533))))", &[], TrapKind::MemoryOutOfBounds),
+        ("(module (memory 1) (func (export \"f\") (i32.store8 (i32.const -1) (i32.const 1))))", &[], TrapKind::MemoryOutOfBounds),
+        (
+            "(module (memory 1) (func (export \"f\") (result i32) (i32.load offset=4294967295 (i32.const -1))))",
+            &[],
+            TrapKind::MemoryOutOfBounds,
+        ),
+        ("(module (table 2 funcref) (func (export \"f\") (call_indirect (i32.const 2))))", &[], TrapKind::TableOutOfBounds),
+        ("(module (table 2 funcref) (func (export \"f\") (call_indirect (i32.const 1))))", &[], TrapKind::IndirectCallToNull),
+        (
+            "(module (table funcref (elem $g)) (func $g (param i32)) (func (export \"f\") (call_indirect (i32.const 0))))",
+            &[],
+            TrapKind::BadSignature,
+        ),
+        (
+            "(module (func (export \"f\") (param i32) (result i32) (i32.div_s (i32.const 1) (local.get 0))))",
+            &[0],
+            TrapKind::IntegerDivideByZero,
+        ),
+        (
+            "(module (func (export \"f\") (param i32) (result i32) (i32.div_s (i32.const 0x80000000) (local.get 0))))",
+            &[0xffff_ffff],
+            TrapKind::IntegerOverflow,
+        ),
+        ("(module (func (export \"f\") (result i32) (i32.trunc_f32_s (f32.const nan))))", &[], TrapKind::BadConversionToInteger),
+    ];
+    for (wat, arguments, kind) in table {
+        assert_eq!(trap_of(wat, arguments).kind, kind, "{wat}");
+    }
+}
+
+#[test]
+fn a_trap_names_the_functions_on_the_stack() {
+    let wat = r#"(module
+        (func $leaf (param i32) (result i32) (i32.div_u (i32.const 1) (local.get 0)))
+        (func $middle (param i32) (result i32) (i32.add (call $leaf (local.get 0)) (i32.const 1)))
+        (func $outer (export "f") (result i32) (i32.add (call $middle (i32.const 0)) (i32.const 1))))"#;
+    let trap = trap_of(wat, &[]);
+    let names: Vec<&str> = trap.frames.iter().map(|frame| frame.function.as_str()).collect();
+    assert_eq!(names, ["leaf", "middle", "outer"]);
+    assert!(trap.frames.iter().all(|frame| frame.wasm_offset.is_some()));
+}
+
+#[test]
+fn deep_recursion_is_reported_a_thousand_times_over() {
+    let wat = "(module (func $f (export \"f\") (param i32) (result i32) (i32.add (call $f (local.get 0)) (i32.const 1))))";
+    let module = load_wat(wat, Setting::Fast);
+    let pool = pool(1);
+    for _ in 0..1000 {
+        let mut instance = pool.acquire(&module, limits()).unwrap();
+        let trap = call(&mut instance, "f", &[1]).expect_err("the stack ends");
+        assert_eq!(trap.kind, TrapKind::StackOverflow);
+        assert_eq!(trap.frames[0].function, "f");
+    }
+    assert_eq!(pool.discarded(), 0);
+}
+
+#[test]
+fn an_instance_may_be_called_again_after_a_trap() {
+    let wat = r#"(module (global $n (mut i32) (i32.const 0))
+        (func (export "f") (global.set $n (i32.const 5)) unreachable)
+        (func (export "n") (result i32) (global.get $n)))"#;
+    let pool = pool(1);
+    let mut instance = pool.acquire(&load_wat(wat, Setting::Fast), limits()).unwrap();
+    assert!(call(&mut instance, "f", &[]).is_err());
+    assert_eq!(call(&mut instance, "n", &[]).unwrap(), [5]);
+}
+
+#[test]
+fn the_compiler_makes_no_slot_that_the_runtime_has_no_room_for() {
+    assert!(vivarium_compiler::Policy::default().head_bytes_max <= vivarium_runtime::slot::SLOT_HEAD_BYTES_MAX);
+}

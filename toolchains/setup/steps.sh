@@ -1,0 +1,215 @@
+# The steps of the set-up, in order; sourced by `install`. Each makes its own folders anew, so a step that was interrupted is repeated
+# whole. They read $here and $partial and fill $ready.
+steps_total=8
+downloads=$partial/downloads
+raw=$partial/raw
+std=$partial/std
+ready=$partial/ready
+root=$ready/root
+host_libraries=$raw/usr/lib/x86_64-linux-gnu
+target=wasm32-wasip1
+
+# step NUMBER NAME TITLE FUNCTION: runs FUNCTION unless a set-up that was interrupted had finished it.
+step() {
+    step_number=$1 step_title=$3
+    [[ ! -e $partial/done/$2 ]] || return 0
+    progress
+    trap give_up EXIT
+    "$4" 2>"$partial/errors"
+    trap - EXIT
+    touch "$partial/done/$2"
+    [[ ! -t 1 ]] || echo
+}
+
+# progress [TEXT]: one line, redrawn in place on a terminal.
+progress() {
+    local line="[$step_number/$steps_total] $step_title${1:+  $1}"
+    if [[ -t 1 ]]; then printf '\r\033[K%s' "$line"; else echo "$line"; fi
+}
+
+give_up() {
+    echo
+    tail -n 30 "$partial/errors" >&2
+    echo "The set-up stopped in step $step_number of $steps_total, $step_title. Run the same command again: it goes on from there." >&2
+    exit 1
+}
+
+need() { command -v "$1" >/dev/null || { echo "$1 is missing: $2" >&2; return 1; }; }
+
+refresh_lists() {
+    need apt-get "the toolchains are made from Debian's packages"
+    need dpkg-deb "it is part of Debian's package dpkg"
+    need gcc "apt-get install gcc"
+    need cargo "install Rust 1.95 or newer"
+    need node "install Node 20 or newer"
+    need npm "it comes with Node"
+    need setpriv "it is part of Debian's package util-linux"
+    mkdir -p "$partial"/apt/{lists,cache}/partial
+    # Lists and cache of its own: an ordinary user may not write those of the system.
+    printf '%s\n' "Dir::State::lists \"$partial/apt/lists\";" "Dir::Cache \"$partial/apt/cache\";" 'APT::Sandbox::User "root";' \
+        'Acquire::Retries "3";' >"$partial/apt/apt.conf"
+    export APT_CONFIG=$partial/apt/apt.conf
+    apt-get update -q >"$partial/apt/update.log"
+    name_packages >"$partial/packages"
+}
+
+# Debian replaces rustc-web and LLVM with security updates, so the versions are asked for, not written down.
+name_packages() {
+    local rust llvm
+    rust=$(apt-cache depends libstd-rust-web-dev | awk '/Depends: libstd-rust-web-/ {print $2}')
+    [[ $rust ]] || { echo "no package libstd-rust-web-dev: the set-up needs Debian 12 with its security updates" >&2; return 1; }
+    llvm=$(apt-cache depends "$rust" | sed -n 's/.*Depends: libllvm\([0-9]*\)$/\1/p')
+    printf '%s\n' "clang-$llvm" "lld-$llvm" "libllvm$llvm" "libclang-cpp$llvm" "libclang-common-$llvm-dev" \
+        "libclang-rt-$llvm-dev-wasm32" wasi-libc rustc-web "$rust" libstd-rust-web-dev rust-web-src bubblewrap
+}
+
+fetch_packages() {
+    export APT_CONFIG=$partial/apt/apt.conf
+    local package count=0 total
+    total=$(wc -l <"$partial/packages")
+    rm -rf "$downloads" && mkdir -p "$downloads"
+    while read -r package; do
+        count=$((count + 1))
+        progress "$count of $total, $package"
+        (cd "$downloads" && apt-get download -q "$package" >/dev/null)
+    done <"$partial/packages"
+    rm -rf "$partial/apt"
+}
+
+unpack_packages() {
+    local file count=0 total
+    total=$(find "$downloads" -name '*.deb' | wc -l)
+    rm -rf "$raw" "$partial/versions" && mkdir -p "$raw"
+    for file in "$downloads"/*.deb; do
+        count=$((count + 1))
+        progress "$count of $total"
+        case $file in
+        # Of the compiler's source only the library is needed: 69 MB instead of 434.
+        */rust-web-src*) dpkg-deb --fsys-tarfile "$file" | tar -x -C "$raw" --wildcards './usr/src/*/library/*' './usr/src/*/Cargo.lock' ;;
+        *) dpkg-deb -x "$file" "$raw" ;;
+        esac
+        dpkg-deb -W --showformat='${Package} ${Version}\n' "$file" >>"$partial/versions"
+    done
+    rm -rf "$downloads"
+}
+
+llvm_folder() { basename "$raw"/usr/lib/llvm-*; }
+
+# The host's cargo drives the distribution's rustc; the dependencies of std are vendored in its source, so nothing is downloaded.
+build_std() {
+    local source crates_total=24 cargo
+    source=$(echo "$raw"/usr/src/rustc-*)
+    cargo=$(rustup which cargo 2>/dev/null || command -v cargo)
+    mkdir -p "$raw/usr/lib/rustlib/src" "$std/src" "$std/.cargo"
+    ln -sfn "$source" "$raw/usr/lib/rustlib/src/rust"
+    echo '#![no_std]' >"$std/src/lib.rs"
+    printf '%s\n' '[package]' 'name = "seed"' 'version = "0.0.0"' 'edition = "2021"' '[profile.release]' 'panic = "abort"' \
+        'codegen-units = 1' '[workspace]' >"$std/Cargo.toml"
+    printf '%s\n' '[source.crates-io]' 'replace-with = "vendored"' '[source.vendored]' "directory = \"$source/library/vendor\"" \
+        >"$std/.cargo/config.toml"
+    (cd "$std" && env LD_LIBRARY_PATH="$host_libraries" CARGO_HOME="$partial/cargo" RUSTC="$raw/usr/bin/rustc" RUSTC_BOOTSTRAP=1 \
+        CARGO_TARGET_DIR="$std/target" RUSTFLAGS="-Cdebuginfo=line-tables-only --remap-path-prefix=$source=/rustc" \
+        "$cargo" build --offline --release -Zbuild-std=std,panic_abort --target $target 2>&1) |
+        tee "$partial/errors" | awk '/Compiling/ { print ++n; fflush() }' |
+        while read -r count; do progress "$count of $crates_total crates"; done
+}
+
+# Hard links, not copies: the packages' folder goes when the set-up is done.
+assemble_root() {
+    local llvm
+    llvm=$(llvm_folder)
+    rm -rf "$ready"
+    mkdir -p "$root"/{lib64,lib/x86_64-linux-gnu,proc,dev,tmp,job,src,out,asc} "$root"/usr/{bin,include,lib/x86_64-linux-gnu} \
+        "$root/usr/lib/$llvm"/{bin,lib} "$root"/rust/{bin,lib}
+    cp -al "$raw/usr/lib/$llvm"/bin/{clang,lld,wasm-ld} "$root/usr/lib/$llvm/bin/"
+    cp -al "$raw/usr/lib/$llvm/lib/clang" "$root/usr/lib/$llvm/lib/"
+    cp -al "$raw/usr/lib/wasm32-wasi" "$root/usr/lib/"
+    cp -al "$raw/usr/include/wasm32-wasi" "$root/usr/include/"
+    cp -al "$raw/usr/bin/rustc" "$root/rust/bin/"
+    cp "$raw/usr/bin/bwrap" "$ready/bwrap"
+    cp -L "$(node -p process.execPath)" "$root/usr/bin/node"
+    # Inside the jail of a server that is root, it turns a compiler into an ordinary user.
+    cp -L "$(command -v setpriv)" "$root/usr/bin/setpriv"
+    cp -L /lib64/ld-linux-x86-64.so.2 "$root/lib64/"
+    copy_libraries "$root/usr/lib/$llvm/bin/clang" "$root/usr/lib/$llvm/bin/lld" "$root/rust/bin/rustc" "$root/usr/bin/node" \
+        "$root/usr/bin/setpriv"
+    copy_std
+}
+
+# The C library's own files apart from the rest: the jail without namespaces runs under the host's loader, whose C library must match it.
+copy_libraries() {
+    local library
+    LD_LIBRARY_PATH=$host_libraries ldd "$@" | awk '/not found/ { print $1 > "/dev/stderr"; bad = 1 } /=> \// { print $3 } END { exit bad }' |
+        sort -u >"$partial/libraries"
+    while read -r library; do
+        case $(basename "$library") in
+        libc.so* | libm.so* | libdl.so* | libpthread.so* | librt.so*) cp -L "$library" "$root/lib/x86_64-linux-gnu/" ;;
+        librustc_driver*) cp -L "$library" "$root/rust/lib/" ;;
+        *) cp -L "$library" "$root/usr/lib/x86_64-linux-gnu/" ;;
+        esac
+    done <"$partial/libraries"
+}
+
+copy_std() {
+    local libraries=$root/rust/lib/rustlib/$target/lib
+    mkdir -p "$libraries/self-contained"
+    cp "$std/target/$target"/release/deps/lib*.rlib "$libraries/"
+    rm -f "$libraries"/libseed*
+    cp "$raw"/usr/lib/wasm32-wasi/{crt1-command.o,crt1-reactor.o,libc.a} "$libraries/self-contained/"
+}
+
+install_assemblyscript() {
+    rm -rf "$root/asc" "$partial/npm" && mkdir -p "$root/asc"
+    cp "$here"/assemblyscript/{package.json,package-lock.json,.npmrc} "$root/asc/"
+    (cd "$root/asc" && npm ci --cache "$partial/npm" --no-progress >&2)
+    # Command line programs and source maps, of no use to the compiler's library: 90 MB of 104.
+    find "$root/asc/node_modules" -name '*.map' -delete
+    rm -rf "$partial/npm" "$root/asc/.npmrc" "$root/asc/node_modules/binaryen/bin" "$root/asc/node_modules/.bin"
+}
+
+compile_stubs() {
+    local source llvm
+    llvm=$(llvm_folder)
+    for source in stubs stack_guard; do
+        in_root "usr/lib/$llvm/bin/clang" --target=wasm32-wasi -Wno-deprecated --sysroot="$root/usr" -O2 -ffunction-sections \
+            -fno-builtin -c "$here/$source.c" -o "$root/usr/lib/wasm32-wasi/$source.o"
+    done
+}
+
+# in_root PROGRAM ARGS…: runs a program of the root without a jail, for the set-up's own sources.
+in_root() {
+    local program=$1
+    shift
+    LD_LIBRARY_PATH=$root/usr/lib/x86_64-linux-gnu:$root/rust/lib PATH=$root/usr/bin "$root/$program" "$@"
+}
+
+check_languages() {
+    local llvm check=$partial/check
+    llvm=$(llvm_folder)
+    rm -rf "$check" && mkdir -p "$check"
+    progress "1 of 3, C"
+    printf '#include <stdio.h>\nint main(void) { puts("hello"); }\n' >"$check/c.c"
+    in_root "usr/lib/$llvm/bin/clang" --target=wasm32-wasi -Wno-deprecated --sysroot="$root/usr" -O2 -c "$check/c.c" -o "$check/c.o"
+    in_root "usr/lib/$llvm/bin/wasm-ld" -L"$root/usr/lib/wasm32-wasi" "$root/usr/lib/wasm32-wasi/crt1-command.o" "$check/c.o" -lc \
+        "$root/usr/lib/$llvm"/lib/clang/*/lib/wasi/libclang_rt.builtins-wasm32.a -o "$check/c.wasm"
+    progress "2 of 3, Rust"
+    echo 'fn main() { println!("hello"); }' >"$check/rust.rs"
+    in_root rust/bin/rustc --sysroot "$root/rust" --target $target -C linker="$root/usr/lib/$llvm/bin/wasm-ld" --edition 2024 \
+        -C link-arg="$root/usr/lib/wasm32-wasi/stubs.o" "$check/rust.rs" -o "$check/rust.wasm"
+    progress "3 of 3, AssemblyScript"
+    echo 'export function add(a: i32, b: i32): i32 { return a + b; }' >"$check/as.ts"
+    (cd "$check" && in_root usr/bin/node "$root/asc/node_modules/assemblyscript/bin/asc.js" as.ts -o as.wasm)
+    local wasm
+    for wasm in c rust as; do
+        [[ $(head -c4 "$check/$wasm.wasm" | od -An -tx1) == " 00 61 73 6d" ]] || { echo "$wasm.wasm is no WebAssembly" >&2; return 1; }
+    done
+}
+
+write_stamp() {
+    {
+        echo "setup $setup_version"
+        cat "$partial/versions"
+        echo "node $(node --version)"
+        echo "assemblyscript $(node -p "require('$root/asc/node_modules/assemblyscript/package.json').version")"
+    } >"$ready/stamp"
+}

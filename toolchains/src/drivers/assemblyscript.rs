@@ -1,0 +1,82 @@
+//! AssemblyScript: asc takes a second to load and to get warm, so it waits in jailed workers of node, each for one tenant's program.
+
+mod worker;
+
+use std::collections::BTreeMap;
+
+use data_encoding::HEXLOWER;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::process::Budget;
+use crate::{BuildError, SourceTree, text};
+
+use super::{Built, Tools};
+
+pub(crate) use worker::Workers;
+
+/// The options of every compilation. Optimising would double the time of an edit; `--debug` keeps the names of functions; the aliases put this SDK's WASI in the place of browser calls.
+const OPTIONS: &[&str] = &[
+    "--noColors",
+    "--debug",
+    "--optimizeLevel=0",
+    "--exportStart=_start",
+    "--use=abort=wasi_abort",
+    "--use=trace=wasi_trace",
+    "--use=seed=wasi_seed",
+    "--use=console=wasi_console",
+    "--use=crypto=wasi_crypto",
+    "--use=performance=wasi_performance",
+    "--use=process=wasi_process",
+    "--use=Date=wasi_Date",
+];
+
+macro_rules! sdk_file {
+    ($name:literal) => {
+        ($name, include_str!(concat!("../../sdk/assemblyscript/", $name)))
+    };
+}
+
+const SDK: &[(&str, &str)] = &[
+    sdk_file!("wasi_console.ts"),
+    sdk_file!("wasi_globals.ts"),
+    sdk_file!("wasi_io.ts"),
+    sdk_file!("wasi_preview1.ts"),
+    sdk_file!("wasi_process.ts"),
+];
+
+/// What a worker is asked to compile.
+#[derive(Serialize)]
+struct Request<'a> {
+    files: &'a BTreeMap<String, String>,
+    sdk: BTreeMap<&'static str, &'static str>,
+    options: &'static [&'static str],
+}
+
+impl Request<'_> {
+    fn to_json(files: &BTreeMap<String, String>) -> Result<String, BuildError> {
+        let request = Request { files, sdk: SDK.iter().copied().collect(), options: OPTIONS };
+        serde_json::to_string(&request)
+            .map_err(|error| BuildError::Io { what: "cannot write the request to asc".to_owned(), error: error.into() })
+    }
+}
+
+pub(crate) fn build(tools: &Tools, workers: &Workers, source: &SourceTree, budget: &Budget) -> Result<Built, BuildError> {
+    let mut worker = match workers.take() {
+        Some(worker) => worker,
+        None => worker::Worker::start(tools)?,
+    };
+    let answer = worker.compile(source.files(), budget)?;
+    let wasm = if answer.compiled { Some(worker.read_output(budget)?) } else { None };
+    Ok(Built { wasm, diagnostics: answer.diagnostics, output: text::plain(&answer.output) })
+}
+
+/// A digest of what this driver adds to a program.
+pub(crate) fn sdk_digest() -> String {
+    let mut hash = Sha256::new();
+    for text in SDK.iter().map(|(_, text)| *text).chain(OPTIONS.iter().copied()) {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    }
+    HEXLOWER.encode(&hash.finalize())
+}

@@ -1,0 +1,111 @@
+//! C: clang for each file, then wasm-ld by hand, which is quicker than clang's own driver.
+
+use crate::jail::JailPaths;
+use crate::job::JobFolder;
+use crate::messages::{clang, wasm_ld};
+use crate::process::Budget;
+use crate::{BuildError, SourceTree, text, verdict};
+
+use super::{Built, LINK_OPTIONS, Tools, stub_options};
+
+const WASM: &str = "main.wasm";
+
+/// `-fdiagnostics-print-source-range-info` adds to each message where its expression ends; it is taken out of what is shown.
+const COMPILE_OPTIONS: &[&str] = &[
+    "--target=wasm32-wasi",
+    // Debian's library folders have the older name of the target, which clang warns of.
+    "-Wno-deprecated",
+    "-std=gnu17",
+    "-O2",
+    "-Wall",
+    "-I.",
+    "-ferror-limit=20",
+    "-fmacro-backtrace-limit=4",
+    "-fno-color-diagnostics",
+    "-fno-crash-diagnostics",
+    "-fdiagnostics-print-source-range-info",
+    "-c",
+];
+
+pub(crate) fn build(tools: &Tools, source: &SourceTree, budget: &Budget) -> Result<Built, BuildError> {
+    let job = JobFolder::create(&tools.jail.toolchains)?;
+    job.write_sources(source.files())?;
+    let paths = tools.jail.paths(&job);
+    let mut work = Work { tools, source, budget, job, paths, built: Built::default() };
+    let files: Vec<&String> = source.files().keys().filter(|name| name.ends_with(".c")).collect();
+    let mut objects = Vec::new();
+    for file in &files {
+        // A file with errors does not keep the errors of the next from being told.
+        objects.extend(work.compile(file)?);
+    }
+    if objects.len() == files.len() && work.link(&objects)? {
+        work.built.wasm = Some(work.job.read_output(WASM, budget.limits.wasm_bytes_max)?);
+    }
+    Ok(work.built)
+}
+
+/// One program on its way.
+struct Work<'a> {
+    tools: &'a Tools,
+    source: &'a SourceTree,
+    budget: &'a Budget,
+    job: JobFolder,
+    paths: JailPaths,
+    built: Built,
+}
+
+impl Work<'_> {
+    /// Compiles one file to an object, whose path it returns; none when the file has errors.
+    fn compile(&mut self, file: &str) -> Result<Option<String>, BuildError> {
+        let name = object_name(file);
+        let object = format!("{}/{name}", self.paths.output);
+        let mut args: Vec<String> = COMPILE_OPTIONS.iter().map(|option| option.to_string()).collect();
+        args.push(format!("--sysroot={}/usr", self.paths.root));
+        args.extend([file.to_owned(), "-o".to_owned(), object.clone()]);
+        let (code, output) = self.run("clang", &args)?;
+        let messages = clang::read(&output, self.source.files());
+        self.built.diagnostics.extend(messages.diagnostics);
+        self.built.output.push_str(&messages.output);
+        match code {
+            0 if !self.job.has_output(&name) => Err(BuildError::OutputMissing),
+            0 => Ok(Some(object)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Links the objects; false when symbols are missing or defined twice.
+    fn link(&mut self, objects: &[String]) -> Result<bool, BuildError> {
+        let root = &self.paths.root;
+        let (llvm, version) = (self.tools.llvm_folder(root), self.tools.stamp.llvm().unwrap_or_default());
+        let libraries = format!("{root}/usr/lib/wasm32-wasi");
+        let mut args: Vec<String> = LINK_OPTIONS.iter().map(|option| option.to_string()).collect();
+        args.extend([format!("-L{libraries}"), format!("{libraries}/crt1-command.o")]);
+        args.extend(objects.iter().cloned());
+        args.extend(["-lm".to_owned(), "-lc".to_owned()]);
+        args.push(format!("{llvm}/lib/clang/{version}/lib/wasi/libclang_rt.builtins-wasm32.a"));
+        args.extend(stub_options(root));
+        args.extend(["-o".to_owned(), format!("{}/{WASM}", self.paths.output)]);
+        let (code, output) = self.run("wasm-ld", &args)?;
+        self.built.diagnostics.extend(wasm_ld::read(&output, source_name));
+        self.built.output.push_str(&output);
+        Ok(code == 0)
+    }
+
+    /// Runs a program of LLVM; its exit code, and what it printed as the user may read it.
+    fn run(&self, program: &str, args: &[String]) -> Result<(i32, String), BuildError> {
+        let path = format!("{}/bin/{program}", self.tools.llvm_folder(&self.paths.root));
+        let finished = self.tools.run(&self.job, self.budget, &path, args)?;
+        let code = verdict::exit_code(&finished, &self.budget.limits)?;
+        let output = text::plain(&String::from_utf8_lossy(&finished.output));
+        Ok((code, text::with_user_paths(&output, &self.paths)))
+    }
+}
+
+/// Objects of all folders lie in one: `+` is in no file name of a user's.
+fn object_name(file: &str) -> String {
+    format!("{}.o", file.replace('/', "+"))
+}
+
+fn source_name(object: &str) -> Option<String> {
+    object.strip_suffix(".o").filter(|name| name.ends_with(".c")).map(|name| name.replace('+', "/"))
+}

@@ -1,0 +1,35 @@
+//! Rust: one call of rustc, with its standard library and nothing else: no cargo, no build script, no procedural macro of the user's.
+
+use crate::job::JobFolder;
+use crate::messages::rustc;
+use crate::process::Budget;
+use crate::{BuildError, Language, SourceTree, text, verdict};
+
+use super::{Built, LINK_OPTIONS, Tools, stub_options};
+
+const WASM: &str = "main.wasm";
+
+/// Not optimised: what is optimised is the native code made from it, and rustc takes a fifth of the time.
+const COMPILE_OPTIONS: &[&str] =
+    &["--target=wasm32-wasip1", "--edition=2024", "--crate-type=bin", "--error-format=json", "-Copt-level=0", "-Cdebuginfo=0"];
+
+/// Each message comes with its places and their macros as JSON, besides the text for people.
+const PRINTED_TIMES: usize = 16;
+
+pub(crate) fn build(tools: &Tools, source: &SourceTree, budget: &Budget) -> Result<Built, BuildError> {
+    let job = JobFolder::create(&tools.jail.toolchains)?;
+    job.write_sources(source.files())?;
+    let paths = tools.jail.paths(&job);
+    let root = &paths.root;
+    let mut args: Vec<String> = COMPILE_OPTIONS.iter().map(|option| option.to_string()).collect();
+    args.extend([format!("--sysroot={root}/rust"), format!("-Clinker={}/bin/wasm-ld", tools.llvm_folder(root))]);
+    args.extend(LINK_OPTIONS.iter().map(|option| format!("-Clink-arg={option}")));
+    args.extend(stub_options(root).iter().map(|option| format!("-Clink-arg={option}")));
+    args.extend(["-o".to_owned(), format!("{}/{WASM}", paths.output), Language::Rust.main_file().to_owned()]);
+    let finished = tools.run_wordy(&job, budget, &format!("{root}/rust/bin/rustc"), &args, PRINTED_TIMES)?;
+    let code = verdict::exit_code(&finished, &budget.limits)?;
+    let printed = text::with_user_paths(&String::from_utf8_lossy(&finished.output), &paths);
+    let messages = rustc::read(&printed, source.files());
+    let wasm = if code == 0 { Some(job.read_output(WASM, budget.limits.wasm_bytes_max)?) } else { None };
+    Ok(Built { wasm, diagnostics: messages.diagnostics, output: text::plain(&messages.output) })
+}

@@ -1,0 +1,79 @@
+//! WAT: the crate `wast`, in this process: it is a parser in safe Rust, and its input is bounded by the source limits.
+
+use std::path::Path;
+
+use wast::Wat;
+use wast::parser::{self, ParseBuffer};
+
+use crate::columns;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::{Language, SourceTree};
+
+use super::Built;
+
+/// The version that the workspace pins; a test compares them.
+pub(crate) const VERSION: &str = "263.0.0";
+
+/// The binary of `main.wat`, with a name section made from its `$names`, or the one error that the parser stopped at.
+pub(crate) fn build(source: &SourceTree) -> Built {
+    let file = Language::Wat.main_file();
+    let text = source.files().get(file).map(String::as_str).unwrap_or_default();
+    match encode(text) {
+        Ok(wasm) => Built { wasm: Some(wasm), ..Built::default() },
+        Err(mut error) => {
+            error.set_path(Path::new(file));
+            error.set_text(text);
+            Built { wasm: None, diagnostics: vec![diagnostic(&error, file, text)], output: format!("error: {error}\n") }
+        }
+    }
+}
+
+fn encode(text: &str) -> Result<Vec<u8>, wast::Error> {
+    let buffer = ParseBuffer::new(text)?;
+    parser::parse::<Wat>(&buffer)?.encode()
+}
+
+fn diagnostic(error: &wast::Error, file: &str, text: &str) -> Diagnostic {
+    let (line, column) = columns::place_of_offset(text, error.span().offset());
+    Diagnostic {
+        file: Some(file.to_owned()),
+        line: Some(line),
+        column: Some(column),
+        ..Diagnostic::without_place(Severity::Error, "wat", error.message())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::SourceLimits;
+
+    fn check(text: &str) -> Built {
+        let files = BTreeMap::from([("main.wat".to_owned(), text.to_owned())]);
+        build(&SourceTree::new(Language::Wat, files, &SourceLimits::default()).unwrap())
+    }
+
+    #[test]
+    fn a_module_keeps_its_names() {
+        let wasm = check("(module (func $frond (export \"run\")))").wasm.unwrap();
+        assert!(wasm.starts_with(b"\0asm"));
+        assert!(wasm.windows(5).any(|bytes| bytes == b"frond"));
+    }
+
+    #[test]
+    fn an_error_has_line_and_column_in_utf16_units() {
+        let built = check("(module\n  (; \u{1f33f} ;) (func (i32.nonsense)))");
+        let error = &built.diagnostics[0];
+        assert_eq!((error.line, error.column), (Some(2), Some(19)));
+        assert!(error.message.contains("unknown operator"), "{}", error.message);
+        assert!(built.wasm.is_none() && built.output.contains("main.wat:2:"), "{}", built.output);
+    }
+
+    #[test]
+    fn the_version_is_the_one_that_the_workspace_pins() {
+        let manifest = include_str!("../../../Cargo.toml");
+        assert!(manifest.contains(&format!("\nwast = \"={VERSION}\"")));
+    }
+}

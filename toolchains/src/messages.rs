@@ -1,0 +1,25 @@
+//! What compilers print, read into diagnostics: a file for each compiler. Text goes in with the user's file names already.
+
+pub(crate) mod clang;
+pub(crate) mod rustc;
+pub(crate) mod wasm_ld;
+
+use std::collections::BTreeMap;
+
+use crate::Diagnostic;
+
+/// Text by file name.
+pub(crate) type Sources = BTreeMap<String, String>;
+
+/// More than these of one compiler are left out; they stay in the output.
+pub(crate) const DIAGNOSTICS_MAX: usize = 200;
+/// More notes than these of one diagnostic are left out.
+pub(crate) const NOTES_MAX: usize = 16;
+
+/// What a compiler printed.
+#[derive(Debug, Default)]
+pub(crate) struct Messages {
+    pub diagnostics: Vec<Diagnostic>,
+    /// As a person reads it.
+    pub output: String,
+}

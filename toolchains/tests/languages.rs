@@ -1,0 +1,170 @@
+//! Each language builds with the real toolchains: programs that work, programs with errors, programs of two files.
+
+mod support;
+
+use support::node;
+use support::{JAILS, build, custom_sections, toolchains, try_build, wasm_of};
+use vivarium_toolchains::{BuildLimits, JailKind, Language, Severity};
+
+const HELLO: &[(Language, &str, &str)] = &[
+    (Language::C, "main.c", "#include <stdio.h>\nint main(void) { puts(\"hello\"); }\n"),
+    (Language::Rust, "main.rs", "fn main() { println!(\"hello\"); }\n"),
+    (Language::AssemblyScript, "main.ts", "console.log(\"hello\");\n"),
+    (
+        Language::Wat,
+        "main.wat",
+        "(module (import \"wasi_snapshot_preview1\" \"fd_write\" (func $w (param i32 i32 i32 i32) (result i32))) (memory (export \"memory\") 1)
+         (data (i32.const 0) \"\\10\\00\\00\\00\\06\\00\\00\\00\") (data (i32.const 16) \"hello\\n\")
+         (func $main (export \"_start\") (drop (call $w (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))",
+    ),
+];
+
+/// What the program prints, without arguments and stdin.
+fn run(wasm: &[u8]) -> String {
+    let output = node::run(wasm, "", &[], "");
+    String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn hello_is_the_same_bytes_in_both_jails_and_runs() {
+    for &(language, file, text) in HELLO {
+        let [one, other] = JAILS.map(|jail| {
+            let report = try_build(jail, language, &[(file, text)], &BuildLimits::default())
+                .unwrap_or_else(|error| panic!("{language}, {jail}: {error}"));
+            println!("{language}, {jail}: {} ms with {}", report.build_us / 1000, report.tool);
+            wasm_of(report)
+        });
+        assert!(one == other, "{language}");
+        assert_eq!(run(&one), "hello\n", "{language}");
+    }
+}
+
+#[test]
+fn names_stay_and_c_and_rust_keep_relocations() {
+    for &(language, file, text) in HELLO {
+        let sections = custom_sections(&wasm_of(build(language, &[(file, text)])));
+        let linked: &[&str] = if matches!(language, Language::C | Language::Rust) { &["reloc.CODE", "reloc.DATA"] } else { &[] };
+        for needed in [&["name"], linked].concat() {
+            assert!(sections.iter().any(|name| name == needed), "{language}: no section {needed} in {sections:?}");
+        }
+        assert!(!sections.iter().any(|name| name.starts_with(".debug")), "{language}: {sections:?}");
+    }
+}
+
+/// Builds a program with an error and compares where the first one is.
+fn check_error(language: Language, files: &[(&str, &str)], file: Option<&str>, line: Option<u32>, column: Option<u32>, message: &str) {
+    let report = build(language, files);
+    assert!(report.wasm.is_none(), "{language}: {files:?} was built");
+    let error = report.diagnostics.iter().find(|diagnostic| diagnostic.severity == Severity::Error).unwrap();
+    assert_eq!((error.file.as_deref(), error.line, error.column), (file, line, column), "{error:#?}");
+    assert!(error.message.contains(message), "{error:#?}");
+    assert!(report.output.contains(message.split('\n').next().unwrap()), "{}", report.output);
+}
+
+#[test]
+fn errors_have_file_line_and_column_in_utf16_units() {
+    let leaf = "/* \u{1f33f}\u{e9} */ ";
+    let columns = leaf.encode_utf16().count() as u32;
+    let c = format!("int main(void) {{\n{leaf}return missing;\n}}\n");
+    check_error(Language::C, &[("main.c", &c)], Some("main.c"), Some(2), Some(columns + 8), "undeclared identifier 'missing'");
+    let rust = format!("fn main() {{\n{leaf}let x: u32 = \"a\";\n}}\n");
+    check_error(Language::Rust, &[("main.rs", &rust)], Some("main.rs"), Some(2), Some(columns + 14), "mismatched types");
+    let script = format!("\n{leaf}console.log(missing);\n");
+    check_error(
+        Language::AssemblyScript,
+        &[("main.ts", &script)],
+        Some("main.ts"),
+        Some(2),
+        Some(columns + 13),
+        "Cannot find name 'missing'",
+    );
+    check_error(Language::Wat, &[("main.wat", "(module\n  (func (nop) (nope)))")], Some("main.wat"), Some(2), Some(16), "unknown operator");
+}
+
+#[test]
+fn errors_in_other_files_and_in_the_linker_are_told() {
+    let main_c = "#include \"lib/x.h\"\nint main(void) { return x(); }\n";
+    check_error(Language::C, &[("main.c", main_c), ("lib/x.h", "int x(void)\n")], Some("lib/x.h"), Some(1), Some(12), "expected ';'");
+    check_error(Language::C, &[("main.c", main_c), ("lib/x.h", "int x(void);\n")], Some("main.c"), None, None, "undefined symbol: x");
+    let rust = "unsafe extern \"C\" { fn missing_one(); }\nfn main() { unsafe { missing_one() } }\n";
+    check_error(Language::Rust, &[("main.rs", rust)], None, None, None, "undefined symbol: missing_one");
+    check_error(
+        Language::Rust,
+        &[("main.rs", "mod leaf;\nfn main() {}\n"), ("leaf.rs", "fn f( {}\n")],
+        Some("leaf.rs"),
+        Some(1),
+        Some(9),
+        "unclosed delimiter",
+    );
+}
+
+#[test]
+fn warnings_come_with_the_binary() {
+    let report = build(Language::C, &[("main.c", "int main(void) {\n    int leaf;\n    return 0;\n}\n")]);
+    assert!(report.wasm.is_some());
+    let warning = &report.diagnostics[0];
+    assert_eq!((warning.severity, warning.line, warning.column), (Severity::Warning, Some(2), Some(9)));
+    assert_eq!(warning.code.as_deref(), Some("-Wunused-variable"));
+    let report = build(Language::Rust, &[("main.rs", "fn main() {\n    let leaf = 1;\n}\n")]);
+    assert_eq!(report.diagnostics.len(), 1, "{:#?}", report.diagnostics);
+    assert_eq!(report.diagnostics[0].code.as_deref(), Some("unused_variables"));
+}
+
+#[test]
+fn programs_of_several_files() {
+    let c = [
+        ("main.c", "#include <stdio.h>\n#include \"lib/leaf.h\"\nint main(void) { printf(\"%d\\n\", leaf(2)); }\n"),
+        ("lib/leaf.h", "int leaf(int);\n"),
+        ("lib/leaf.c", "#include \"leaf.h\"\nint leaf(int n) { return n * 21; }\n"),
+    ];
+    assert_eq!(run(&wasm_of(build(Language::C, &c))), "42\n");
+    let rust = [
+        ("main.rs", "mod lib;\nfn main() { println!(\"{}\", lib::leaf::count()); }\n"),
+        ("lib/mod.rs", "pub mod leaf;\n"),
+        ("lib/leaf.rs", "pub fn count() -> u32 { 42 }\n"),
+    ];
+    assert_eq!(run(&wasm_of(build(Language::Rust, &rust))), "42\n");
+    let script = [
+        ("main.ts", "import { count } from \"./lib/leaf\";\nconsole.log(count().toString());\n"),
+        ("lib/leaf.ts", "export function count(): i32 { return 42; }\n"),
+    ];
+    assert_eq!(run(&wasm_of(build(Language::AssemblyScript, &script))), "42\n");
+}
+
+#[test]
+fn what_the_c_library_lacks_is_stubbed() {
+    let division = "#include <stdio.h>\nint main(int argc, char **argv) { __int128 n = (__int128)argc << 100; printf(\"%llx\\n\", (unsigned long long)(n / (argc + 2) >> 64)); }\n";
+    assert_eq!(run(&wasm_of(build(Language::C, &[("main.c", division)]))), "555555555\n");
+    let own = "#include <stdio.h>\nint chmod(const char *path, unsigned mode) { return 7; }\nint main(void) { printf(\"%d\\n\", chmod(\"x\", 1)); }\n";
+    assert_eq!(run(&wasm_of(build(Language::C, &[("main.c", own)]))), "7\n");
+    let thread = "fn main() { println!(\"{}\", std::thread::Builder::new().spawn(|| ()).is_err()); }\n";
+    assert_eq!(run(&wasm_of(build(Language::Rust, &[("main.rs", thread)]))), "true\n");
+}
+
+#[test]
+fn assemblyscript_writes_errors_to_stderr_and_traps_on_abort() {
+    let script = "console.error(\"to stderr\");\nconst a = new Array<i32>(1);\nconsole.log(a[process.argv.length + 4].toString());\n";
+    let output = node::run(&wasm_of(build(Language::AssemblyScript, &[("main.ts", script)])), "", &[], "");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.starts_with("to stderr\nabort: Index out of range in ~lib/array.ts:"), "{stderr}");
+    assert!(stderr.contains("RuntimeError: unreachable"), "{stderr}");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn a_warm_worker_compiles_and_is_replaced() {
+    let toolchains = toolchains(JailKind::Bwrap);
+    toolchains.warm().unwrap();
+    for number in ["1", "2", "3"] {
+        let script = format!("console.log(\"{number}\");\n");
+        assert_eq!(run(&wasm_of(build(Language::AssemblyScript, &[("main.ts", &script)]))), format!("{number}\n"));
+    }
+}
+
+#[test]
+fn version_keys_differ_by_language_and_name_the_tool() {
+    let keys: Vec<String> = Language::ALL.iter().map(|&language| toolchains(JailKind::Bwrap).version_key(language)).collect();
+    let unique: std::collections::BTreeSet<&String> = keys.iter().collect();
+    assert_eq!(unique.len(), Language::ALL.len(), "{keys:?}");
+    assert!(keys[0].starts_with("clang 2"), "{keys:?}");
+}

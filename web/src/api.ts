@@ -1,0 +1,100 @@
+// The calls of `/api/v1` that the page makes. An answer that is a problem becomes an `ApiError` whose message a person can act on.
+
+import type { Build, Deployment, Files, Language, Problem, RunResult } from "./objects.js";
+
+export class ApiError extends Error {
+  readonly status: number;
+  readonly problem: Problem | null;
+
+  constructor(status: number, message: string, problem: Problem | null) {
+    super(message);
+    this.name = "ApiError";
+    this.status = status;
+    this.problem = problem;
+  }
+}
+
+/** Nothing answered at all. */
+export class Unreachable extends Error {
+  constructor() {
+    super("The server cannot be reached. What you typed is kept in this browser; press Run again when it is back.");
+    this.name = "Unreachable";
+  }
+}
+
+interface Call {
+  method?: "GET" | "POST" | "PATCH" | "DELETE";
+  body?: unknown;
+  token?: string | null;
+}
+
+async function call<Answer>(path: string, { method = "GET", body, token }: Call = {}): Promise<Answer> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (token) headers.Authorization = `Bearer ${token}`;
+  const response = await fetch(`/api/v1${path}`, {
+    method,
+    headers,
+    body: body === undefined ? null : JSON.stringify(body),
+  }).catch(() => {
+    throw new Unreachable();
+  });
+  if (!response.ok) throw await problemOf(response);
+  return (response.status === 204 ? null : await response.json()) as Answer;
+}
+
+async function problemOf(response: Response): Promise<ApiError> {
+  const problem = (await response.json().catch(() => null)) as Problem | null;
+  const sentence = problem?.detail ?? problem?.title ?? `The server answered ${response.status}.`;
+  return new ApiError(response.status, sentence, problem);
+}
+
+export async function languages(): Promise<Language[]> {
+  return (await call<{ languages: Language[] }>("/languages")).languages;
+}
+
+export function limits(): Promise<Record<string, number>> {
+  return call("/limits");
+}
+
+export function createBuild(language: string, files: Files): Promise<Build> {
+  return call("/builds", { method: "POST", body: { language, files } });
+}
+
+export function build(id: string): Promise<Build> {
+  return call(`/builds/${encodeURIComponent(id)}`);
+}
+
+export function cancelBuild(id: string): Promise<unknown> {
+  return call(`/builds/${encodeURIComponent(id)}`, { method: "DELETE" });
+}
+
+/** With the slug and token of one that exists, its next revision. */
+export function deploy(buildId: string, slug: string | null, token: string | null): Promise<Deployment> {
+  const body = slug !== null && token !== null ? { build_id: buildId, slug } : { build_id: buildId };
+  return call("/deployments", { method: "POST", body, token });
+}
+
+export function deployment(slug: string): Promise<Deployment> {
+  return call(`/deployments/${encodeURIComponent(slug)}`);
+}
+
+/** Lives for `ttlSeconds` from now on. */
+export function keep(slug: string, token: string | null, ttlSeconds: number): Promise<Deployment> {
+  return call(`/deployments/${encodeURIComponent(slug)}`, {
+    method: "PATCH",
+    body: { ttl_seconds: ttlSeconds },
+    token,
+  });
+}
+
+export function run(buildId: string, args: string[], stdin: string): Promise<RunResult> {
+  return call("/runs", { method: "POST", body: { build_id: buildId, args, stdin } });
+}
+
+export async function isHealthy(): Promise<boolean> {
+  return await fetch("/healthz").then(
+    (response) => response.ok,
+    () => false,
+  );
+}

@@ -1,0 +1,1 @@
+export { cppLanguage as language } from "@codemirror/lang-cpp";

@@ -1,0 +1,1 @@
+export { wastLanguage as language } from "@codemirror/lang-wast";

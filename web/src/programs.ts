@@ -1,0 +1,128 @@
+// Programs as this browser keeps them: one for each language, saved while it is typed, and the owner tokens of their deployments.
+
+import type { Files, Kind, Language, Starter } from "./objects.js";
+import type { Program } from "./state.js";
+
+const PROGRAM = "vivarium:program:";
+const ASIDE = "vivarium:aside:";
+const OWNER = "vivarium:owner:";
+const LANGUAGE = "vivarium:language";
+export const SAVE_AFTER_MS = 300;
+
+/** What outlives the tab. */
+interface Saved {
+  starter: string;
+  files: Files;
+  activeFile: string;
+  arguments: string;
+  stdin: string;
+  kind: Kind | null;
+  slug: string | null;
+  path: string;
+  deployedFiles: string | null;
+}
+
+export function programOf(language: Language, starter: Starter | null): Program {
+  return {
+    language: language.name,
+    starter: starter?.name ?? "untitled",
+    files: starter === null ? { [language.main_file]: "" } : { ...starter.files },
+    activeFile: language.main_file,
+    arguments: "",
+    stdin: "",
+    kind: starter?.kind ?? null,
+    slug: null,
+    path: "/",
+    deployedFiles: null,
+    attempt: null,
+    deployment: null,
+    diagnostics: [],
+    rows: [],
+    rowsVersion: 0,
+    requests: [],
+    runs: [],
+    selected: null,
+    lastTotal: null,
+  };
+}
+
+/** The program last typed in this language, else its first starter. */
+export function restored(language: Language, starters: Starter[]): Program {
+  const first = starters.find((starter) => starter.language === language.name) ?? null;
+  const program = programOf(language, first);
+  const saved = read<Saved>(PROGRAM + language.name);
+  return saved !== null && language.main_file in saved.files ? { ...program, ...saved } : program;
+}
+
+export function save(program: Program): void {
+  write(PROGRAM + program.language, savedOf(program));
+}
+
+/** Puts a program aside that a starter is to replace, so that it can be brought back. */
+export function putAside(program: Program): void {
+  write(ASIDE + program.language, savedOf(program));
+}
+
+export function broughtBack(language: Language): Program | null {
+  const saved = read<Saved>(ASIDE + language.name);
+  localStorage.removeItem(ASIDE + language.name);
+  return saved === null ? null : { ...programOf(language, null), ...saved };
+}
+
+function savedOf(program: Program): Saved {
+  const { starter, files, activeFile, stdin, kind, slug, path, deployedFiles } = program;
+  return { starter, files, activeFile, arguments: program.arguments, stdin, kind, slug, path, deployedFiles };
+}
+
+export function ownerToken(slug: string | null): string | null {
+  return slug === null ? null : stored(OWNER + slug);
+}
+
+export function keepOwnerToken(slug: string, token: string): void {
+  store(OWNER + slug, token);
+}
+
+export function chosenLanguage(): string | null {
+  return stored(LANGUAGE);
+}
+
+export function chooseLanguage(name: string): void {
+  store(LANGUAGE, name);
+}
+
+function read<Value>(key: string): Value | null {
+  try {
+    return JSON.parse(stored(key) ?? "null") as Value | null;
+  } catch {
+    return null;
+  }
+}
+
+function write(key: string, value: unknown): void {
+  store(key, JSON.stringify(value));
+}
+
+// Storage can be full or forbidden; the page then works without it, as the note in the code's head says.
+let storageWorks = true;
+
+export function canSave(): boolean {
+  return storageWorks;
+}
+
+function stored(key: string): string | null {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    storageWorks = false;
+    return null;
+  }
+}
+
+function store(key: string, value: string): void {
+  try {
+    localStorage.setItem(key, value);
+    storageWorks = true;
+  } catch {
+    storageWorks = false;
+  }
+}

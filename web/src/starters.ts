@@ -1,0 +1,70 @@
+// Programs to begin with. A starter takes the place of what is in its language's editor, which is put aside and can be brought back.
+
+import { byId, setText } from "./dom.js";
+import { broughtBack, programOf, putAside, save } from "./programs.js";
+import type { Workshop } from "./state.js";
+import type { Store } from "./store.js";
+
+export function connectStarters(store: Store<Workshop>, open: (language: string) => void): void {
+  const menu = byId<HTMLDetailsElement>("starters-menu");
+  const aside = byId("put-aside");
+  document.addEventListener("click", (event) => {
+    const target = event.target instanceof Element ? event.target : null;
+    const link = target?.closest<HTMLAnchorElement>("a[data-starter]");
+    if (link) {
+      event.preventDefault();
+      begin(store, link.dataset.language ?? "", link.dataset.starter ?? "", open);
+    }
+    if (menu.open && (link || !target?.closest("#starters-menu"))) menu.open = false;
+  });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    menu.open = false;
+    menu.querySelector("summary")?.focus();
+    event.stopPropagation();
+  });
+  aside.querySelector("button")?.addEventListener("click", () => {
+    aside.hidden = true;
+    bringBack(store, store.state.language, open);
+  });
+}
+
+function begin(store: Store<Workshop>, languageName: string, name: string, open: (language: string) => void): void {
+  const { languages, starters, programs } = store.state;
+  const language = languages.find((known) => known.name === languageName);
+  const starter = starters.find((known) => known.language === languageName && known.name === name);
+  const program = programs[languageName];
+  if (language === undefined || starter === undefined || program === undefined) return;
+  const untouched = starters.some(
+    (known) => known.language === languageName && JSON.stringify(known.files) === JSON.stringify(program.files),
+  );
+  const same = program.starter === name && JSON.stringify(starter.files) === JSON.stringify(program.files);
+  if (!same) {
+    if (!untouched || program.slug !== null) putAside(program);
+    store.update((workshop) => {
+      workshop.programs[languageName] = programOf(language, starter);
+      workshop.panel = "build";
+    });
+    save(store.state.programs[languageName] ?? program);
+    tell(!untouched || program.slug !== null ? program.starter : null);
+  }
+  open(languageName);
+}
+
+function bringBack(store: Store<Workshop>, languageName: string, open: (language: string) => void): void {
+  const language = store.state.languages.find((known) => known.name === languageName);
+  const program = language === undefined ? null : broughtBack(language);
+  if (program === null) return;
+  store.update((workshop) => {
+    workshop.programs[languageName] = program;
+  });
+  save(program);
+  open(languageName);
+}
+
+function tell(name: string | null): void {
+  const aside = byId("put-aside");
+  aside.hidden = name === null;
+  const text = aside.querySelector("span");
+  if (text !== null && name !== null) setText(text, `${name} was put aside, with its URL.`);
+}

@@ -1,0 +1,48 @@
+// What is typed reaches the state and the browser's storage 300 ms after the last key, and at once when something needs it.
+
+import type { Text } from "@codemirror/state";
+import { SAVE_AFTER_MS, save } from "./programs.js";
+import { currentProgram, type Program, type Workshop } from "./state.js";
+import type { Store } from "./store.js";
+
+export class Typing {
+  readonly #store: Store<Workshop>;
+  #pending: { program: Program; file: string; text: Text } | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(store: Store<Workshop>) {
+    this.#store = store;
+    const flush = () => this.flush();
+    document.addEventListener("visibilitychange", flush);
+    window.addEventListener("pagehide", flush);
+  }
+
+  changed(file: string, text: Text): void {
+    const program = currentProgram(this.#store.state);
+    if (this.#pending !== null && (this.#pending.program !== program || this.#pending.file !== file)) this.flush();
+    this.#pending = { program, file, text };
+    this.#later();
+  }
+
+  /** Something other than the text of a file has changed. */
+  touched(): void {
+    this.#later();
+  }
+
+  flush(): void {
+    clearTimeout(this.#timer);
+    const pending = this.#pending;
+    this.#pending = null;
+    if (pending !== null && pending.file in pending.program.files) {
+      this.#store.update(() => {
+        pending.program.files = { ...pending.program.files, [pending.file]: pending.text.toString() };
+      });
+    }
+    save(pending?.program ?? currentProgram(this.#store.state));
+  }
+
+  #later(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.flush(), SAVE_AFTER_MS);
+  }
+}
