@@ -41,6 +41,9 @@ pub struct Location {
     pub wasm_offset: u32,
 }
 
+/// However large the guard: a function also writes below its frame, when it calls and when its callee saves registers.
+const FRAME_BYTES_MAX: u64 = GUARD_BYTES - (64 << 10);
+
 /// Compiles the function in `context`; `name` is for errors.
 pub fn compile(
     context: &mut Context,
@@ -53,7 +56,7 @@ pub fn compile(
     let compiled = context.take_compiled_code().ok_or_else(|| refused("it made no code".into()))?;
     let buffer = &compiled.buffer;
     let frame_bytes = buffer.frame_layout().map_or(0, |layout| u64::from(layout.frame_to_fp_offset));
-    let frame_bytes_max = frame_bytes_max.min(GUARD_BYTES);
+    let frame_bytes_max = frame_bytes_max.min(FRAME_BYTES_MAX);
     if frame_bytes > frame_bytes_max {
         return Err(CompileError::limit(format!("stack frame of {} in bytes", name()), frame_bytes, frame_bytes_max));
     }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use sha2::{Digest as _, Sha256};
 use vivarium_artifact::abi::{Builtin, REFERENCE_BYTES};
 use vivarium_artifact::{
-    Contract, Digest, ExportedItem, FunctionType, GlobalInitial, GlobalPlan, MemoryPlan, PAGE_BYTES, Setting, SlotLayout, TablePlan,
-    ValueType, WASM_PAGE_BYTES,
+    Contract, ExportedItem, FunctionType, GlobalInitial, GlobalPlan, MemoryPlan, PAGE_BYTES, Setting, SlotLayout, TablePlan, ValueType,
+    WASM_PAGE_BYTES,
 };
 
 use crate::error::CompileError;
@@ -43,7 +44,7 @@ pub fn plan(
         compiler_version: env!("CARGO_PKG_VERSION").to_owned(),
         setting,
         cpu_features,
-        wasm_sha256: Digest::of(wasm).0,
+        wasm_sha256: Sha256::digest(wasm).into(),
         types: module.signatures.clone(),
         imports: module.imports.clone(),
         function_types: module.function_types.clone(),

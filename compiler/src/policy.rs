@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use vivarium_artifact::FunctionType;
-use vivarium_artifact::layout::GUARD_BYTES;
 
 /// Bounds and permissions of one compilation. [`Policy::default`] permits no import.
 #[derive(Debug, Clone)]
@@ -24,7 +23,7 @@ pub struct Policy {
     pub operators_of_function_max: u64,
     /// Most values in one function: results of instructions, and what branches hand on.
     pub values_of_function_max: u64,
-    /// Largest stack frame of a function, in bytes; never more than the guard below a stack, which a larger one could jump over.
+    /// Largest stack frame of a function, in bytes; the compiler itself permits none that could jump over the guard below a stack.
     pub frame_bytes_max: u64,
     /// Largest machine code of a module, in bytes.
     pub code_bytes_max: u64,
@@ -47,7 +46,7 @@ impl Default for Policy {
             functions_max: 50_000,
             operators_of_function_max: 500_000,
             values_of_function_max: 1_000_000,
-            frame_bytes_max: GUARD_BYTES,
+            frame_bytes_max: 1 << 20,
             code_bytes_max: 64 << 20,
             head_bytes_max: 16 << 20,
             image_bytes_max: 64 << 20,

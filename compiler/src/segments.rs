@@ -68,7 +68,10 @@ fn place_data<'m>(module: &'m ValidatedModule<'_>, placed: &mut Vec<PlacedData<'
             if offset + segment.bytes.len() as u64 > length {
                 return Some(TrapKind::MemoryOutOfBounds);
             }
-            placed.push(PlacedData { offset, bytes: segment.bytes });
+            // Where an empty segment lies says nothing about how long the image must be.
+            if !segment.bytes.is_empty() {
+                placed.push(PlacedData { offset, bytes: segment.bytes });
+            }
         }
     }
     None

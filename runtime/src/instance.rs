@@ -47,6 +47,8 @@ pub enum InvokeError {
     NoEntry(u32),
     #[error("function {function} takes {expected} arguments, {given} were given")]
     Arguments { function: u32, expected: usize, given: usize },
+    #[error("an argument of function {0} is a reference to a function that the module does not have")]
+    Reference(u32),
     #[error("the instance is in a call already")]
     Busy,
 }
@@ -61,6 +63,8 @@ enum State {
     InHostcall { import: u32 },
     /// A trap ended the call; memory and globals are as it left them. → `Ready`, by another call
     Trapped,
+    /// A test has overwritten what the guest relies on, or the host panicked in the middle of a call. No way on but dropping it.
+    Spoiled,
 }
 
 /// A fresh run of a module in a slot of its own. Dropping it resets the slot and gives it back.
@@ -102,6 +106,9 @@ impl Instance {
         let (State::Idle | State::Trapped) = self.state else { return Err(InvokeError::Busy) };
         let contract = self.module.contract();
         let ty = contract.function_type(function).ok_or(InvokeError::NoFunction(function))?;
+        if !ty.parameters.iter().zip(arguments).all(|(ty, bits)| self.module.is_value(*ty, *bits)) {
+            return Err(InvokeError::Reference(function));
+        }
         if ty.parameters.len() != arguments.len() {
             return Err(InvokeError::Arguments { function, expected: ty.parameters.len(), given: arguments.len() });
         }
@@ -128,7 +135,7 @@ impl Instance {
             self.state = State::Trapped;
             return Exit::Trapped(Trap { kind, frames: vec![] });
         }
-        let State::Ready(mut entry) = self.state else { panic!("nothing to resume: {:?}", self.state) };
+        let State::Ready(mut entry) = std::mem::replace(&mut self.state, State::Spoiled) else { panic!("nothing to resume") };
         let pool = self.pool.clone();
         let mut thread = pool.thread.borrow_mut();
         if !thread.turn_is_current(self.turn) || self.turn == 0 {
@@ -174,8 +181,13 @@ impl Instance {
         self.cell(index) as u64
     }
 
-    /// The bits of argument or result `index`.
+    /// The bits of argument or result `index`; above those that its type has they are undefined.
+    ///
+    /// # Panics
+    ///
+    /// When no signature of the module has so many.
     pub fn cell(&self, index: u32) -> u128 {
+        assert!(index < self.module.contract().cells, "the module has no cell {index}");
         self.slot().memory.cell(self.module.layout().cell(index))
     }
 
@@ -188,10 +200,14 @@ impl Instance {
     ///
     /// # Panics
     ///
-    /// When no hostcall waits.
+    /// When no hostcall waits, or when the results do not fit its type: too few would make the guest take its own arguments for results.
     pub fn answer(&mut self, results: &[u64]) {
-        let State::InHostcall { .. } = self.state else { panic!("no hostcall waits: {:?}", self.state) };
+        let State::InHostcall { import } = self.state else { panic!("no hostcall waits: {:?}", self.state) };
         let module = self.module.clone();
+        let types = &module.contract().imports[import as usize].ty.results;
+        assert_eq!(types.len(), results.len(), "results of import {import}");
+        let fit = types.iter().zip(results).all(|(ty, bits)| module.is_value(*ty, u128::from(*bits)));
+        assert!(fit, "a result of import {import} is a reference to a function that the module does not have");
         for (index, result) in results.iter().enumerate() {
             self.slot_mut().memory.set_cell(module.layout().cell(index as u32), u128::from(*result));
         }
@@ -215,12 +231,24 @@ impl Instance {
     }
 
     /// The bits of a global, by index.
+    ///
+    /// # Panics
+    ///
+    /// When the module has no such global.
     pub fn global(&self, index: u32) -> u128 {
+        self.check_global(index);
         self.slot().memory.cell(self.module.layout().global(index))
     }
 
-    /// Sets a global: an imported one before the first call.
+    /// Gives an imported global its value, before the first call.
+    ///
+    /// # Panics
+    ///
+    /// When the module has no such global, a call has begun, or the value is no value of its type.
     pub fn set_global(&mut self, index: u32, value: u128) {
+        self.check_global(index);
+        assert!(matches!(self.state, State::Idle), "globals are imported before the first call");
+        assert!(self.module.is_value(self.module.contract().globals[index as usize].ty.value, value), "a value of global {index}");
         let offset = self.module.layout().global(index);
         self.slot_mut().memory.set_cell(offset, value);
     }
@@ -230,8 +258,9 @@ impl Instance {
         self.slot().memory.image()
     }
 
-    /// The same for writing: tests of reset fill it.
-    pub fn image_mut(&mut self) -> &mut [u8] {
+    /// The same for writing, return addresses and references included: tests of reset fill it. The instance can only be dropped afterwards.
+    pub fn spoil(&mut self) -> &mut [u8] {
+        self.state = State::Spoiled;
         self.slot_mut().memory.image_mut()
     }
 
@@ -281,6 +310,10 @@ impl Instance {
         }
         slot.memory.set_word(layout.table_length(table), after);
         Some(before)
+    }
+
+    fn check_global(&self, index: u32) {
+        assert!((index as usize) < self.module.contract().globals.len(), "the module has no global {index}");
     }
 
     fn slot(&self) -> &Slot {

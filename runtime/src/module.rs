@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use ed25519_dalek::VerifyingKey;
@@ -9,12 +11,13 @@ use thiserror::Error;
 use vivarium_artifact::abi::RESUME_STUB;
 use vivarium_artifact::layout::MEMORY_RESERVATION_BYTES;
 use vivarium_artifact::{
-    AddressMap, Artifact, ArtifactError, Contract, Digest, FunctionTable, PAGE_BYTES, SignedArtifact, SlotLayout, WASM_PAGE_BYTES,
+    AddressMap, Artifact, ArtifactError, Contract, Digest, FunctionTable, FunctionType, MemoryPlan, PAGE_BYTES, SignedArtifact, SlotLayout,
+    ValueType, WASM_PAGE_BYTES,
 };
 
+use crate::slot::SLOT_HEAD_BYTES_MAX;
 use crate::sys::arena::MappedCode;
 use crate::sys::file::SealedFile;
-use crate::sys::slot;
 
 /// Why a module cannot be loaded.
 #[derive(Debug, Error)]
@@ -23,7 +26,7 @@ pub enum LoadError {
     Artifact(#[from] ArtifactError),
     #[error("the artifact needs the processor feature {0}, which this machine lacks: compile it here")]
     Processor(String),
-    #[error("the module's stack, tables and globals need {needed} bytes, a slot has room for {}", crate::slot::SLOT_HEAD_BYTES_MAX)]
+    #[error("the module's stack, tables and globals need {needed} bytes, a slot has room for {SLOT_HEAD_BYTES_MAX}")]
     TooLarge { needed: u64 },
     #[error("mapping the artifact failed: {0}")]
     Map(#[from] io::Error),
@@ -39,6 +42,9 @@ pub struct LoadedModule {
     functions: FunctionTable,
     map: AddressMap,
     image_offset: u64,
+    /// Where the text lies in the file.
+    text: Range<usize>,
+    retired: AtomicBool,
     code: Box<MappedCode>,
     load_us: f64,
 }
@@ -50,10 +56,11 @@ impl LoadedModule {
         let digest = SignedArtifact::verify_reader(file.reader(), file.bytes().len() as u64, key)?.digest;
         let parts = Artifact::parse(file.bytes())?;
         check_processor(&parts.contract)?;
-        if !slot::fits(&parts.layout) {
+        if parts.layout.memory_offset > SLOT_HEAD_BYTES_MAX {
             return Err(LoadError::TooLarge { needed: parts.layout.memory_offset });
         }
-        check_memory(&parts.contract)?;
+        check_contract(&parts.contract, &file.bytes()[parts.text.clone()])?;
+        let text = parts.text.clone();
         let code = MappedCode::map(&file, parts.text, parts.traps)?;
         Ok(LoadedModule {
             digest,
@@ -62,6 +69,8 @@ impl LoadedModule {
             functions: parts.functions,
             map: parts.map,
             image_offset: parts.image.start as u64,
+            text,
+            retired: AtomicBool::new(false),
             code,
             load_us: started.elapsed().as_secs_f64() * 1e6,
             file,
@@ -139,13 +148,23 @@ impl LoadedModule {
         self.code.offset_of(address).is_some()
     }
 
-    fn text(&self) -> &[u8] {
-        // Text and image are page-aligned sections of one file; the text comes first (`Artifact::parse` checked both ranges).
-        &self.file.bytes()[self.text_start()..self.image_offset as usize]
+    /// No further instances will be wanted: slots of this module become empty when their instances end.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
     }
 
-    fn text_start(&self) -> usize {
-        self.code.file_offset()
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
+    }
+
+    /// Whether these bits may stand for a value of this type: a reference to a function must name one of the module's, under its own signature.
+    pub(crate) fn is_value(&self, ty: ValueType, bits: u128) -> bool {
+        let (type_number, function) = (bits as u32, (bits as u64 >> 32) as usize);
+        ty != ValueType::FuncRef || bits as u64 == 0 || self.contract.function_types.get(function) == Some(&type_number)
+    }
+
+    fn text(&self) -> &[u8] {
+        &self.file.bytes()[self.text.clone()]
     }
 }
 
@@ -159,19 +178,45 @@ fn has_feature(name: &str) -> bool {
             }
         };
     }
-    detect!("sse3" "ssse3" "sse4.1" "sse4.2" "popcnt" "avx" "avx2" "fma" "bmi1" "bmi2" "lzcnt" "avx512bitalg" "avx512dq" "avx512f" "avx512vl" "avx512vbmi" "cmpxchg16b")
+    // None with registers beyond xmm0 to xmm15: preemption saves no others.
+    detect!("sse3" "ssse3" "sse4.1" "sse4.2" "popcnt" "avx" "avx2" "fma" "bmi1" "bmi2" "lzcnt" "cmpxchg16b")
 }
 
-/// The arithmetic of slots relies on these; the compiler keeps them, a damaged contract may not.
-fn check_memory(contract: &Contract) -> Result<(), LoadError> {
-    let sound = contract.stack_bytes.is_multiple_of(PAGE_BYTES)
-        && contract.memories.iter().all(|memory| {
-            memory.image_bytes.is_multiple_of(PAGE_BYTES)
-                && memory.minimum_pages <= memory.maximum_pages
-                && memory.maximum_pages <= MEMORY_RESERVATION_BYTES / WASM_PAGE_BYTES
-                && memory.image_bytes <= memory.minimum_pages * WASM_PAGE_BYTES
-        });
-    if sound { Ok(()) } else { Err(ArtifactError::Damaged("its memory plan contradicts itself").into()) }
+/// Slots and entries rely on these; the compiler keeps them, a damaged contract may not.
+fn check_contract(contract: &Contract, text: &[u8]) -> Result<(), LoadError> {
+    let damaged = |what| Err(LoadError::from(ArtifactError::Damaged(what)));
+    let memory_is_sound = |memory: &MemoryPlan| {
+        memory.image_bytes.is_multiple_of(PAGE_BYTES)
+            && memory.minimum_pages <= memory.maximum_pages
+            && memory.maximum_pages <= MEMORY_RESERVATION_BYTES / WASM_PAGE_BYTES
+            && memory.image_bytes <= memory.minimum_pages * WASM_PAGE_BYTES
+    };
+    if !contract.stack_bytes.is_multiple_of(PAGE_BYTES) || !contract.memories.iter().all(memory_is_sound) {
+        return damaged("its memory plan contradicts itself");
+    }
+    if contract.tables.iter().any(|table| table.minimum > table.capacity) {
+        return damaged("its table plan contradicts itself");
+    }
+    let offset_of = |function: usize| -> Option<i64> {
+        let entry = contract.offset_table as usize + 4 * function;
+        let relative = i32::from_le_bytes(*text.get(entry..)?.first_chunk()?);
+        Some(i64::from(contract.offset_table) + i64::from(relative))
+    };
+    let in_text = |offset: i64| (0..text.len() as i64).contains(&offset);
+    if text.len() > u32::MAX as usize || !(0..contract.function_types.len()).all(|function| offset_of(function).is_some_and(in_text)) {
+        return damaged("its offset table leads out of its text");
+    }
+    if !contract.entries.iter().all(|entry| in_text(i64::from(entry.text_offset))) {
+        return damaged("an entry leads out of its text");
+    }
+    let cells = contract.cells as usize;
+    let fits = |ty: &FunctionType| ty.parameters.len().max(ty.results.len()) <= cells;
+    let called = contract.entries.iter().map(|entry| contract.types.get(entry.type_number.wrapping_sub(1) as usize));
+    let imported = contract.imports.iter().map(|import| Some(&import.ty));
+    if !called.chain(imported).all(|ty| ty.is_some_and(fits)) {
+        return damaged("its signatures do not fit its cells");
+    }
+    Ok(())
 }
 
 fn check_processor(contract: &Contract) -> Result<(), LoadError> {

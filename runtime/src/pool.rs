@@ -92,12 +92,17 @@ impl Ready {
     }
 
     fn take(&mut self, module: Digest) -> Option<Slot> {
-        self.by_module.get_mut(&module)?.pop().map(|(_, slot)| slot)
+        let slots = self.by_module.get_mut(&module)?;
+        let (_, slot) = slots.pop()?;
+        if slots.is_empty() {
+            self.by_module.remove(&module);
+        }
+        Some(slot)
     }
 
     fn take_oldest(&mut self) -> Option<Slot> {
         while let Some((number, module)) = self.order.pop_front() {
-            let slots = self.by_module.entry(module).or_default();
+            let Some(slots) = self.by_module.get_mut(&module) else { continue };
             if let Some(position) = slots.iter().position(|(other, _)| *other == number) {
                 let (_, slot) = slots.remove(position);
                 if slots.is_empty() {
@@ -150,14 +155,12 @@ impl Pool {
         self.0.last_reset.get()
     }
 
-    /// Empties the ready slots of a module that will not be used again.
+    /// Empties the ready slots of a module that will not be used again; those in use follow when their instances end.
     pub fn forget(&self, module: &LoadedModule) {
+        module.retire();
         let slots = self.0.ready.borrow_mut().by_module.remove(&module.digest()).unwrap_or_default();
-        for (_, mut slot) in slots {
-            match slot.memory.vacate() {
-                Ok(()) => self.0.empty.borrow_mut().push(slot),
-                Err(_) => self.0.discard(slot),
-            }
+        for (_, slot) in slots {
+            self.0.put_empty(slot);
         }
     }
 }
@@ -172,7 +175,8 @@ impl PoolState {
         match slot.memory.place(module) {
             Ok(()) => Ok(slot),
             Err(error) => {
-                self.discard(slot);
+                // Nothing has run in it: it is empty, unless the kernel refuses even that.
+                self.put_empty(slot);
                 Err(AcquireError::Place(error))
             }
         }
@@ -184,11 +188,21 @@ impl PoolState {
         let started = Instant::now();
         let reset = slot.memory.reset();
         self.last_reset.set(started.elapsed());
-        let pristine = reset.is_ok() && (!self.verify_resets || slot.memory.image() == module.image_view());
-        if pristine {
+        let pristine = reset.is_ok() && (!self.verify_resets || slot.memory.is_pristine(module.image_view()));
+        if pristine && module.is_retired() {
+            self.put_empty(slot);
+        } else if pristine {
             self.ready.borrow_mut().put(module.digest(), slot);
         } else {
             self.discard(slot);
+        }
+    }
+
+    /// Unmaps what a slot holds, so that it can be any module's.
+    fn put_empty(&self, mut slot: Slot) {
+        match slot.memory.vacate() {
+            Ok(()) => self.empty.borrow_mut().push(slot),
+            Err(_) => self.discard(slot),
         }
     }
 

@@ -47,8 +47,8 @@ impl Runtime {
     pub fn start(settings: RuntimeSettings) -> Result<Runtime, RuntimeError> {
         signals::install().map_err(RuntimeError::Start)?;
         arena::prepare().map_err(RuntimeError::Start)?;
-        ticker::start(settings.slice).map_err(RuntimeError::Start)?;
-        Ok(Runtime { settings })
+        let slice = ticker::start(settings.slice).map_err(RuntimeError::Start)?;
+        Ok(Runtime { settings: RuntimeSettings { slice, ..settings } })
     }
 
     /// Verifies a signed artifact, checks it, and maps its code.

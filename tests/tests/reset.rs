@@ -59,7 +59,7 @@ fn bytes_scattered_over_all_of_a_slot_are_given_back() {
     let mut state = 0x2545_f491_4f6c_dd1du64;
     for _ in 0..300 {
         let mut instance = pool.acquire(&module, limits()).unwrap();
-        let image = instance.image_mut();
+        let image = instance.spoil();
         for _ in 0..50 {
             state ^= state << 13;
             state ^= state >> 7;
@@ -82,7 +82,7 @@ fn a_secret_is_not_seen_by_the_next_request_nor_by_the_next_deployment_in_that_s
     for _ in 0..20 {
         let mut instance = pool.acquire(&first, limits()).unwrap();
         call(&mut instance, "scribble", &[u128::from(SECRET)]).unwrap();
-        instance.image_mut().fill(SECRET);
+        instance.spoil().fill(SECRET);
         let length = instance.memory().len() as u64;
         instance.memory_mut(0, length).unwrap().fill(SECRET);
         drop(instance);

@@ -113,8 +113,8 @@ impl Artifact {
         Ok(ArtifactFile {
             traps: TrapTable::decode(bytes(".viv.traps")?).ok_or(ArtifactError::Damaged("its trap table does not parse"))?,
             map: AddressMap::decode(bytes(".viv.map")?).ok_or(ArtifactError::Damaged("its address map does not parse"))?,
-            functions: postcard::from_bytes(bytes(".viv.functions")?)
-                .map_err(|_| ArtifactError::Damaged("its function table does not parse"))?,
+            functions: FunctionTable::decode(bytes(".viv.functions")?)
+                .ok_or(ArtifactError::Damaged("its function table does not parse"))?,
             contract,
             layout,
             text,

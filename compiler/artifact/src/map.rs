@@ -34,6 +34,12 @@ impl FunctionTable {
         FunctionTable(records)
     }
 
+    /// Reads an encoded table; records out of order are damage.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<FunctionTable> {
+        let table: FunctionTable = postcard::from_bytes(bytes).ok()?;
+        table.0.is_sorted_by_key(|record| record.text_offset).then_some(table)
+    }
+
     /// The function that this offset in the text is in.
     pub fn at(&self, text_offset: u32) -> Option<&FunctionRecord> {
         let after = self.0.partition_point(|record| record.text_offset <= text_offset);

@@ -21,7 +21,7 @@ const GRANULES: u32 = (ARENA_BYTES / GRANULE_BYTES) as u32;
 
 static START: AtomicUsize = AtomicUsize::new(0);
 static MODULES: AtomicPtr<AtomicPtr<MappedCode>> = AtomicPtr::new(null_mut());
-static ARENA: OnceLock<Arena> = OnceLock::new();
+static ARENA: OnceLock<Result<Arena, i32>> = OnceLock::new();
 
 /// The process's arena.
 #[derive(Debug)]
@@ -35,33 +35,33 @@ pub struct Arena {
 pub struct MappedCode {
     start: usize,
     bytes: usize,
-    file_offset: usize,
     traps: TrapTable,
     granule: u32,
     granules: u32,
 }
 
-/// Reserves the arena once for the process.
+/// Reserves the arena once for the process. Whoever gets `Ok` finds the map in place: both are made inside one initialisation.
 pub fn prepare() -> io::Result<()> {
-    if ARENA.get().is_some() {
-        return Ok(());
-    }
-    let reservation = Reservation::new(ARENA_BYTES)?;
-    let start = reservation.start().as_ptr() as usize;
-    if ARENA.set(Arena { reservation, ranges: Mutex::new(Ranges::new(GRANULES)) }).is_ok() {
+    arena().map(|_| ())
+}
+
+fn arena() -> io::Result<&'static Arena> {
+    let made = ARENA.get_or_init(|| {
+        let reservation = Reservation::new(ARENA_BYTES).map_err(|error| error.raw_os_error().unwrap_or(libc::ENOMEM))?;
         let mut entries = Vec::with_capacity(GRANULES as usize);
         entries.resize_with(GRANULES as usize, || AtomicPtr::new(null_mut()));
         // The map lives as long as the process: the handler may look at any time.
         MODULES.store(Box::leak(entries.into_boxed_slice()).as_mut_ptr(), Ordering::Release);
-        START.store(start, Ordering::Release);
-    }
-    Ok(())
+        START.store(reservation.start().as_ptr() as usize, Ordering::Release);
+        Ok(Arena { reservation, ranges: Mutex::new(Ranges::new(GRANULES)) })
+    });
+    made.as_ref().map_err(|code| io::Error::from_raw_os_error(*code))
 }
 
 impl MappedCode {
     /// Maps the text of a sealed file. The box must live as long as any instance of the module may run.
     pub fn map(file: &SealedFile, text: std::ops::Range<usize>, traps: TrapTable) -> io::Result<Box<MappedCode>> {
-        let arena = ARENA.get().ok_or_else(|| io::Error::other("the runtime has not been started"))?;
+        let arena = arena()?;
         let granules = (text.len() as u64).div_ceil(GRANULE_BYTES) as u32;
         let taken = arena.ranges.lock().unwrap_or_else(PoisonError::into_inner).take(granules.max(1));
         let granule = taken.ok_or_else(|| io::Error::other("the arena for code is full: unload modules"))?;
@@ -69,7 +69,6 @@ impl MappedCode {
         let code = Box::new(MappedCode {
             start: arena.reservation.start().as_ptr() as usize + offset as usize,
             bytes: text.len(),
-            file_offset: text.start,
             traps,
             granule,
             granules: granules.max(1),
@@ -82,11 +81,6 @@ impl MappedCode {
     /// The address of the first byte of the text.
     pub fn start(&self) -> u64 {
         self.start as u64
-    }
-
-    /// Where the text lies in its file, in bytes.
-    pub fn file_offset(&self) -> usize {
-        self.file_offset
     }
 
     /// The offset in the text of an address, if it lies there.
@@ -112,7 +106,7 @@ impl MappedCode {
 impl Drop for MappedCode {
     fn drop(&mut self) {
         self.publish(null_mut());
-        let arena = ARENA.get().expect("code is mapped only in a prepared arena");
+        let Ok(arena) = arena() else { return };
         // Failing to clear leaves read-only pages of code that nobody jumps to; the granules are then not reused.
         if arena.reservation.clear(u64::from(self.granule) * GRANULE_BYTES, u64::from(self.granules) * GRANULE_BYTES).is_ok() {
             arena.ranges.lock().unwrap_or_else(PoisonError::into_inner).give_back(self.granule, self.granules);

@@ -283,6 +283,9 @@ unsafe extern "C" fn return_to_guest(control: *mut ControlBlock, activation: *mu
         "mov r13, [rsi + {r13}]",
         "mov r14, [rsi + {r14}]",
         "mov r15, [rsi + {r15}]",
+        // No host address goes along.
+        "xor edi, edi",
+        "xor esi, esi",
         "jmp rdx",
         host_rsp = const offset_of!(ControlBlock, host_rsp),
         rsp = const offset_of!(Activation, rsp),

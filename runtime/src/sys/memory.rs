@@ -62,7 +62,7 @@ impl Reservation {
     }
 
     /// Maps a piece of a file over a piece of the range, in place of what was there.
-    pub fn map_file(&self, offset: u64, file: &File, file_offset: u64, bytes: u64, access: Access) -> io::Result<()> {
+    pub(super) fn map_file(&self, offset: u64, file: &File, file_offset: u64, bytes: u64, access: Access) -> io::Result<()> {
         let address = self.piece(offset, bytes)?;
         let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_NORESERVE;
         let file_offset = i64::try_from(file_offset).map_err(io::Error::other)?;
@@ -73,24 +73,24 @@ impl Reservation {
     }
 
     /// Makes a piece readable and writable; fresh pages read as zero.
-    pub fn open(&self, offset: u64, bytes: u64) -> io::Result<()> {
+    pub(super) fn open(&self, offset: u64, bytes: u64) -> io::Result<()> {
         self.protect(offset, bytes, libc::PROT_READ | libc::PROT_WRITE)
     }
 
     /// Makes a piece inaccessible; its pages stay as they are.
-    pub fn close(&self, offset: u64, bytes: u64) -> io::Result<()> {
+    pub(super) fn close(&self, offset: u64, bytes: u64) -> io::Result<()> {
         self.protect(offset, bytes, libc::PROT_NONE)
     }
 
     /// Drops what was written to a piece: file mappings show the file again, anonymous pages read as zero.
-    pub fn empty(&self, offset: u64, bytes: u64) -> io::Result<()> {
+    pub(super) fn empty(&self, offset: u64, bytes: u64) -> io::Result<()> {
         let address = self.piece(offset, bytes)?;
         // SAFETY: the range is ours; references into it are excluded by the callers in `sys` (a slot is emptied through `&mut`).
         checked(unsafe { libc::madvise(address, bytes as usize, libc::MADV_DONTNEED) })
     }
 
     /// Takes a piece back to its first state: inaccessible, backed by nothing.
-    pub fn clear(&self, offset: u64, bytes: u64) -> io::Result<()> {
+    pub(super) fn clear(&self, offset: u64, bytes: u64) -> io::Result<()> {
         let address = self.piece(offset, bytes)?;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
         // SAFETY: as in `map_file`.

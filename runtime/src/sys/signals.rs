@@ -4,8 +4,9 @@
 //! registers into the activation's record, and, before the process dies of a bug of ours, `sigaction`. It takes no lock and allocates nothing. It masks all of our
 //! signals, runs on a signal stack of its own, and never touches the guest's stack.
 //!
-//! Faults are told apart by the program counter and by the running instance: a *trap* has its program counter in guest text and its address in
-//! one of the running instance's guards, or is at a site of the trap table. Anything else is a bug of the host: the default action is restored, the instruction runs
+//! Faults are told apart by the program counter and by the running instance: a *trap* has its program counter in guest text, and either its address
+//! lies in one of the running instance's guards or in the page of address zero (where the guards against speculation send it), or the instruction itself traps, at a
+//! site of the trap table. Anything else is a bug of the host: the default action is restored, the instruction runs
 //! again, and the process dies with the right core.
 
 use std::ffi::{c_int, c_void};
@@ -14,7 +15,7 @@ use std::mem::zeroed;
 use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
 
-use vivarium_artifact::TrapKind;
+use vivarium_artifact::{PAGE_BYTES, TrapKind};
 
 use crate::slot::Place;
 use crate::sys::activation::InterruptFrame;
@@ -23,7 +24,9 @@ use crate::sys::control::{self, ControlBlock, Fault};
 
 /// Size of a thread's signal stack, in bytes: the kernel's frame with all vector state takes up to 12 KiB.
 const SIGNAL_STACK_BYTES: usize = 64 << 10;
-const PAGE_BYTES: usize = 4096;
+
+/// Inaccessible bytes below a signal stack.
+const GUARD_BYTES: usize = PAGE_BYTES as usize;
 
 const FAULTS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
 const PREEMPT: c_int = libc::SIGURG;
@@ -90,12 +93,12 @@ impl SignalStack {
     pub fn install() -> io::Result<SignalStack> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
         // SAFETY: a fresh mapping at an address of the kernel's choice.
-        let mapping = unsafe { libc::mmap(null_mut(), SIGNAL_STACK_BYTES + PAGE_BYTES, libc::PROT_NONE, flags, -1, 0) };
+        let mapping = unsafe { libc::mmap(null_mut(), SIGNAL_STACK_BYTES + GUARD_BYTES, libc::PROT_NONE, flags, -1, 0) };
         if mapping == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: within the mapping just made, past its guard page.
-        let stack = unsafe { mapping.add(PAGE_BYTES) };
+        let stack = unsafe { mapping.add(GUARD_BYTES) };
         // SAFETY: as above; nobody has references into it.
         if unsafe { libc::mprotect(stack, SIGNAL_STACK_BYTES, libc::PROT_READ | libc::PROT_WRITE) } != 0 {
             return Err(io::Error::last_os_error());
@@ -117,7 +120,7 @@ impl Drop for SignalStack {
         // SAFETY: restores what was there before, then unmaps a stack that no handler runs on: handlers have returned when this code runs.
         unsafe {
             libc::sigaltstack(&old, null_mut());
-            libc::munmap(self.mapping, SIGNAL_STACK_BYTES + PAGE_BYTES);
+            libc::munmap(self.mapping, SIGNAL_STACK_BYTES + GUARD_BYTES);
         }
     }
 }
@@ -126,14 +129,16 @@ impl Drop for SignalStack {
 unsafe extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel passes a context of this type to handlers with SA_SIGINFO, valid until the handler returns.
     let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
-    // SAFETY: the block is this thread's own, alive as long as `current` is not null; the code that was interrupted is the guest's or `run`,
-    // which does not use the block at this moment in a way that this could tear (it is `&mut` there, but the handler runs between its instructions).
-    let Some(control) = (unsafe { control::current().as_mut() }) else {
-        return not_the_guests(signal);
-    };
+    // SAFETY: the kernel fills in the signal's origin and, where it has one, its address.
+    let (sent, address) = unsafe { ((*info).si_code <= 0, (*info).si_addr() as u64) };
     let pc = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
     let Some((code, text_offset)) = arena::code_at(pc) else {
-        return not_the_guests(signal);
+        return not_the_guests(signal, sent);
+    };
+    // SAFETY: the block is this thread's own, alive as long as `current` is not null; guest code was interrupted, so `run` waits in its assembly
+    // and nobody else uses the block.
+    let Some(control) = (unsafe { control::current().as_mut() }) else {
+        return not_the_guests(signal, sent);
     };
     if signal == PREEMPT {
         if control.preemption_is_due() {
@@ -141,19 +146,17 @@ unsafe extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: 
         }
         return;
     }
-    // SAFETY: the kernel fills this in for the signals that carry an address.
-    let address = unsafe { (*info).si_addr() } as u64;
-    let kind = match signal {
-        libc::SIGSEGV | libc::SIGBUS => match control.bounds().classify(address) {
-            Place::StackGuard => Some(TrapKind::StackOverflow),
-            Place::MemoryGuard => Some(TrapKind::MemoryOutOfBounds),
-            Place::Open | Place::Elsewhere => code.trap_at(text_offset),
-        },
-        _ => code.trap_at(text_offset),
+    let kind = match (signal, control.bounds().classify(address)) {
+        _ if sent => None,
+        (libc::SIGILL | libc::SIGFPE, _) => code.trap_at(text_offset),
+        (libc::SIGSEGV, Place::StackGuard) => Some(TrapKind::StackOverflow),
+        (libc::SIGSEGV, Place::MemoryGuard) => Some(TrapKind::MemoryOutOfBounds),
+        (libc::SIGSEGV, Place::Elsewhere) if address < PAGE_BYTES => code.trap_at(text_offset),
+        _ => None,
     };
     match kind {
         Some(kind) => trap(control, context, kind),
-        None => die(signal),
+        None => die(signal, sent),
     }
 }
 
@@ -186,18 +189,21 @@ fn preempt(control: &mut ControlBlock, context: &mut libc::ucontext_t) {
 }
 
 /// A signal that came while host code ran: too late to preempt, or a fault of ours.
-fn not_the_guests(signal: c_int) {
+fn not_the_guests(signal: c_int, sent: bool) {
     if signal != PREEMPT {
-        die(signal);
+        die(signal, sent);
     }
 }
 
-/// Lets the process die of this signal: the interrupted instruction runs again, with the default action.
-fn die(signal: c_int) {
+/// Lets the process die of this signal: the interrupted instruction runs again, with the default action; a signal that somebody sent is sent again.
+fn die(signal: c_int, sent: bool) {
     // SAFETY: zero means the default action; `sigaction` is async-signal-safe.
     unsafe {
         let mut action: libc::sigaction = zeroed();
         action.sa_sigaction = libc::SIG_DFL;
         libc::sigaction(signal, &action, null::<libc::sigaction>().cast_mut());
+        if sent {
+            libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::gettid(), signal);
+        }
     }
 }

@@ -1,17 +1,15 @@
 //! One slot of a reservation: a module's image, opened memory, and typed access to what lies where.
 //!
-//! Kept true here: (a) `[0, image_bytes)` of a placed slot is a private, readable and writable mapping of the module's image, or of anonymous
-//! memory behind it up to `memory_offset + memory_bytes`; everything above that up to the next slot is inaccessible. (b) References handed out lie in that
+//! Kept true here: (a) of a placed slot, `[0, image_bytes)` is a private mapping of the module's image and what follows up to
+//! `memory_offset + memory_bytes` is anonymous memory; both are readable and writable, and all that is above is inaccessible. (b) References handed out lie in that
 //! open part and borrow the slot; the guest runs only through `&mut SlotMemory` (`sys::control`), so no reference is alive while it does.
 
 use std::io;
 use std::rc::Rc;
 use std::slice;
 
-use vivarium_artifact::SlotLayout;
-
 use crate::module::LoadedModule;
-use crate::slot::{SLOT_HEAD_BYTES_MAX, SLOT_STRIDE_BYTES, SlotBounds, slot_offset};
+use crate::slot::{SLOT_STRIDE_BYTES, SlotBounds, slot_offset};
 use crate::sys::memory::{Access, Reservation};
 
 /// The address space of one slot and what is open of it.
@@ -115,6 +113,12 @@ impl SlotMemory {
         unsafe { slice::from_raw_parts(self.base(), self.image_bytes as usize) }
     }
 
+    /// Whether every byte that a guest can reach is as the image says, and zero behind it.
+    pub fn is_pristine(&self, image: &[u8]) -> bool {
+        let behind = self.image_bytes.saturating_sub(self.memory_offset) as usize;
+        self.image() == image && self.memory_bytes == self.memory_initial_bytes && self.memory()[behind..].iter().all(|byte| *byte == 0)
+    }
+
     /// All that the guest can reach below and in its image, for writing: tests fill it.
     pub fn image_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `image`; the mutable borrow is exclusive.
@@ -160,9 +164,4 @@ impl SlotMemory {
         // SAFETY: `new` checked that the slot lies inside the reservation.
         unsafe { self.reservation.start().as_ptr().add(self.offset as usize) }
     }
-}
-
-/// Whether a layout fits a slot.
-pub fn fits(layout: &SlotLayout) -> bool {
-    layout.memory_offset <= SLOT_HEAD_BYTES_MAX
 }

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// Ticks without any running guest after which the ticker parks.
 const IDLE_TICKS_MAX: u32 = 64;
+/// Shorter slices would be spent on switching.
+const SLICE_MIN: Duration = Duration::from_micros(10);
 
 /// One thread's turn, shared with the ticker.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub struct Turn {
 
 #[derive(Debug)]
 struct Ticker {
+    slice: Duration,
     turns: Mutex<Vec<Arc<Turn>>>,
     parked: AtomicBool,
     handle: thread::Thread,
@@ -76,10 +79,13 @@ impl Turn {
     }
 }
 
-/// Starts the ticker once for the process.
-pub fn start(slice: Duration) -> std::io::Result<()> {
-    if TICKER.get().is_some() {
-        return Ok(());
+/// Starts the ticker once for the process; the slice that holds, which the first call has decided.
+pub fn start(slice: Duration) -> std::io::Result<Duration> {
+    if let Some(ticker) = TICKER.get() {
+        return Ok(ticker.slice);
+    }
+    if slice < SLICE_MIN {
+        return Err(std::io::Error::other("a slice is at least ten microseconds long"));
     }
     let (send, receive) = std::sync::mpsc::sync_channel::<()>(1);
     let builder = thread::Builder::new().name("ticker".into()).stack_size(256 << 10);
@@ -90,11 +96,11 @@ pub fn start(slice: Duration) -> std::io::Result<()> {
             ticker.run(slice / 2);
         }
     })?;
-    let ticker = Ticker { turns: Mutex::new(Vec::new()), parked: AtomicBool::new(false), handle: handle.thread().clone() };
+    let ticker = Ticker { slice, turns: Mutex::new(Vec::new()), parked: AtomicBool::new(false), handle: handle.thread().clone() };
     if TICKER.set(ticker).is_ok() {
         let _ = send.send(());
     }
-    Ok(())
+    Ok(TICKER.get().map_or(slice, |ticker| ticker.slice))
 }
 
 /// Enters the calling thread into the ticker's list.
