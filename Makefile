@@ -27,11 +27,11 @@ toolchains:
 web: web/dist/manifest.json
 
 web/node_modules/.package-lock.json: web/package-lock.json
-	@echo "web: installing the front end's packages"
-	@cd web && npm ci --no-audit --no-fund --loglevel=error
+	@echo "web: fetching and installing the front end's packages (about 80 MB, some ten seconds)"
+	@cd web && npm ci --no-audit --no-fund --loglevel=error --progress=true
 
 web/dist/manifest.json: web/node_modules/.package-lock.json $(WEB_SOURCES)
-	@echo "web: building the front end"
+	@echo "web: building the front end, some seconds"
 	@cd web && npm run --silent build
 
 browser:

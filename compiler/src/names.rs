@@ -14,7 +14,7 @@ pub fn read_name_section(reader: NameSectionReader<'_>, names: &mut [Option<Stri
     });
     for naming in maps.flat_map(|map| map.into_iter().map_while(Result::ok)) {
         if let Some(name) = names.get_mut(naming.index as usize) {
-            *name = Some(shorten(naming.name).to_owned());
+            *name = Some(readable(naming.name));
         }
     }
 }
@@ -25,8 +25,21 @@ pub fn name_by_exports(exports: &[Export], names: &mut [Option<String>]) {
         if let ExportedItem::Function(function) = export.item
             && let Some(name @ None) = names.get_mut(function as usize)
         {
-            *name = Some(shorten(&export.name).to_owned());
+            *name = Some(readable(&export.name));
         }
+    }
+}
+
+/// The name as its author wrote it: Rust's mangling undone, clang's names for `main` given back.
+fn readable(name: &str) -> String {
+    let name = shorten(name);
+    match name {
+        "__original_main" | "__main_void" | "__main_argc_argv" => "main".into(),
+        _ => match rustc_demangle::try_demangle(name) {
+            // The alternate form leaves out the hash.
+            Ok(demangled) => shorten(&format!("{demangled:#}")).to_owned(),
+            Err(_) => name.to_owned(),
+        },
     }
 }
 
@@ -44,6 +57,20 @@ mod tests {
         let mut names = vec![Some("inner".to_owned()), None];
         name_by_exports(&[export("a", 0), export("b", 1), export("c", 1), export("d", 9)], &mut names);
         assert_eq!(names, [Some("inner".to_owned()), Some("b".to_owned())]);
+    }
+
+    #[test]
+    fn mangled_names_become_readable() {
+        let table = [
+            ("_ZN4main4deep17h0123456789abcdefE", "main::deep"),
+            ("_RNvCs1234_7mycrate3foo", "mycrate::foo"),
+            ("__original_main", "main"),
+            ("frond", "frond"),
+            ("_RNv", "_RNv"),
+        ];
+        for (mangled, name) in table {
+            assert_eq!(readable(mangled), name);
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@ use crate::sys::slot::SlotMemory;
 
 /// Frames of a call stack that are told at most.
 pub const TRAP_FRAMES_MAX: usize = 32;
+/// A full call stack of no more functions than these is an endless recursion.
+const RECURSIVE_FUNCTIONS_MAX: usize = 4;
 
 /// Why a guest was stopped, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +16,23 @@ pub struct Trap {
     pub kind: TrapKind,
     /// Innermost first, at most [`TRAP_FRAMES_MAX`]; empty when instantiation itself traps.
     pub frames: Vec<Frame>,
+}
+
+impl Trap {
+    /// What happened, and the likely reason where the call stack shows it. A program with a stack of its own in memory 0, as C and Rust have, runs out of
+    /// that one first, and then its kind alone says little.
+    pub fn message(&self) -> String {
+        let exhausts = matches!(self.kind, TrapKind::StackOverflow | TrapKind::MemoryOutOfBounds);
+        let told = self.frames.len();
+        let mut functions: Vec<&str> = self.frames.iter().map(|frame| frame.function.as_str()).collect();
+        functions.sort_unstable();
+        functions.dedup();
+        if exhausts && told == TRAP_FRAMES_MAX && functions.len() <= RECURSIVE_FUNCTIONS_MAX {
+            format!("{}: the stack is used up, {} calls itself again and again", self.kind, self.frames[0].function)
+        } else {
+            self.kind.to_string()
+        }
+    }
 }
 
 /// One function of the guest's call stack.

@@ -2,8 +2,8 @@
 //!
 //! In order: [`end_with_parent`], [`lower`] (priority, limits, no new privileges, not dumpable), then, once every file, thread and socket that the role
 //! needs exists, [`seal`]: a system call that is not on the role's list answers `EPERM` from then on, in all threads. The lists are deny-by-default: no open,
-//! no socket or connect, no exec, no new process, no `ptrace`, `memfd_create`, `bpf`, `io_uring`; memory may become executable only as a mapping of a
-//! descriptor that the workshop passed in (sealed artifacts), never by `mprotect`.
+//! no socket or connect, no send that would connect, no exec, no new process, no `ptrace`, `memfd_create`, `bpf`, `io_uring`; memory may become executable
+//! only as a mapping of a descriptor that the workshop passed in (sealed artifacts), never by `mprotect`.
 
 use std::io;
 
@@ -140,6 +140,31 @@ mod tests {
         for (name, result) in refused {
             assert_eq!(result, Err(Errno::PERM), "{name}");
         }
+    }
+
+    /// A listener that was shut down is a socket that may be connected: by `sendto` and `sendmsg` too, where the kernel has TCP Fast Open.
+    #[test]
+    fn a_gateway_cannot_turn_its_listener_into_a_connection() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = target.local_addr().unwrap();
+        let refused = confined(Role::Gateway, move || {
+            use rustix::net::{SendAncillaryBuffer, SendFlags, Shutdown, connect, sendmsg_addr, sendto, shutdown};
+            let fast_open = SendFlags::from_bits_retain(libc::MSG_FASTOPEN as u32);
+            let mut nothing = SendAncillaryBuffer::default();
+            shutdown(&listener, Shutdown::Both).unwrap();
+            [
+                ("connect", connect(&listener, &address)),
+                ("sendto", sendto(&listener, b"x", fast_open, &address).map(drop)),
+                ("sendto without the flag", sendto(&listener, b"x", SendFlags::empty(), &address).map(drop)),
+                ("sendmsg", sendmsg_addr(&listener, &address, &[io::IoSlice::new(b"x")], &mut nothing, fast_open).map(drop)),
+            ]
+        });
+        for (name, result) in refused {
+            assert_eq!(result, Err(Errno::PERM), "{name}");
+        }
+        target.set_nonblocking(true).unwrap();
+        assert_eq!(target.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock, "nobody came");
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl DataFolder {
         let root = std::path::absolute(root).map_err(|error| io_error("use", root, error))?;
         let folder = DataFolder { root };
         for path in [folder.root.clone(), folder.blobs(), folder.artifacts()] {
-            fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&path).map_err(|error| io_error("make", &path, error))?;
+            make_folder(&path).map_err(|error| io_error("make", &path, error))?;
         }
         Ok(folder)
     }
@@ -113,6 +113,22 @@ impl DataFolder {
     pub fn toolchains(&self) -> PathBuf {
         let named = std::env::var_os("VIVARIUM_TOOLCHAINS").filter(|value| !value.is_empty());
         named.map_or_else(|| self.root.join("toolchains"), PathBuf::from)
+    }
+}
+
+/// Makes a folder, and those above it, as durable as what will be in it.
+fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent() {
+        make_folder(above)?;
+    }
+    match fs::DirBuilder::new().mode(FOLDER_MODE).create(path) {
+        // Another process was first; it syncs as well.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => path.parent().map_or(Ok(()), |above| File::open(above)?.sync_all()),
     }
 }
 

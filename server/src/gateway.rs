@@ -4,6 +4,7 @@
 //!  workshop                         │ gateway
 //!  supervisor ◄── control socket ──►│ role: control task ──► deployments (shared)
 //!     │ spawns, restarts            │        ▲ batches        │ look-up
+//!     │                             │ loader: checks and maps artifacts
 //!     └ listeners, kept open ──────►│ thread: listener ► connection ► visit ► guest in a slot
 //!                                   │         └ run queue: preempted guests take turns
 //! ```
@@ -15,6 +16,7 @@ pub mod connection;
 pub mod deployments;
 pub mod guest;
 pub mod listeners;
+mod loader;
 pub mod memory;
 mod refusals;
 pub mod reports;

@@ -17,12 +17,19 @@ pub struct Limits {
     pub source_bytes_max: usize,
     pub files_max: usize,
     pub file_name_bytes_max: usize,
+    /// Parts of a file's name, between slashes.
+    pub depth_max: usize,
     pub wasm_bytes_max: usize,
     /// A request's body to the workshop: a source with every character escaped, and a little more.
     pub api_body_bytes_max: usize,
     pub arguments_max: usize,
     pub environment_max: usize,
+    /// Of one argument, or of the name or value of one variable.
     pub argument_bytes_max: usize,
+    /// All arguments of a run together, with a pointer and a zero for each.
+    pub arguments_bytes_max: u64,
+    /// All variables of a run or a request together, with a pointer and a zero for each.
+    pub environment_bytes_max: u64,
     pub stdin_bytes_max: usize,
 
     // Source to wasm.
@@ -37,6 +44,8 @@ pub struct Limits {
     pub build_results_max: usize,
     pub build_results_bytes_max: usize,
     pub build_wait_seconds_max: u64,
+    /// A program's wasm as text.
+    pub wat_bytes_max: usize,
 
     // Wasm to artifact.
     pub compile_wall_ms: u64,
@@ -50,8 +59,11 @@ pub struct Limits {
     pub wall_ms: u64,
     pub slice_us: u64,
     pub request_body_bytes_max: usize,
+    /// How long its body may take to arrive.
+    pub body_read_ms: u64,
     pub response_bytes_max: usize,
     pub log_bytes_per_request_max: usize,
+    pub log_lines_per_request_max: u32,
 
     // One run of a command.
     pub run_cpu_ms: u64,
@@ -96,6 +108,7 @@ pub struct Limits {
 
     // Streams of events.
     pub events_kept: usize,
+    pub events_bytes_kept: usize,
     pub event_streams_max: usize,
     pub event_topics_max: usize,
     /// Events that wait for one reader before it is dropped.
@@ -109,11 +122,14 @@ impl Default for Limits {
             source_bytes_max: 256 * KIB,
             files_max: 32,
             file_name_bytes_max: 128,
+            depth_max: 8,
             wasm_bytes_max: 16 * MIB,
             api_body_bytes_max: 2 * MIB,
             arguments_max: 64,
             environment_max: 64,
             argument_bytes_max: 8 * KIB,
+            arguments_bytes_max: 128 * KIB as u64,
+            environment_bytes_max: 128 * KIB as u64,
             stdin_bytes_max: MIB,
 
             build_wall_ms: 20_000,
@@ -126,6 +142,7 @@ impl Default for Limits {
             build_results_max: 256,
             build_results_bytes_max: 256 * MIB,
             build_wait_seconds_max: 60,
+            wat_bytes_max: 16 * MIB,
 
             compile_wall_ms: 30_000,
             compile_memory_bytes_max: 2 * GIB,
@@ -137,8 +154,10 @@ impl Default for Limits {
             wall_ms: 10_000,
             slice_us: 1_000,
             request_body_bytes_max: MIB,
+            body_read_ms: 30_000,
             response_bytes_max: 16 * MIB,
             log_bytes_per_request_max: 64 * KIB,
+            log_lines_per_request_max: 2_000,
 
             run_cpu_ms: 5_000,
             run_wall_ms: 10_000,
@@ -172,6 +191,7 @@ impl Default for Limits {
             requests_kept: 1_000,
 
             events_kept: 4_096,
+            events_bytes_kept: 32 * MIB,
             event_streams_max: 256,
             event_topics_max: 64,
             event_queue_max: 2_048,
@@ -186,7 +206,7 @@ impl Limits {
             source_bytes_max: self.source_bytes_max,
             files_max: self.files_max,
             file_name_bytes_max: self.file_name_bytes_max,
-            ..SourceLimits::default()
+            depth_max: self.depth_max,
         }
     }
 

@@ -5,7 +5,7 @@
 //!                                     │                    │           │
 //!                                     └◄─ events (SSE) ◄───┴───────────┴◄── reports, log lines of guests
 //! ```
-//! Parts: `accept` is the loop of connections; `guard` refuses what no page of ours sent; [`api`] has a file for each resource; [`builds`],
+//! Parts: `accept` is the loop of connections, with `write_timeout` for clients that do not read; `guard` refuses what no page of ours sent; [`api`] has a file for each resource; [`builds`],
 //! [`deployments`] and `serving` do the work; [`blobs`], [`database`] and `artifacts` keep it; [`events`] tells; `expiry` ends and sweeps;
 //! [`parts`] is what is asked of the rest of the server.
 
@@ -27,6 +27,7 @@ mod problem;
 mod serving;
 #[cfg(test)]
 mod testing;
+mod write_timeout;
 
 use std::io;
 use std::net::SocketAddr;
@@ -125,7 +126,8 @@ impl Workshop {
         let router = api::router(self.clone());
         accept::serve(listener, router, &self.limits, ended, || self.begin_to_end()).await;
         self.parts.guests.drain().await;
-        // What this cannot write down is made up for at the next start.
+        // What these cannot write down is made up for at the next start.
+        drop(self.deployments.write_timings().await);
         drop(self.deployments.reserve_request_ids(true).await);
     }
 

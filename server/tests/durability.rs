@@ -3,6 +3,7 @@
 mod support;
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -10,6 +11,8 @@ use support::{Server, post, program, service, wait_for};
 
 /// Threads that deploy while the server is killed.
 const DEPLOYERS: usize = 3;
+/// Each makes the next start of a gateway wait longer.
+const GATEWAY_KILLS: usize = 5;
 
 #[test]
 fn every_acknowledged_deployment_answers_after_the_server_was_killed_at_any_moment() {
@@ -46,6 +49,74 @@ fn deploy_until_killed(workshop: &str, name: &str, acknowledged: &Mutex<Vec<(Str
     }
 }
 
+/// A deployment as its owner knows it: what was acknowledged, by revision, and what was refused.
+#[derive(Default)]
+struct Owned {
+    slug: String,
+    acknowledged: Vec<(u64, String)>,
+    refused: usize,
+}
+
+#[test]
+fn a_gateway_killed_while_revisions_are_made_leaves_those_that_were_acknowledged_and_no_others() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    let (over, made) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let owned: Vec<Owned> = std::thread::scope(|scope| {
+        let (server, over, made) = (&server, &over, &made);
+        let revisers: Vec<_> = (0..DEPLOYERS).map(|name| scope.spawn(move || revise_until(server, name, over, made))).collect();
+        for kill in 1..=GATEWAY_KILLS {
+            // At another moment of a deployment each time.
+            wait_for("more revisions", || (made.load(Ordering::Relaxed) >= 4 * kill).then_some(()));
+            std::thread::sleep(Duration::from_millis(7 * kill as u64));
+            kill_gateway(server);
+        }
+        over.store(true, Ordering::Relaxed);
+        revisers.into_iter().map(|reviser| reviser.join().unwrap()).collect()
+    });
+    wait_for("the last gateway", || (server.get("/healthz").json()["gateways"][0]["ready"] == true).then_some(()));
+    for Owned { slug, acknowledged, refused } in &owned {
+        let (last, text) = acknowledged.last().unwrap();
+        assert_eq!(server.visit(slug, "/").body, *text, "{slug}: r{last} was acknowledged last, {refused} were refused");
+        for (number, text) in acknowledged {
+            assert_eq!(server.visit(&format!("{slug}--r{number}"), "/").body, *text, "{slug} r{number}");
+        }
+    }
+}
+
+fn revise_until(server: &Server, name: usize, over: &AtomicBool, made: &AtomicUsize) -> Owned {
+    let (mut owned, mut token) = (Owned::default(), None);
+    for number in 0.. {
+        if over.load(Ordering::Relaxed) && token.is_some() {
+            break;
+        }
+        let text = format!("{name}-{number}.");
+        let mut program = program(&service(&text));
+        if token.is_some() {
+            program["slug"] = json!(owned.slug);
+        }
+        let answer = server.post("/api/v1/deployments", token.as_deref(), &program);
+        if answer.status >= 300 {
+            assert_eq!(answer.status, 503, "{}", answer.body);
+            owned.refused += 1;
+            continue;
+        }
+        let view = answer.json();
+        if let Some(new_token) = view["owner_token"].as_str() {
+            (owned.slug, token) = (view["slug"].as_str().unwrap().to_owned(), Some(new_token.to_owned()));
+        }
+        owned.acknowledged.push((view["revision"].as_u64().unwrap(), text));
+        made.fetch_add(1, Ordering::Relaxed);
+    }
+    owned
+}
+
+fn kill_gateway(server: &Server) {
+    let pid = wait_for("a gateway", || server.get("/healthz").json()["gateways"][0]["pid"].as_i64());
+    // It may have ended by itself meanwhile; the next look finds its successor.
+    let _ = rustix::process::kill_process(rustix::process::Pid::from_raw(pid as i32).unwrap(), rustix::process::Signal::KILL);
+}
+
 #[test]
 fn artifacts_of_another_version_are_compiled_again_at_the_first_request() {
     let data = tempfile::tempdir().unwrap();
@@ -77,9 +148,7 @@ fn a_killed_gateway_is_replaced_and_serves_what_the_old_one_served() {
     let server = Server::start(data.path());
     let slug = server.post("/api/v1/deployments", None, &program(&service("fern"))).json()["slug"].as_str().unwrap().to_owned();
     assert_eq!(server.visit(&slug, "/").body, "fern");
-    let pid = server.get("/healthz").json()["gateways"][0]["pid"].as_i64().unwrap();
-    let pid = rustix::process::Pid::from_raw(pid as i32).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    kill_gateway(&server);
     // A connection that the old one had taken dies with it; a later one waits in the listener, which the workshop holds open.
     let port = server.guests.rsplit(':').next().unwrap();
     let host = format!("{slug}.localhost:{port}");

@@ -23,6 +23,20 @@ int main(void) {
 }
 `;
 
+const ENDLESS = `#include <stdio.h>
+
+int main(void) {
+    volatile unsigned long turns = 0;
+    puts("never shown");
+    for (;;) turns++;
+}
+`;
+
+const GREETING = `#include <stdio.h>
+
+int main(void) { puts("hello"); }
+`;
+
 describe("the workshop", { skip: url === undefined && "VIVARIUM_URL names no server" }, () => {
   let browser;
   let workshop;
@@ -112,14 +126,127 @@ describe("the workshop", { skip: url === undefined && "VIVARIUM_URL names no ser
 
   test("a command has arguments, input, output and an exit code", async () => {
     await workshop.chooseStarter("word-count");
+    assert.match(await workshop.page.locator("#stdin").inputValue(), /fern/, "it comes with something to read");
     await workshop.runCommand("", "glass earth glass light\n");
     await workshop.becomes("exited");
     assert.match(await workshop.chip(), /^Exit 0/);
     assert.match(await workshop.output(), /glass/);
   });
 
+  test("a command that runs says so, and Cancel or Escape ends it at once", async () => {
+    await workshop.paste(ENDLESS);
+    await workshop.run();
+    await workshop.chipSays("Running");
+    assert.match(await workshop.output(), /^Running/);
+    assert.match((await workshop.stages()).at(-1), /^run /, "what ticks is the run");
+    assert.equal(await workshop.exit(), "");
+    await workshop.press();
+    await workshop.chipSays("Cancelled");
+    await workshop.focusCode();
+    await workshop.run();
+    await workshop.chipSays("Running");
+    await workshop.page.keyboard.press("Escape");
+    await workshop.chipSays("Cancelled");
+    assert.match(await workshop.output(), /^Cancelled/);
+  });
+
+  test("a command is told what makes it a service, and can be served as it is", async () => {
+    await workshop.paste(GREETING);
+    await workshop.run();
+    await workshop.becomes("exited");
+    assert.match(await workshop.detail(), /load[^]*run[^]*in the server/);
+    assert.doesNotMatch(await workshop.detail(), /build|queue/, "a run is not charged for the build");
+    await workshop.serveAnyway();
+    await workshop.becomes("live");
+    await workshop.answerHolds("hello");
+    const address = await workshop.address();
+    await workshop.focusCode();
+    await workshop.run();
+    await workshop.becomes("exited");
+    assert.match(await workshop.banner(), /The service's r1 still answers/);
+    assert.ok((await workshop.banner()).includes(address), "its URL is still shown");
+  });
+
+  test("a new file's name leads into the editor", async () => {
+    await workshop.newFile("leaf.h");
+    await workshop.page.keyboard.type("#define LEAF 1");
+    assert.equal(await workshop.code(), "#define LEAF 1");
+    await workshop.deleteFile("leaf.h");
+  });
+
+  test("a build that failed before failed in the build", async () => {
+    await workshop.paste("int main(void) { retur 0; }\n");
+    await workshop.run();
+    await workshop.becomes("failed");
+    assert.deepEqual(await workshop.badStages(), ["build"]);
+    await workshop.run();
+    await workshop.buildHolds("as it was built before");
+    assert.deepEqual(await workshop.badStages(), ["build"]);
+  });
+
+  test("a server that was gone leaves nothing of it behind", async () => {
+    await workshop.paste(SERVICE);
+    await workshop.run();
+    await workshop.becomes("live");
+    const chip = await workshop.chip();
+    await workshop.page.context().setOffline(true);
+    try {
+      await workshop.run();
+      await workshop.chipSays("Server unreachable");
+    } finally {
+      await workshop.page.context().setOffline(false);
+    }
+    await workshop.chipSays(chip);
+    assert.deepEqual(await workshop.problems(), []);
+    assert.doesNotMatch(await workshop.logs(), /not made|failed/);
+    assert.equal(await workshop.bannerShown(), false);
+  });
+
+  test("a revision that another tab made is shown, and said to be from there", async () => {
+    const other = await workshop.anotherTab();
+    await other.paste(SERVICE.replace("first answer", "answer of the other tab"));
+    await other.run();
+    await other.answerHolds("answer of the other tab");
+    assert.equal(await other.bannerShown(), false);
+    await other.page.close();
+    await workshop.answerHolds("answer of the other tab");
+    assert.match(await workshop.banner(), /came from elsewhere/);
+  });
+
+  test("the page of an expired deployment leads back to its code", async () => {
+    const address = await workshop.address();
+    await workshop.stopDeployment();
+    await workshop.becomes("expired");
+    await workshop.chooseLanguage("wat");
+    await workshop.page.goto(address);
+    await workshop.page.getByRole("link", { name: "Deploy it again" }).click();
+    await workshop.becomes("expired");
+    assert.match(await workshop.code(), /first answer/);
+    assert.match(await workshop.banner(), /at a new URL/);
+    await workshop.page.goto(`${url}/#${"a".repeat(20)}`);
+    await workshop.page.reload();
+    assert.match(await workshop.banner(), /does not have the code/);
+  });
+
+  test("a program can be given a name", async () => {
+    await workshop.rename("greenhouse");
+    assert.match(await workshop.page.title(), /^greenhouse/);
+  });
+
   test("Tab leaves the editor", async () => {
     await workshop.focusCode();
+    await workshop.page.keyboard.press("Tab");
+    assert.equal(await workshop.page.evaluate(() => document.activeElement.closest(".cm-content")), null);
+  });
+
+  test("Tab indents where that was chosen; then Escape and Tab leave", async () => {
+    await workshop.page.locator("#show-keys").click();
+    await workshop.page.locator("#tab-indents").check();
+    await workshop.page.keyboard.press("Escape");
+    await workshop.paste("int x;");
+    await workshop.page.keyboard.press("Tab");
+    assert.match(await workshop.code(), /^ +int x;$|^int x; +$/);
+    await workshop.page.keyboard.press("Escape");
     await workshop.page.keyboard.press("Tab");
     assert.equal(await workshop.page.evaluate(() => document.activeElement.closest(".cm-content")), null);
   });

@@ -71,8 +71,24 @@ export class Workshop {
     await this.page.keyboard.press("ControlOrMeta+Enter");
   }
 
-  async becomes(state) {
-    await this.page.locator(`html[data-state="${state}"]`).waitFor();
+  /** Waits until the page is in one of these states. */
+  async becomes(...states) {
+    await this.page.locator(states.map((state) => `html[data-state="${state}"]`).join(", ")).waitFor();
+  }
+
+  async press() {
+    await this.page.locator("#run").click();
+  }
+
+  async chipSays(text) {
+    await this.page.locator("#chip", { hasText: text }).waitFor();
+  }
+
+  /** The stages that the strip draws as failed. */
+  async badStages() {
+    return await this.page.locator("#strip .stages li.bad").evaluateAll((items) =>
+      items.map((item) => item.textContent.trim().split(" ")[0]),
+    );
   }
 
   async chip() {
@@ -101,6 +117,22 @@ export class Workshop {
   /** Waits until the preview's page holds `text`. */
   async answerHolds(text) {
     await this.page.frameLocator("#preview").getByText(text).first().waitFor();
+  }
+
+  async anotherTab() {
+    const other = new Workshop(await this.page.context().newPage(), this.url);
+    await other.open();
+    await other.becomes("live");
+    return other;
+  }
+
+  /** Ends the deployment that is shown, as its owner may. */
+  async stopDeployment() {
+    await this.page.evaluate(async () => {
+      const slug = document.querySelector("#url-slug").textContent;
+      const token = localStorage.getItem(`vivarium:owner:${slug}`);
+      await fetch(`/api/v1/deployments/${slug}`, { method: "DELETE", headers: { Authorization: `Bearer ${token}` } });
+    });
   }
 
   async copiedUrl() {
@@ -135,7 +167,41 @@ export class Workshop {
     return await this.page.locator("#banner").innerText();
   }
 
+  async bannerShown() {
+    return await this.page.locator("#banner").isVisible();
+  }
+
+  async logs() {
+    return await this.page.locator("#log-lines").innerText();
+  }
+
+  /** Waits until the list of the build's stages holds `text`, shown or not. */
+  async buildHolds(text) {
+    await this.page.locator("#build", { hasText: text }).waitFor({ state: "attached" });
+  }
+
   // ---------- programs
+
+  async newFile(name) {
+    await this.page.locator("#new-file").click();
+    await this.page.keyboard.type(name);
+    await this.page.keyboard.press("Enter");
+    await this.page.locator("#files [role=tab][aria-selected=true]", { hasText: name }).waitFor();
+  }
+
+  /** The file that is shown, confirming that what is in it goes. */
+  async deleteFile(name) {
+    this.page.once("dialog", (dialog) => dialog.accept());
+    await this.page.locator("#files [role=tab]", { hasText: name }).focus();
+    await this.page.keyboard.press("Delete");
+    await this.page.locator("#files [role=tab]", { hasText: name }).waitFor({ state: "detached" });
+  }
+
+  async rename(name) {
+    await this.page.locator("#starters-menu summary").click();
+    await this.page.locator("#rename").fill(name);
+    await this.page.locator("#rename").press("Enter");
+  }
 
   async chooseLanguage(name) {
     await this.page.locator(`.languages input[value="${name}"]`).check({ force: true });
@@ -150,6 +216,14 @@ export class Workshop {
     await this.page.locator("#arguments").fill(args);
     await this.page.locator("#stdin").fill(stdin);
     await this.page.locator("#run").click();
+  }
+
+  async serveAnyway() {
+    await this.page.locator("#serve").click();
+  }
+
+  async exit() {
+    return await this.page.locator("#exit").innerText();
   }
 
   async output() {

@@ -72,6 +72,7 @@ fn deep_recursion_is_reported_a_thousand_times_over() {
         let trap = call(&mut instance, "f", &[1]).expect_err("the stack ends");
         assert_eq!(trap.kind, TrapKind::StackOverflow);
         assert_eq!(trap.frames[0].function, "f");
+        assert_eq!(trap.message(), "call stack exhausted: the stack is used up, f calls itself again and again");
     }
     assert_eq!(pool.discarded(), 0);
 }

@@ -8,16 +8,20 @@ ready=$partial/ready
 root=$ready/root
 host_libraries=$raw/usr/lib/x86_64-linux-gnu
 target=wasm32-wasip1
+exec {own_stderr}>&2
 
-# step NUMBER NAME TITLE FUNCTION: runs FUNCTION unless a set-up that was interrupted had finished it.
+# step NUMBER NAME TITLE FUNCTION [SPENT]: runs FUNCTION unless a set-up that was interrupted had finished it, then removes the folder
+# SPENT. The mark comes before the removal: a set-up that is killed between the two does not need the folder again.
 step() {
     step_number=$1 step_title=$3
     [[ ! -e $partial/done/$2 ]] || return 0
     progress
     trap give_up EXIT
-    "$4" 2>"$partial/errors"
+    : >"$partial/errors"
+    "$4" 2>>"$partial/errors"
     trap - EXIT
     touch "$partial/done/$2"
+    [[ $# -lt 5 ]] || rm -rf "$5"
     [[ ! -t 1 ]] || echo
 }
 
@@ -27,10 +31,21 @@ progress() {
     if [[ -t 1 ]]; then printf '\r\033[K%s' "$line"; else echo "$line"; fi
 }
 
+# progress_of_lines TEXT: a line of progress for each line of stdin, with its number before TEXT.
+progress_of_lines() {
+    local count=0 line
+    while read -r line; do
+        count=$((count + 1))
+        progress "$count $1"
+    done
+}
+
+# The step that failed may still have stderr in its file, so this writes to the set-up's own.
 give_up() {
     echo
-    tail -n 30 "$partial/errors" >&2
-    echo "The set-up stopped in step $step_number of $steps_total, $step_title. Run the same command again: it goes on from there." >&2
+    tail -n 30 "$partial/errors" >&"$own_stderr"
+    echo "The set-up stopped in step $step_number of $steps_total, $step_title. Run the same command again: it goes on from there." \
+        >&"$own_stderr"
     exit 1
 }
 
@@ -49,7 +64,8 @@ refresh_lists() {
     printf '%s\n' "Dir::State::lists \"$partial/apt/lists\";" "Dir::Cache \"$partial/apt/cache\";" 'APT::Sandbox::User "root";' \
         'Acquire::Retries "3";' >"$partial/apt/apt.conf"
     export APT_CONFIG=$partial/apt/apt.conf
-    apt-get update -q >"$partial/apt/update.log"
+    apt-get update -q | awk '/^Get:/ { print; fflush() }' | progress_of_lines "of 7 files, 14 MB together"
+    progress "looking for the newest compilers"
     name_packages >"$partial/packages"
 }
 
@@ -63,18 +79,30 @@ name_packages() {
         "libclang-rt-$llvm-dev-wasm32" wasi-libc rustc-web "$rust" libstd-rust-web-dev rust-web-src bubblewrap
 }
 
+# A package that is gone was replaced by a newer one since the lists were read, so they are read again the next time.
 fetch_packages() {
     export APT_CONFIG=$partial/apt/apt.conf
-    local package count=0 total
-    total=$(wc -l <"$partial/packages")
+    local count bytes
+    count=$(wc -l <"$partial/packages")
+    bytes=$(xargs apt-get download -q --print-uris <"$partial/packages" | awk '{ sum += $3 } END { print sum + 0 }')
     rm -rf "$downloads" && mkdir -p "$downloads"
-    while read -r package; do
-        count=$((count + 1))
-        progress "$count of $total, $package"
-        (cd "$downloads" && apt-get download -q "$package" >/dev/null)
-    done <"$partial/packages"
-    rm -rf "$partial/apt"
+    (cd "$downloads" && xargs apt-get download -q <"$partial/packages") | watch_download "$count" "$bytes" ||
+        { rm -f "$partial/done/lists"; return 1; }
 }
+
+# watch_download COUNT BYTES: tells what has arrived in $downloads for as long as stdin is open; a log gets a line for each package.
+watch_download() {
+    local ended=0 files told=-1
+    until [[ $ended -eq 1 ]]; do
+        read -r -t 0.5 && continue || [[ $? -gt 128 ]] || ended=1
+        files=$(find "$downloads" -type f | wc -l)
+        [[ -t 1 || $files -ne $told ]] || [[ $ended -eq 1 ]] || continue
+        told=$files
+        progress "$files of $1, $(megabytes "$(du -sb "$downloads" | cut -f1)") of $(megabytes "$2") MB"
+    done
+}
+
+megabytes() { echo $((($1 + 500000) / 1000000)); }
 
 unpack_packages() {
     local file count=0 total
@@ -90,7 +118,6 @@ unpack_packages() {
         esac
         dpkg-deb -W --showformat='${Package} ${Version}\n' "$file" >>"$partial/versions"
     done
-    rm -rf "$downloads"
 }
 
 llvm_folder() { basename "$raw"/usr/lib/llvm-*; }
@@ -108,9 +135,9 @@ build_std() {
     printf '%s\n' '[source.crates-io]' 'replace-with = "vendored"' '[source.vendored]' "directory = \"$source/library/vendor\"" \
         >"$std/.cargo/config.toml"
     (cd "$std" && env LD_LIBRARY_PATH="$host_libraries" CARGO_HOME="$partial/cargo" RUSTC="$raw/usr/bin/rustc" RUSTC_BOOTSTRAP=1 \
-        CARGO_TARGET_DIR="$std/target" RUSTFLAGS="-Cdebuginfo=line-tables-only --remap-path-prefix=$source=/rustc" \
+        CARGO_TARGET_DIR="$std/target" RUSTFLAGS="-Cdebuginfo=line-tables-only --remap-path-prefix=$source=/rustc --remap-path-prefix=$raw/usr/lib/rustlib/src/rust=/rustc" \
         "$cargo" build --offline --release -Zbuild-std=std,panic_abort --target $target 2>&1) |
-        tee "$partial/errors" | awk '/Compiling/ { print ++n; fflush() }' |
+        tee -a "$partial/errors" | awk '/Compiling/ { print ++n; fflush() }' |
         while read -r count; do progress "$count of $crates_total crates"; done
 }
 
@@ -161,7 +188,11 @@ copy_std() {
 install_assemblyscript() {
     rm -rf "$root/asc" "$partial/npm" && mkdir -p "$root/asc"
     cp "$here"/assemblyscript/{package.json,package-lock.json,.npmrc} "$root/asc/"
-    (cd "$root/asc" && npm ci --cache "$partial/npm" --no-progress >&2)
+    local total
+    total=$(grep -c '^    "node_modules/' "$root/asc/package-lock.json")
+    # Its cache is empty, so each package is one archive to fetch.
+    (cd "$root/asc" && npm ci --cache "$partial/npm" --no-progress --loglevel=http 2>&1 >/dev/null) | tee -a "$partial/errors" |
+        awk '/http fetch GET 200 .*\.tgz/ { print; fflush() }' | progress_of_lines "of $total packages fetched"
     # Command line programs and source maps, of no use to the compiler's library: 90 MB of 104.
     find "$root/asc/node_modules" -name '*.map' -delete
     rm -rf "$partial/npm" "$root/asc/.npmrc" "$root/asc/node_modules/binaryen/bin" "$root/asc/node_modules/.bin"

@@ -96,6 +96,8 @@ pub enum BuildError {
     MemoryExceeded { build_memory_bytes_max: u64 },
     #[error("the compiler wrote a file longer than the limit build_file_bytes_max of {build_file_bytes_max} bytes and was stopped")]
     FileTooLarge { build_file_bytes_max: u64 },
+    #[error("the compiler left more than {folder_bytes_max} bytes or {folder_files_max} files in its output folder and was stopped")]
+    FolderTooLarge { folder_bytes_max: u64, folder_files_max: usize },
     #[error("the compiler was ended by {signal}; its last words: {last_words}")]
     Killed { signal: String, last_words: String },
     #[error("the compiler failed without an answer; its last words: {last_words}")]
@@ -127,6 +129,7 @@ impl BuildError {
             BuildError::OutputTooLarge { .. } => Some("build_output_bytes_max"),
             BuildError::WasmTooLarge { .. } => Some("wasm_bytes_max"),
             BuildError::Unavailable { .. }
+            | BuildError::FolderTooLarge { .. }
             | BuildError::Killed { .. }
             | BuildError::Crashed { .. }
             | BuildError::OutputMissing

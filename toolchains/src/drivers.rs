@@ -7,6 +7,7 @@ pub(crate) mod wat;
 
 use crate::jail::Jail;
 use crate::job::JobFolder;
+use crate::output_guard::OutputGuard;
 use crate::process::{self, Budget, Finished, Spawner};
 use crate::stamp::Stamp;
 use crate::{BuildError, Diagnostic, Language};
@@ -35,7 +36,7 @@ impl Tools {
         times: usize,
     ) -> Result<Finished, BuildError> {
         let command = self.jail.command(job, &budget.limits, program, args);
-        process::run(&self.spawner, command, budget, budget.limits.build_output_bytes_max.saturating_mul(times))
+        process::run(&self.spawner, command, OutputGuard::new(job), budget, budget.limits.build_output_bytes_max.saturating_mul(times))
     }
 
     /// LLVM's folder in the root, as the jail has it.

@@ -30,6 +30,9 @@ pub use role::run_role;
 /// The user that compilers run as where the server is root: nobody and nogroup.
 pub(crate) const ORDINARY_UID: u32 = 65534;
 
+/// Processes and threads of all compilers together, beside those that the user of an ordinary server runs anyway. A build has at most 20.
+const PROCESSES_MAX: u64 = 512;
+
 /// The job's folder as the compiler sees it where the toolchain root is `/`.
 const JOB_IN_JAIL: &str = "/job";
 
@@ -121,6 +124,7 @@ impl Jail {
             ("--cpu-seconds", limits.build_cpu_ms.div_ceil(1000).max(1).to_string()),
             ("--data-bytes", limits.build_memory_bytes_max.to_string()),
             ("--file-bytes", limits.build_file_bytes_max.to_string()),
+            ("--processes", PROCESSES_MAX.to_string()),
         ] {
             command.arg(option).arg(value);
         }

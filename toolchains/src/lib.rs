@@ -23,6 +23,7 @@ mod jail;
 mod job;
 mod language;
 mod messages;
+mod output_guard;
 mod process;
 mod source;
 mod stamp;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
+use crate::output_guard::OutputGuard;
 use crate::{BuildError, BuildLimits, Cancel};
 
 /// How long a cancelled build may go on.
@@ -38,15 +39,15 @@ impl Spawner {
         Ok(Spawner { orders })
     }
 
-    /// Starts `command` in a process group of its own, with stdout and stderr in one pipe.
-    pub fn start(&self, mut command: Command, stdin: Stdio) -> io::Result<Running> {
+    /// Starts `command` in a process group of its own, with stdout and stderr in one pipe. `guard` watches what it writes.
+    pub fn start(&self, mut command: Command, stdin: Stdio, guard: OutputGuard) -> io::Result<Running> {
         let (output, writer) = io::pipe()?;
         command.stdin(stdin).stdout(writer.try_clone()?).stderr(writer).process_group(0);
         let (answer, started) = mpsc::channel();
         let ended = || io::Error::other("the thread that starts compilers has ended");
         self.orders.send((command, answer)).map_err(|_| ended())?;
         let child = started.recv().map_err(|_| ended())??;
-        let mut running = Running { child, pidfd: None, output };
+        let mut running = Running { child, pidfd: None, output, guard };
         running.pidfd = Some(pidfd_open(running.pid()?, PidfdFlags::empty())?);
         Ok(running)
     }
@@ -58,6 +59,7 @@ pub(crate) struct Running {
     child: Child,
     pidfd: Option<OwnedFd>,
     output: PipeReader,
+    guard: OutputGuard,
 }
 
 /// What happened to a running process.
@@ -76,11 +78,13 @@ impl Running {
         self.child.stdin.take()
     }
 
-    /// Waits for output or the end; the deadline and cancellation are errors. With `output_ended`, for the end alone.
-    pub fn wait(&self, budget: &Budget, output_ended: bool) -> Result<Events, BuildError> {
+    /// Waits for output or the end; the deadline, cancellation and too large an output folder are errors. With `output_ended`, for the
+    /// end alone.
+    pub fn wait(&mut self, budget: &Budget, output_ended: bool) -> Result<Events, BuildError> {
         let Some(pidfd) = &self.pidfd else { return Ok(Events { readable: false, ended: true }) };
         loop {
             let patience = budget.check()?.min(CANCEL_CHECK);
+            self.guard.check()?;
             let timeout = Timespec { tv_sec: 0, tv_nsec: patience.as_nanos() as i64 };
             let mut watched = [PollFd::new(pidfd, PollFlags::IN), PollFd::new(&self.output, PollFlags::IN)];
             let count = if output_ended { 1 } else { 2 };
@@ -130,6 +134,11 @@ impl Budget {
         self.started.elapsed()
     }
 
+    /// A budget that begins now, with so much wall time, and is cancelled with this one.
+    pub fn beginning_now(&self, build_wall_ms: u64) -> Budget {
+        Budget::new(&BuildLimits { build_wall_ms, ..self.limits }, &self.cancel)
+    }
+
     /// The wall time that is left; none, or a cancelled build, is an error.
     pub fn check(&self) -> Result<Duration, BuildError> {
         if self.cancel.is_cancelled() {
@@ -157,10 +166,16 @@ pub(crate) struct Finished {
 }
 
 /// Runs a command to its end within the budget.
-pub(crate) fn run(spawner: &Spawner, command: Command, budget: &Budget, printed_bytes_max: usize) -> Result<Finished, BuildError> {
+pub(crate) fn run(
+    spawner: &Spawner,
+    command: Command,
+    guard: OutputGuard,
+    budget: &Budget,
+    printed_bytes_max: usize,
+) -> Result<Finished, BuildError> {
     budget.check()?;
     let started = Instant::now();
-    let mut running = spawner.start(command, Stdio::null()).map_err(|error| io_error("cannot start the compiler", error))?;
+    let mut running = spawner.start(command, Stdio::null(), guard).map_err(|error| io_error("cannot start the compiler", error))?;
     let mut output = Vec::new();
     let (mut output_ended, mut ended) = (false, false);
     let mut buffer = vec![0; 64 * 1024];

@@ -12,6 +12,8 @@ pub struct Starter {
     pub description: &'static str,
     /// File name and text.
     pub files: &'static [(&'static str, &'static str)],
+    /// What a command may be given to read; empty for a service.
+    pub stdin: &'static str,
 }
 
 /// Every starter, grouped by language.
@@ -32,6 +34,7 @@ const ALL: &[Starter] = &[
         kind: ProgramKind::Service,
         description: "Grows a fern as SVG; ?seed= and ?leaves= choose which one.",
         files: &[file!("c/fern", "main.c")],
+        stdin: "",
     },
     Starter {
         name: "word-count",
@@ -39,6 +42,7 @@ const ALL: &[Starter] = &[
         kind: ProgramKind::Command,
         description: "Counts lines, words and letters of its input and lists the words that come most often.",
         files: &[file!("c/word-count", "main.c")],
+        stdin: include_str!("../starters/c/word-count/stdin.txt"),
     },
     Starter {
         name: "maze",
@@ -46,6 +50,7 @@ const ALL: &[Starter] = &[
         kind: ProgramKind::Service,
         description: "Carves a maze and draws the way through it as SVG; ?seed= and ?size= choose which one.",
         files: &[file!("rust/maze", "main.rs")],
+        stdin: "",
     },
     Starter {
         name: "caesar",
@@ -53,6 +58,7 @@ const ALL: &[Starter] = &[
         kind: ProgramKind::Command,
         description: "Reads a text that was shifted along the alphabet and finds out by how much.",
         files: &[file!("rust/caesar", "main.rs")],
+        stdin: include_str!("../starters/rust/caesar/stdin.txt"),
     },
     Starter {
         name: "mandelbrot",
@@ -60,6 +66,7 @@ const ALL: &[Starter] = &[
         kind: ProgramKind::Service,
         description: "Draws the Mandelbrot set as an image; ?x=, ?y= and ?zoom= choose the window.",
         files: &[file!("assemblyscript/mandelbrot", "main.ts")],
+        stdin: "",
     },
     Starter {
         name: "histogram",
@@ -67,6 +74,7 @@ const ALL: &[Starter] = &[
         kind: ProgramKind::Command,
         description: "Reads numbers and draws how they are spread; an argument says how many bars.",
         files: &[file!("assemblyscript/histogram", "main.ts")],
+        stdin: include_str!("../starters/assemblyscript/histogram/stdin.txt"),
     },
     Starter {
         name: "plasma",
@@ -74,6 +82,7 @@ const ALL: &[Starter] = &[
         kind: ProgramKind::Service,
         description: "Paints a plasma as an image, with nothing but WebAssembly; ?7 chooses the moment of it.",
         files: &[file!("wat/plasma", "main.wat")],
+        stdin: "",
     },
     Starter {
         name: "upper",
@@ -81,5 +90,6 @@ const ALL: &[Starter] = &[
         kind: ProgramKind::Command,
         description: "Prints its input in capital letters.",
         files: &[file!("wat/upper", "main.wat")],
+        stdin: include_str!("../starters/wat/upper/stdin.txt"),
     },
 ];

@@ -111,7 +111,7 @@ impl Toolchains {
             Language::C => drivers::c::build(self.tools(Language::C)?, source, budget),
             Language::Rust => drivers::rust::build(self.tools(Language::Rust)?, source, budget),
             Language::AssemblyScript => self.build_assemblyscript(source, budget),
-            Language::Wat => Ok(drivers::wat::build(source)),
+            Language::Wat => drivers::wat::build(source),
         }
     }
 

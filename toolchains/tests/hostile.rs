@@ -35,8 +35,8 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
-/// Runs the script as a compiler would run.
-fn run(jail: JailKind, args: &[&str]) -> Output {
+/// Runs the script as a compiler would run, with room for so many processes and threads.
+fn run(jail: JailKind, processes: &str, args: &[&str]) -> Output {
     let jobs = folder().join("root/job");
     let job = tempfile::Builder::new().prefix("hostile-").tempdir_in(&jobs).unwrap();
     for (name, mode) in [("src", 0o755), ("out", 0o777), ("", 0o755)] {
@@ -46,7 +46,7 @@ fn run(jail: JailKind, args: &[&str]) -> Output {
     }
     fs::write(job.path().join("src/attempts.cjs"), ATTEMPTS).unwrap();
     let root = if jail == JailKind::Landlock && !is_root() { folder().join("root").display().to_string() } else { String::new() };
-    let numbers = [("--cpu-seconds", "10"), ("--data-bytes", "2147483648"), ("--file-bytes", "1048576")];
+    let numbers = [("--cpu-seconds", "10"), ("--data-bytes", "2147483648"), ("--file-bytes", "1048576"), ("--processes", processes)];
     let mut command = Command::new(jail_program());
     command.args(["jail", "--kind", &jail.to_string(), "--toolchains"]).arg(folder()).arg("--job").arg(job.path());
     command.args(numbers.iter().flat_map(|(option, value)| [option, value])).arg("--");
@@ -61,7 +61,7 @@ fn a_compiler_that_was_taken_over_reaches_nothing() {
     let port = listener.local_addr().unwrap().port().to_string();
     for jail in JAILS {
         let mut victim = Command::new("sleep").arg("30").spawn().unwrap();
-        let output = run(jail, &[&canary.path().display().to_string(), &port, &victim.id().to_string()]);
+        let output = run(jail, "512", &[&canary.path().display().to_string(), &port, &victim.id().to_string()]);
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         let results: BTreeMap<&str, &str> = told.lines().filter_map(|line| line.split_once(": ")).collect();
         assert_eq!(results.len(), 11, "{jail}: {told}{}", String::from_utf8_lossy(&output.stderr));
@@ -73,6 +73,16 @@ fn a_compiler_that_was_taken_over_reaches_nothing() {
         assert!(victim.try_wait().unwrap().is_none(), "{jail}: a process of the host was killed");
         victim.kill().unwrap();
         victim.wait().unwrap();
+    }
+}
+
+/// Node needs some ten threads before it reads a script.
+#[test]
+fn processes_are_bounded() {
+    for jail in JAILS {
+        let output = run(jail, "1", &["/none", "1", "1"]);
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(!output.status.success() && !told.contains("user: "), "{jail}: {told}");
     }
 }
 

@@ -3,7 +3,7 @@
 mod support;
 
 use support::node;
-use support::{JAILS, build, custom_sections, toolchains, try_build, wasm_of};
+use support::{JAILS, build, contains, custom_sections, toolchains, try_build, wasm_of};
 use vivarium_toolchains::{BuildLimits, JailKind, Language, Severity};
 
 const HELLO: &[(Language, &str, &str)] = &[
@@ -167,4 +167,15 @@ fn version_keys_differ_by_language_and_name_the_tool() {
     let unique: std::collections::BTreeSet<&String> = keys.iter().collect();
     assert_eq!(unique.len(), Language::ALL.len(), "{keys:?}");
     assert!(keys[0].starts_with("clang 2"), "{keys:?}");
+}
+
+#[test]
+fn programs_name_no_folder_of_the_machine_that_built_them() {
+    // Spawning brings in what only a message about its failure needs: the path of its own source.
+    let text = "fn main() { std::thread::spawn(|| {}).join().unwrap(); println!(\"{:?}\", std::fs::read_dir(\".\")); }\n";
+    let wasm = wasm_of(build(Language::Rust, &[("main.rs", text)]));
+    let home = support::folder().parent().unwrap().to_string_lossy().into_owned();
+    for leak in [home.as_str(), ".partial", "/usr/src/rustc", "lib/rustlib/src"] {
+        assert!(!contains(&wasm, leak), "the program holds {leak}");
+    }
 }

@@ -127,3 +127,20 @@ fn success_without_output_is_an_error() {
         toolchains.build(&tree(Language::C, &[("main.c", "int main(void) { return 0; }\n")]), &BuildLimits::default(), &Cancel::new());
     assert!(matches!(result, Err(BuildError::OutputMissing)), "{result:?}");
 }
+
+/// A stand-in for a compiler that was taken over: it fills its output folder with files, and waits.
+#[test]
+fn the_output_folder_is_bounded() {
+    let script = tempfile::tempdir().unwrap();
+    let path = script.path().join("jail");
+    let text = format!(
+        "#!/bin/bash\ncase \" $* \" in *' -E '*) exec {} \"$@\";; esac\nwhile [[ $1 != --job ]]; do shift; done\ncd \"$2/out\" && for n in {{1..1100}}; do : >$n; done\nexec sleep 30\n",
+        jail_program().display()
+    );
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let toolchains = Toolchains::open_with(&folder(), &OpenOptions { jail_program: path, jail: Some(JailKind::Bwrap) });
+    let source = tree(Language::C, &[("main.c", "int main(void) { return 0; }\n")]);
+    let result = toolchains.build(&source, &BuildLimits::default(), &Cancel::new());
+    assert!(matches!(result, Err(BuildError::FolderTooLarge { .. })), "{result:?}");
+}

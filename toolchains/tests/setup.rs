@@ -3,6 +3,8 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -38,4 +40,51 @@ fn a_set_up_that_stopped_leaves_no_toolchains_and_says_what_is_missing() {
     assert!(told.contains("apt-get is missing") && told.contains("Run the same command again"), "{told}");
     assert!(!target.exists());
     assert!(!Toolchains::open(&target).status()[0].available);
+}
+
+/// Stand-ins for what the set-up fetches with: there is one package with one file, and it is there only where the lists are. `touch`
+/// makes the marks of finished steps; here it kills the set-up with one mark to go, or with the mark just made.
+const STAND_INS: &[(&str, &str)] = &[
+    (
+        "apt-get",
+        "[[ $1 != download ]] || [[ -e $APT_CONFIG ]] || exit 1; case \"$*\" in *print-uris*) echo \"'uri' leaf.deb 4\";; download*) echo leaf >leaf.deb;; esac",
+    ),
+    ("apt-cache", "case $2 in libstd-rust-web-dev) echo '  Depends: libstd-rust-web-1';; *) echo '  Depends: libllvm9';; esac"),
+    ("dpkg-deb", "case $1 in -x) cat \"$2\" >\"$3/unpacked\";; -W) echo leaf 1;; esac"),
+    ("touch", "[[ $1 != */done/$KILL_BEFORE ]] || { kill -9 $PPID; exit; }; : >\"$1\"; [[ $1 != */done/$KILL_AFTER ]] || kill -9 $PPID"),
+    ("cargo", "echo 'the stand-in builds nothing' >&2; exit 1"),
+    ("gcc", ""),
+    ("node", ""),
+    ("npm", ""),
+    ("rustup", "exit 1"),
+    ("setpriv", ""),
+];
+
+/// The set-up with stand-ins, killed with SIGKILL just before or after each mark; each time it goes on, and in the end it has come as
+/// far as the first step that no stand-in does.
+#[test]
+fn a_set_up_that_is_killed_between_two_steps_goes_on() {
+    let parent = tempfile::tempdir().unwrap();
+    for (name, script) in STAND_INS {
+        let path = parent.path().join(name);
+        fs::write(&path, format!("#!/bin/bash\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let target = parent.path().join("toolchains");
+    let run = |variable: &str, mark: &str| {
+        let setup = concat!(env!("CARGO_MANIFEST_DIR"), "/setup/install");
+        let path = format!("{}:/usr/bin:/bin", parent.path().display());
+        Command::new(setup).arg(&target).env("PATH", path).env(variable, mark).output().unwrap()
+    };
+    for mark in ["lists", "packages", "unpack"] {
+        for variable in ["KILL_BEFORE", "KILL_AFTER"] {
+            let output = run(variable, mark);
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.signal(), Some(9), "{variable} {mark}: {told}");
+        }
+    }
+    let output = run("KILL_BEFORE", "none");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("the stand-in builds nothing") && told.contains("step 4 of 8"), "{told}");
+    assert!(!target.exists());
 }

@@ -1,6 +1,6 @@
 // The calls of `/api/v1` that the page makes. An answer that is a problem becomes an `ApiError` whose message a person can act on.
 
-import type { Build, Deployment, Files, Language, Problem, RunResult } from "./objects.js";
+import type { Build, Deployment, Files, Kind, Language, Problem, RunResult } from "./objects.js";
 
 export class ApiError extends Error {
   readonly status: number;
@@ -26,9 +26,10 @@ interface Call {
   method?: "GET" | "POST" | "PATCH" | "DELETE";
   body?: unknown;
   token?: string | null;
+  signal?: AbortSignal;
 }
 
-async function call<Answer>(path: string, { method = "GET", body, token }: Call = {}): Promise<Answer> {
+async function call<Answer>(path: string, { method = "GET", body, token, signal }: Call = {}): Promise<Answer> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (token) headers.Authorization = `Bearer ${token}`;
@@ -36,6 +37,7 @@ async function call<Answer>(path: string, { method = "GET", body, token }: Call 
     method,
     headers,
     body: body === undefined ? null : JSON.stringify(body),
+    signal: signal ?? null,
   }).catch(() => {
     throw new Unreachable();
   });
@@ -57,8 +59,10 @@ export function limits(): Promise<Record<string, number>> {
   return call("/limits");
 }
 
-export function createBuild(language: string, files: Files): Promise<Build> {
-  return call("/builds", { method: "POST", body: { language, files } });
+/** `kind` overrules what the program looks like to the server. */
+export function createBuild(language: string, files: Files, kind: Kind | null): Promise<Build> {
+  const body = kind === null ? { language, files } : { language, files, kind };
+  return call("/builds", { method: "POST", body });
 }
 
 export function build(id: string): Promise<Build> {
@@ -88,8 +92,8 @@ export function keep(slug: string, token: string | null, ttlSeconds: number): Pr
   });
 }
 
-export function run(buildId: string, args: string[], stdin: string): Promise<RunResult> {
-  return call("/runs", { method: "POST", body: { build_id: buildId, args, stdin } });
+export function run(buildId: string, args: string[], stdin: string, signal: AbortSignal): Promise<RunResult> {
+  return call("/runs", { method: "POST", body: { build_id: buildId, args, stdin }, signal });
 }
 
 export async function isHealthy(): Promise<boolean> {

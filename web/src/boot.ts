@@ -2,7 +2,16 @@
 
 import { byId } from "./dom.js";
 import type { Language, Starter } from "./objects.js";
-import { chosenLanguage, keepOwnerToken, programOf, restored } from "./programs.js";
+import {
+  broughtBack,
+  chosenLanguage,
+  keepOwnerToken,
+  programOf,
+  putAside,
+  restored,
+  save,
+  slugAside,
+} from "./programs.js";
 import type { Program, Workshop } from "./state.js";
 
 interface Embedded {
@@ -10,6 +19,8 @@ interface Embedded {
   language: string;
   ttl_seconds_default: number;
 }
+
+const SLUG = /^[a-z2-7]{20}$/;
 
 export function initialWorkshop(): Workshop {
   const embedded = JSON.parse(byId("workshop-data").textContent ?? "") as Embedded;
@@ -20,27 +31,48 @@ export function initialWorkshop(): Workshop {
     languages: embedded.languages,
     starters,
     ttlSeconds: embedded.ttl_seconds_default,
-    language: firstLanguage(embedded, programs),
+    language: firstLanguage(embedded),
     programs,
     panel: "build",
     tab: "code",
     online: true,
+    missingSlug: null,
     problem: 0,
     previewVersion: 0,
   };
+  takeSlug(workshop);
   takeTyped(workshop, embedded.language);
   takeStarter(workshop);
   return workshop;
 }
 
 /** The one that the address asks for, else the last that was used here, else the server's choice. */
-function firstLanguage(embedded: Embedded, programs: Record<string, Program>): string {
-  const slug = location.hash.slice(1);
-  const ofSlug = Object.values(programs).find((program) => slug !== "" && program.slug === slug)?.language;
-  const wanted =
-    ofSlug ?? new URLSearchParams(location.search).get("language") ?? chosenLanguage() ?? embedded.language;
+function firstLanguage(embedded: Embedded): string {
+  const wanted = new URLSearchParams(location.search).get("language") ?? chosenLanguage() ?? embedded.language;
   const known = embedded.languages.find((language) => language.name === wanted && language.available);
   return known?.name ?? embedded.language;
+}
+
+/** `/#SLUG`, as the visitor's pages link to it, opens the program that is deployed there, also one that was put aside. */
+function takeSlug(workshop: Workshop): void {
+  const slug = location.hash.slice(1);
+  if (!SLUG.test(slug)) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  const languages = workshop.languages.filter((language) => language.available);
+  const open = languages.find(({ name }) => workshop.programs[name]?.slug === slug);
+  const aside = languages.find(({ name }) => slugAside(name) === slug);
+  const found = open ?? aside;
+  if (found === undefined) {
+    workshop.missingSlug = slug;
+    return;
+  }
+  workshop.language = found.name;
+  const replaced = workshop.programs[found.name];
+  const program = open === undefined ? broughtBack(found) : null;
+  if (program === null || replaced === undefined) return;
+  putAside(replaced);
+  save(program);
+  workshop.programs[found.name] = program;
 }
 
 /** Text that was typed, or sent by the plain form, before this script ran is the newest there is. */

@@ -6,8 +6,10 @@ import type { Build, Language } from "./objects.js";
 import {
   currentProgram,
   isBusy,
+  isRunning,
   lastOutcome,
   lastRun,
+  limitText,
   type PageState,
   type Program,
   pageState,
@@ -40,6 +42,9 @@ export function chipOf(program: Program, language: Language | null): Chip {
   const state = pageState(program);
   const [word, detail] = words(state, program, language);
   const nonzero = state === "exited" && lastRun(program)?.result.exit_code !== 0;
+  // Who cancels has what was asked for: nothing is wrong.
+  if (program.attempt?.phase === "failed" && program.attempt.cancelled)
+    return { kind: "quiet", shape: "i-stop", word, detail };
   return { kind: nonzero ? "warning" : KINDS[state], shape: `s-${state}`, word, detail };
 }
 
@@ -62,7 +67,7 @@ function words(state: PageState, program: Program, language: Language | null): [
     case "trapped":
       return ["Trapped", outcome === null ? "" : `: ${trapText(outcome)}`];
     case "limited":
-      return ["Stopped", `: ${outcome?.limit?.message ?? "a limit was reached"}`];
+      return ["Stopped", `: ${limitText(outcome)}`];
     case "exited": {
       const result = lastRun(program)?.result;
       return [`Exit ${result?.exit_code ?? 0}`, ` after ${durationText(result?.timings.run ?? 0)}`];
@@ -73,7 +78,7 @@ function words(state: PageState, program: Program, language: Language | null): [
 }
 
 function stageWords(program: Program, language: Language | null): [string, string] {
-  if (program.attempt?.phase === "starting") return [program.kind === "command" ? "Running" : "Loading", ""];
+  if (program.attempt?.phase === "starting") return [isRunning(program) ? "Running" : "Loading", ""];
   const build = program.attempt?.build;
   switch (build?.stage) {
     case "validate":
@@ -108,6 +113,7 @@ function failedWord(build: Build["state"] | undefined): string {
 /** What is said aloud: each state once, stages and counts not. */
 export function announcement(program: Program, chip: Chip): string {
   if (!isBusy(program)) return `${chip.word}${chip.detail}`;
+  if (isRunning(program)) return "Running";
   return pageState(program) === "queued" ? "Waiting" : "Building";
 }
 

@@ -111,23 +111,25 @@ export function bannerView(commands: DeploymentCommands): (workshop: Workshop) =
   let drawn = "";
   return (workshop) => {
     const program = currentProgram(workshop);
-    const [kind, bold, rest] = bannerOf(program, workshop.online);
-    const text = `${kind} ${bold}${rest}`;
+    const [kind, bold, rest, url] = bannerOf(program, workshop);
+    const text = `${kind} ${bold}${rest}${url ?? ""}`;
     if (text === drawn) return;
     drawn = text;
     banner.hidden = kind === "";
     banner.className = `banner ${kind}`;
     const shape = kind === "danger" ? "s-failed" : kind === "warning" ? "s-warning" : "s-note";
-    const again = pageState(program) === "expired" && make("button", { class: "link", type: "button" }, "Deploy again");
+    const again =
+      pageState(program) === "expired" &&
+      make("button", { class: "link", type: "button" }, "Deploy again at a new URL");
     if (again) again.addEventListener("click", commands.run);
-    replace(banner, icon(shape), make("span", {}, make("b", {}, bold), rest), again);
+    const link = url !== undefined && make("a", { href: url, target: "_blank", rel: "noopener" }, url);
+    replace(banner, icon(shape), make("span", {}, make("b", {}, bold), rest, link), again);
   };
 }
 
-function bannerOf(
-  program: Program,
-  online: boolean,
-): [kind: "" | "info" | "danger" | "warning", bold: string, rest: string] {
+type Banner = [kind: "" | "info" | "danger" | "warning", bold: string, rest: string, url?: string];
+
+function bannerOf(program: Program, { online, missingSlug }: Workshop): Banner {
   const served = servedRevision(program);
   if (!online)
     return [
@@ -135,8 +137,13 @@ function bannerOf(
       "The server cannot be reached.",
       " What you type is kept in this browser; the page connects again by itself.",
     ];
+  if (missingSlug !== null) return ["info", "This browser does not have the code", ` of ${missingSlug}.`];
+  if (program.kind === "command") return commandBanner(program, served);
   if (isBusy(program) && served !== null) {
     return ["info", `${served} answers`, ` until ${nextRevision(program)} is ready. No request is dropped in between.`];
+  }
+  if (program.attempt?.phase === "failed" && program.attempt.cancelled) {
+    return ["info", "Cancelled.", served === null ? " Nothing is served yet." : ` ${served} keeps answering.`];
   }
   if (program.attempt?.phase === "failed") {
     if (served !== null)
@@ -147,8 +154,16 @@ function bannerOf(
       ];
     return ["danger", "Nothing is served yet.", " The problems are listed below the code."];
   }
-  if (program.deployment?.state === "expired" && program.kind !== "command") {
+  if (program.deployment?.state === "expired") {
     return ["info", "This URL has expired.", " The code is safe."];
   }
+  if (program.elsewhere && served !== null)
+    return ["info", `${served} came from elsewhere.`, " Another tab or the command line made it."];
   return ["", "", ""];
+}
+
+/** A command has no URL; the service that the program was before still has. */
+function commandBanner({ deployment }: Program, served: string | null): Banner {
+  if (deployment === null || served === null) return ["", "", ""];
+  return ["info", `The service's ${served}`, " still answers at ", deployment.url];
 }

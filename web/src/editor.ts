@@ -3,7 +3,7 @@
 // Each file of each program has an editor state of its own, which keeps its history and its marks while another file is shown.
 
 import { closeBrackets, closeBracketsKeymap } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import {
   Compartment,
@@ -44,6 +44,8 @@ export class Editor {
   readonly #left = new Map<string, { state: EditorState; scroll: StateEffect<unknown> }>();
   readonly #grammar = new Compartment();
   readonly #label = new Compartment();
+  readonly #tabKey = new Compartment();
+  #tabIndents = false;
   #shown = "";
   #file = "";
   #diagnostics: Diagnostic[] = [];
@@ -72,6 +74,7 @@ export class Editor {
     const kept = this.#left.get(key);
     this.#view.setState(kept?.state ?? this.#stateOf(program.language, program.activeFile, text));
     if (kept !== undefined) this.#replaceText(text);
+    this.tabIndents = this.#tabIndents;
     if (kept === undefined) this.#view.scrollDOM.scrollTop = 0;
     else this.#view.dispatch({ effects: kept.scroll });
     void this.#mark();
@@ -104,6 +107,12 @@ export class Editor {
 
   focus(): void {
     this.#view.focus();
+  }
+
+  /** Off, Tab leaves the editor. */
+  set tabIndents(on: boolean) {
+    this.#tabIndents = on;
+    this.#view.dispatch({ effects: this.#tabKey.reconfigure(tabKeymap(on)) });
   }
 
   #replaceText(text: string): void {
@@ -159,7 +168,8 @@ export class Editor {
       EditorState.tabSize.of(4),
       this.#grammar.of([]),
       syntaxHighlighting(classHighlighter),
-      // Ctrl+Enter stands before the default keymap, which would insert a line. Tab is bound to nothing: it leaves the editor.
+      // Ctrl+Enter stands before the default keymap, which would insert a line.
+      this.#tabKey.of(tabKeymap(this.#tabIndents)),
       keymap.of([
         { key: "Mod-Enter", run },
         { key: "F8", run: step(1), shift: step(-1) },
@@ -172,4 +182,9 @@ export class Editor {
       }),
     ];
   }
+}
+
+/** Escape and then Tab leaves the editor either way. */
+function tabKeymap(indents: boolean): Extension {
+  return indents ? keymap.of([indentWithTab]) : [];
 }

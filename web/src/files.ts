@@ -17,10 +17,14 @@ export function nameRefusal(name: string, files: string[]): string | null {
   return files.includes(name) ? `There is a file ${name} already.` : null;
 }
 
-export function filesView(store: Store<Workshop>, open: (file: string) => void): (workshop: Workshop) => void {
+export function filesView(
+  store: Store<Workshop>,
+  open: (file: string) => void,
+  focusEditor: () => void,
+): (workshop: Workshop) => void {
   const list = byId("files");
   let drawn = "";
-  byId("new-file").addEventListener("click", () => askName(list, "", (name) => add(store, name, open)));
+  byId("new-file").addEventListener("click", () => askName(list, "", (name) => add(store, name, open), focusEditor));
 
   return (workshop) => {
     const program = currentProgram(workshop);
@@ -34,7 +38,10 @@ export function filesView(store: Store<Workshop>, open: (file: string) => void):
       const actions =
         name === main
           ? null
-          : { rename: () => renameFile(store, list, name, open), remove: () => remove(store, name, main, open) };
+          : {
+              rename: () => renameFile(store, list, name, open, focusEditor),
+              remove: () => remove(store, name, main, open),
+            };
       append(list, [fileTab(name, name === program.activeFile, errors.get(name) ?? 0, () => open(name), actions)]);
     }
   };
@@ -86,8 +93,14 @@ function fileTab(
   return make("span", { class: "tab-with-close", role: "presentation" }, tab, close);
 }
 
-/** A field among the tabs; Enter takes the name, Escape or leaving it does not. */
-function askName(list: HTMLElement, name: string, take: (name: string) => string | null): void {
+/** A field among the tabs; Enter takes the name and leads to the editor, Escape back to where it was asked for, leaving it takes nothing. */
+function askName(
+  list: HTMLElement,
+  name: string,
+  take: (name: string) => string | null,
+  focusEditor: () => void,
+): void {
+  const asker = document.activeElement;
   const field = make("input", {
     class: "file-name mono",
     "aria-label": "File name",
@@ -104,11 +117,17 @@ function askName(list: HTMLElement, name: string, take: (name: string) => string
   };
   field.addEventListener("keydown", (event) => {
     event.stopPropagation();
-    if (event.key === "Escape") done();
+    if (event.key === "Escape") {
+      done();
+      if (asker instanceof HTMLElement) asker.focus();
+    }
     if (event.key !== "Enter") return;
     event.preventDefault();
     const refusal = take(field.value.trim());
-    if (refusal === null) return done();
+    if (refusal === null) {
+      done();
+      return focusEditor();
+    }
     field.setCustomValidity(refusal);
     field.reportValidity();
   });
@@ -130,8 +149,14 @@ function add(store: Store<Workshop>, name: string, open: (file: string) => void)
   return null;
 }
 
-function renameFile(store: Store<Workshop>, list: HTMLElement, from: string, open: (file: string) => void): void {
-  askName(list, from, (to) => {
+function renameFile(
+  store: Store<Workshop>,
+  list: HTMLElement,
+  from: string,
+  open: (file: string) => void,
+  focusEditor: () => void,
+): void {
+  const rename = (to: string): string | null => {
     const program = currentProgram(store.state);
     const refusal = to === from ? null : nameRefusal(to, Object.keys(program.files));
     if (refusal !== null || to === from) return refusal;
@@ -143,7 +168,8 @@ function renameFile(store: Store<Workshop>, list: HTMLElement, from: string, ope
     });
     open(to);
     return null;
-  });
+  };
+  askName(list, from, rename, focusEditor);
 }
 
 function remove(store: Store<Workshop>, name: string, main: string, open: (file: string) => void): void {

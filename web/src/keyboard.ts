@@ -30,7 +30,7 @@ const KEYS: Key[] = [
   },
   {
     shown: ["Esc"],
-    does: "cancel while it builds, close what floats",
+    does: "cancel while it builds or runs, close what floats",
     when: (event) => event.key === "Escape",
     act: (keys) => keys.cancel(),
   },
@@ -67,7 +67,7 @@ const KEYS: Key[] = [
   { shown: [`${command} F`], does: "find in the code" },
   {
     shown: ["Esc then Tab", isMac ? "Shift-Alt M" : "Ctrl M"],
-    does: "leave the editor; Tab is bound to nothing in it",
+    does: "leave the editor, also where Tab indents",
   },
   { shown: ["F2", "Delete"], does: "on a file's tab: rename, delete" },
   { shown: ["Arrows"], does: "on a splitter: resize; on tabs and requests: move" },

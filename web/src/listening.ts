@@ -26,9 +26,15 @@ export class Listening {
       deployment: (deployment) =>
         this.#withSlug(deployment.slug, (program) => {
           const ended = program.deployment?.state !== "expired" && deployment.state === "expired";
+          const known = program.deployment;
+          const newer = known !== null && deployment.revision > known.revision && !isBusy(program);
+          if (newer) {
+            program.elsewhere = true;
+            program.deployedFiles = null;
+          }
           heardDeployment(program, deployment);
           // What is served has changed: the preview shows the page that visitors get now.
-          if (ended) store.state.previewVersion += 1;
+          if (ended || newer) store.state.previewVersion += 1;
         }),
       log: (line) => this.#withSlug(line.slug, (program) => addRow(program, rowOfLog(line))),
       request: (report) =>
@@ -50,6 +56,7 @@ export class Listening {
     const deployment = currentProgram(workshop).deployment;
     if (deployment !== null) topics.push(`deployment:${deployment.slug}`);
     this.#stream.listen(topics);
+    if (!workshop.online) void this.watchHealth();
   }
 
   /** Asks what became of the deployment that this browser remembers. One that the server does not know is forgotten. */
@@ -114,5 +121,8 @@ export class Listening {
 }
 
 function addRow(program: Program, row: Row | null): void {
-  if (row !== null && insertRow(program.rows, row)) program.rowsVersion += 1;
+  const count = program.rows.length;
+  if (row === null || !insertRow(program.rows, row)) return;
+  program.rowsVersion += 1;
+  program.rowsLeftOut += count + 1 - program.rows.length;
 }

@@ -1,12 +1,14 @@
 // The Logs panel: a plain list that grows at its end. It follows the newest line only while the reader is there.
 
 import { byId, make, setText } from "./dom.js";
-import { clockText } from "./numbers.js";
+import { clockText, countText } from "./numbers.js";
 import { matches, type Row } from "./rows.js";
 import { currentProgram, type Program, type Workshop } from "./state.js";
 
 /** So close to the end, in pixels, counts as reading the newest line. */
 const FOLLOW_PX = 24;
+
+const NOTHING_YET = "What the program prints on stderr is listed here, line by line, as it is printed.";
 
 export function logsView(selectRequest: (id: number) => void): (workshop: Workshop) => void {
   const panel = byId("logs");
@@ -71,7 +73,8 @@ export function logsView(selectRequest: (id: number) => void): (workshop: Worksh
     version = now.rowsVersion;
     draw(anew);
     const alarm = now.rows.some((row) => row.stream === "trap" && row.revision === now.deployment?.revision);
-    empty.hidden = now.rows.length > 0;
+    setText(empty, now.rowsLeftOut === 0 ? NOTHING_YET : `${countText(now.rowsLeftOut, "older line")} left out.`);
+    empty.hidden = now.rows.length > 0 && now.rowsLeftOut === 0;
     count.hidden = now.rows.length === 0;
     count.classList.toggle("danger", alarm);
     setText(count, String(now.rows.length));

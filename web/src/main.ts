@@ -25,6 +25,7 @@ import { connectStarters } from "./starters.js";
 import { currentProgram, isBusy, type Tab, type Workshop } from "./state.js";
 import { Store } from "./store.js";
 import { stripView } from "./strip.js";
+import { connectTabKey } from "./tab_key.js";
 import { connectThemeSwitch } from "./theme.js";
 import { Typing } from "./typing.js";
 
@@ -45,6 +46,12 @@ const editor = new Editor(byId("editor"), nonce, {
 function press(): void {
   typing.flush();
   void run(store);
+}
+
+/** As a service, though it looks like a command. */
+function serve(): void {
+  typing.flush();
+  void run(store, "service");
 }
 
 function reload(): void {
@@ -87,6 +94,7 @@ function openLanguage(name: string): void {
   chooseLanguage(name);
   store.update((workshop) => {
     workshop.language = name;
+    workshop.missingSlug = null;
     workshop.problem = 0;
   });
   const program = currentProgram(store.state);
@@ -144,6 +152,7 @@ connectForm();
 connectPanels(store);
 connectSplitters();
 connectThemeSwitch();
+connectTabKey(editor);
 connectKeyboard({ run: press, cancel: () => cancel(store), nextProblem, goTo, reload });
 connectStarters(store, (language) => {
   editor.forget(language);
@@ -154,12 +163,12 @@ store.show(showLanguage);
 store.show(chipView());
 store.show(runButtonView(isMac));
 store.show(stripView(store));
-store.show(filesView(store, openFile));
+store.show(filesView(store, openFile, () => editor.focus()));
 store.show(problemsView(goToPlace, chooseProblem));
 store.show(showMarks);
 store.show(logsView(selectRequest));
 store.show(requestsView(selectRequest));
-store.show(commandView(store, () => typing.touched()));
+store.show(commandView(store, () => typing.touched(), serve));
 store.show(addressView(deploymentCommands));
 store.show(bannerView(deploymentCommands));
 store.show(previewView(store, () => typing.touched()));

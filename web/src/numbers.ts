@@ -32,6 +32,17 @@ export function byteText(bytes: number): string {
   return `${value.toFixed(unit > 0 && value < 99.95 ? 1 : 0)} ${BYTE_UNITS[unit]}`;
 }
 
+/** Round numbers of a limit in the unit that a person would choose: "16777216 bytes" is "16 MiB", "5000 ms" is "5 s". */
+export function roundText(sentence: string): string {
+  return sentence
+    .replace(/\b(\d+) bytes\b/g, (text, digits: string) => {
+      const bytes = Number(digits);
+      if (bytes >= 1 << 20 && bytes % (1 << 20) === 0) return `${bytes / (1 << 20)} MiB`;
+      return bytes >= 1024 && bytes % 1024 === 0 ? `${bytes / 1024} KiB` : text;
+    })
+    .replace(/\b(\d+)000 ms\b/g, "$1 s");
+}
+
 /** What is left of a life: "1:27:41", "27:41", "0:09"; from two days on "3 days". */
 export function countdownText(milliseconds: number): string {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));

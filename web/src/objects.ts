@@ -33,6 +33,8 @@ export interface Starter {
   kind: Kind;
   description: string;
   files: Files;
+  /** What a command may be given to read. */
+  stdin?: string;
 }
 
 export interface Note {

@@ -86,6 +86,7 @@ export function runButtonView(macKeyboard: boolean): (workshop: Workshop) => voi
     const keys = make("kbd", { class: "wide" }, mode === "cancel" ? "Esc" : macKeyboard ? "⌘ ⏎" : "Ctrl ⏎");
     const label = make("span", {}, mode === "cancel" ? "Cancel" : expired ? "Deploy" : "Run");
     if (expired) label.append(make("span", { class: "wide" }, " again"));
+    button.title = expired ? "It gets a new URL" : "";
     replace(button, icon(mode === "cancel" ? "i-stop" : "i-run"), label, keys);
   };
 }

@@ -5,6 +5,9 @@ import { byId } from "./dom.js";
 import { currentProgram, viewOf, type Workshop } from "./state.js";
 import type { Store } from "./store.js";
 
+/** As the template has it. The program's origin is its own, so that its scripts reach nothing of the workshop. */
+const SANDBOX = "allow-scripts allow-forms allow-same-origin";
+
 export function previewView(store: Store<Workshop>, save: () => void): (workshop: Workshop) => void {
   const frame = byId<HTMLIFrameElement>("preview");
   const path = byId<HTMLInputElement>("url-path");
@@ -38,6 +41,9 @@ export function previewView(store: Store<Workshop>, save: () => void): (workshop
 
 /** Replaces the frame's page without an entry in the browser's history, which Back would go through one by one. */
 function navigate(frame: HTMLIFrameElement, url: string): void {
-  if (frame.contentWindow === null) frame.src = url;
-  else frame.contentWindow.location.replace(url);
+  if (!frame.hasAttribute("src") || frame.contentWindow === null) {
+    // Not earlier: the empty page that stands in the frame until then is the workshop's own, which no sandbox holds.
+    frame.setAttribute("sandbox", SANDBOX);
+    frame.src = url;
+  } else frame.contentWindow.location.replace(url);
 }

@@ -29,16 +29,18 @@ export function programOf(language: Language, starter: Starter | null): Program 
     files: starter === null ? { [language.main_file]: "" } : { ...starter.files },
     activeFile: language.main_file,
     arguments: "",
-    stdin: "",
+    stdin: starter?.stdin ?? "",
     kind: starter?.kind ?? null,
     slug: null,
     path: "/",
     deployedFiles: null,
     attempt: null,
     deployment: null,
+    elsewhere: false,
     diagnostics: [],
     rows: [],
     rowsVersion: 0,
+    rowsLeftOut: 0,
     requests: [],
     runs: [],
     selected: null,
@@ -61,6 +63,11 @@ export function save(program: Program): void {
 /** Puts a program aside that a starter is to replace, so that it can be brought back. */
 export function putAside(program: Program): void {
   write(ASIDE + program.language, savedOf(program));
+}
+
+/** The slug of what was put aside in this language. */
+export function slugAside(language: string): string | null {
+  return read<Saved>(ASIDE + language)?.slug ?? null;
 }
 
 export function broughtBack(language: Language): Program | null {

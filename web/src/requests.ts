@@ -2,8 +2,8 @@
 
 import { append, byId, icon, make, replace, setText } from "./dom.js";
 import { byteText, clockText, countText, millisecondText, percentile } from "./numbers.js";
-import type { Outcome, RequestReport, Timings } from "./objects.js";
-import { currentProgram, type Program, type Run, trapText, viewOf, type Workshop } from "./state.js";
+import type { Outcome, RequestReport, Stage, Timings } from "./objects.js";
+import { currentProgram, limitText, type Program, type Run, trapText, viewOf, type Workshop } from "./state.js";
 import { barsOf, stageRow, totalOf } from "./waterfall.js";
 
 /** How many rows are drawn; more are kept for the figures. */
@@ -11,6 +11,8 @@ const DRAWN_MAX = 100;
 export const REQUESTS_MAX = 1000;
 
 const REQUEST_STAGES = ["queue", "instantiate", "run", "reset"] as const;
+/** Of a run: what came before is the build's. */
+const RUN_STAGES = ["load", "instantiate", "run", "reset"] as const;
 
 /** What the list shows of a request or of a run of a command. */
 interface Line {
@@ -22,7 +24,8 @@ interface Line {
   status: string;
   revision: string;
   outcome: Outcome;
-  timings: Timings;
+  stages: readonly Stage[];
+  timings: Partial<Timings>;
   facts: string;
 }
 
@@ -94,6 +97,7 @@ function lineOfRequest(report: RequestReport): Line {
     status: String(status),
     revision: `r${report.revision}`,
     outcome,
+    stages: REQUEST_STAGES,
     timings,
     facts,
   };
@@ -112,14 +116,15 @@ function lineOfRun(run: Run): Line {
     status,
     revision: "",
     outcome,
-    timings,
+    stages: RUN_STAGES,
+    timings: Object.fromEntries(RUN_STAGES.map((stage) => [stage, timings[stage]])),
     facts: exit_code === null ? outcomeText(outcome) : status,
   };
 }
 
 function outcomeText(outcome: Outcome): string {
   if (outcome.kind === "trapped") return `trapped: ${trapText(outcome)}`;
-  if (outcome.kind === "limited") return `stopped: ${outcome.limit?.message ?? "a limit"}`;
+  if (outcome.kind === "limited") return `stopped: ${limitText(outcome)}`;
   return outcome.message ?? outcome.kind;
 }
 
@@ -133,7 +138,7 @@ function lineRow(line: Line, current: boolean, scale: number, select: () => void
   const shape = shapeOf(line.outcome);
   const status = make("span", { class: `status ${shape?.[1] ?? ""}` }, shape && icon(shape[0]), line.status);
   const mini = make("span", { class: "mini", "aria-hidden": "true" });
-  for (const bar of barsOf(line.timings, REQUEST_STAGES, null, shape === null ? null : "run", scale)) {
+  for (const bar of barsOf(line.timings, line.stages, null, shape === null ? null : "run", scale)) {
     if (bar.stage !== "run" && bar.stage !== "queue") continue;
     const mark = make("i", { class: `bar-time ${bar.stage === "queue" ? "t-outside" : "t-run"} ${bar.state}` });
     mark.style.setProperty("--x", `${bar.left.toFixed(2)}%`);
@@ -162,7 +167,7 @@ function drawDetail(detail: HTMLElement, line: Line | null): void {
   const bad = shapeOf(line.outcome) === null ? null : "run";
   const list = make("ol", { class: "waterfall" });
   const scale = totalOf(line.timings);
-  for (const bar of barsOf(line.timings, REQUEST_STAGES, null, bad, scale))
+  for (const bar of barsOf(line.timings, line.stages, null, bad, scale))
     list.append(stageRow(bar, whatOf(bar.stage, line)));
   replace(
     detail,
@@ -178,6 +183,8 @@ function whatOf(stage: string, line: Line): string {
   switch (stage) {
     case "queue":
       return "accept to dispatch";
+    case "load":
+      return "the code into memory";
     case "instantiate":
       return "a slot of its own";
     case "run":

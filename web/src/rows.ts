@@ -1,7 +1,7 @@
 // The lines of the Logs panel: what a program printed, what the server says of it, and traps with their frames, in order of time.
 
 import type { Frame, LogLine, RequestReport } from "./objects.js";
-import { trapText } from "./state.js";
+import { limitText, trapText } from "./state.js";
 
 export interface Row {
   /** Unique within a program; the same line heard twice after a reconnect has the same key. */
@@ -40,7 +40,7 @@ export function rowOfRequest(report: RequestReport): Row | null {
     revision: report.revision,
     requestId: report.id,
     stream: limited ? "limit" : "trap",
-    text: limited ? (outcome.limit?.message ?? "stopped at a limit") : trapText(outcome),
+    text: limited ? limitText(outcome) : trapText(outcome),
     frames: outcome.trap?.frames ?? [],
   };
 }

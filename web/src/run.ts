@@ -1,7 +1,7 @@
 // Run, from the press to the answer: POST /builds, the build's events, then a deployment or a command's run.
 
 import * as api from "./api.js";
-import type { Build, Deployment } from "./objects.js";
+import type { Build, Deployment, Kind } from "./objects.js";
 import { keepOwnerToken, ownerToken, save } from "./programs.js";
 import { insertRow } from "./rows.js";
 import {
@@ -21,7 +21,8 @@ import { splitArguments } from "./words.js";
 /** Rows that the page itself adds to a program's log count down from here, so that no id of the server's is met. */
 let ownRow = 0;
 
-export async function run(store: Store<Workshop>): Promise<void> {
+/** `kind` serves a program that looks like a command. */
+export async function run(store: Store<Workshop>, kind: Kind | null = null): Promise<void> {
   const program = currentProgram(store.state);
   if (isBusy(program)) return;
   const attempt: Attempt = {
@@ -30,19 +31,23 @@ export async function run(store: Store<Workshop>): Promise<void> {
     sentence: null,
     stageSince: performance.now(),
     cancelled: false,
+    abort: new AbortController(),
   };
+  const before = { attempt: program.attempt, diagnostics: program.diagnostics };
   store.update((workshop) => {
     program.attempt = attempt;
     program.diagnostics = [];
+    program.selected = null;
+    workshop.missingSlug = null;
     workshop.panel = "build";
     workshop.problem = 0;
   });
   try {
-    const build = await api.createBuild(program.language, program.files);
+    const build = await api.createBuild(program.language, program.files, kind);
     if (attempt.cancelled) await cancelQuietly(build.id);
     else heardBuild(store, program, build);
   } catch (error) {
-    failed(store, program, sentenceOf(error), buildOf(error));
+    await stopped(store, program, attempt, error, before);
   }
 }
 
@@ -68,11 +73,28 @@ async function start(store: Store<Workshop>, program: Program, attempt: Attempt,
     attempt.stageSince = performance.now();
   });
   try {
-    if (build.kind === "command") await runCommand(store, program, build);
+    if (build.kind === "command") await runCommand(store, program, attempt, build);
     else await deployBuild(store, program, build);
   } catch (error) {
-    failed(store, program, sentenceOf(error), buildOf(error));
+    await stopped(store, program, attempt, error, null);
   }
+}
+
+/** A call failed. A server that is gone has refused nothing: then the page is as it was `before` the attempt. */
+async function stopped(
+  store: Store<Workshop>,
+  program: Program,
+  attempt: Attempt,
+  error: unknown,
+  before: Pick<Program, "attempt" | "diagnostics"> | null,
+): Promise<void> {
+  const gone = error instanceof api.Unreachable && !attempt.cancelled && !(await api.isHealthy());
+  if (program.attempt !== attempt || attempt.cancelled) return;
+  if (!gone) return failed(store, program, sentenceOf(error), buildOf(error));
+  store.update((workshop) => {
+    Object.assign(program, before ?? { attempt: null });
+    workshop.online = false;
+  });
 }
 
 async function deployBuild(store: Store<Workshop>, program: Program, build: Build): Promise<void> {
@@ -82,6 +104,7 @@ async function deployBuild(store: Store<Workshop>, program: Program, build: Buil
   store.update((workshop) => {
     if (deployment.slug !== program.slug) forget(program);
     program.slug = deployment.slug;
+    program.elsewhere = false;
     program.deployedFiles = files;
     finish(program, build);
     heardDeployment(program, deployment);
@@ -103,9 +126,10 @@ async function deployAgain(program: Program, buildId: string): Promise<Deploymen
   }
 }
 
-async function runCommand(store: Store<Workshop>, program: Program, build: Build): Promise<void> {
+async function runCommand(store: Store<Workshop>, program: Program, attempt: Attempt, build: Build): Promise<void> {
   const line = program.arguments;
-  const result = await api.run(build.id, splitArguments(line), program.stdin);
+  const result = await api.run(build.id, splitArguments(line), program.stdin, attempt.abort.signal);
+  if (attempt.cancelled) return;
   store.update((workshop) => {
     const id = (program.runs.at(-1)?.id ?? 0) + 1;
     const stdinBytes = new TextEncoder().encode(program.stdin).length;
@@ -139,6 +163,8 @@ export function forget(program: Program): void {
   program.deployment = null;
   program.rows = [];
   program.rowsVersion += 1;
+  program.rowsLeftOut = 0;
+  program.elsewhere = false;
   program.requests = [];
   program.selected = null;
 }
@@ -152,7 +178,7 @@ export function failed(store: Store<Workshop>, program: Program, sentence: strin
     attempt.build = build ?? attempt.build;
     attempt.sentence = sentence;
     program.diagnostics = attempt.build?.diagnostics ?? [];
-    workshop.panel = "problems";
+    workshop.panel = attempt.cancelled ? workshop.panel : "problems";
     workshop.problem = 0;
     logFailure(program);
   });
@@ -162,7 +188,7 @@ export function failed(store: Store<Workshop>, program: Program, sentence: strin
 function logFailure(program: Program): void {
   const served = servedRevision(program);
   const what = program.attempt?.cancelled ? "build cancelled" : "build failed";
-  if (served === null) return;
+  if (served === null || program.kind === "command") return;
   ownRow += 1;
   insertRow(program.rows, {
     key: `own-${ownRow}`,
@@ -179,10 +205,14 @@ function logFailure(program: Program): void {
 export function cancel(store: Store<Workshop>): void {
   const program = currentProgram(store.state);
   const attempt = program.attempt;
-  if (attempt === null || (attempt.phase !== "sending" && attempt.phase !== "building")) return;
+  if (attempt === null || !isBusy(program)) return;
+  // What is being deployed is there in the next moment: half of it cannot be taken back.
+  if (attempt.phase === "starting" && program.kind !== "command") return;
+  const building = attempt.phase === "building";
   attempt.cancelled = true;
-  if (attempt.build !== null) void cancelQuietly(attempt.build.id);
-  failed(store, program, "You cancelled the build.", null);
+  attempt.abort.abort();
+  if (building && attempt.build !== null) void cancelQuietly(attempt.build.id);
+  failed(store, program, null, null);
 }
 
 /** The build may have ended in the meantime: then there is nothing to cancel, and nothing to say. */
@@ -198,8 +228,11 @@ export async function keepDeployment(store: Store<Workshop>): Promise<void> {
     const deployment = await api.keep(program.slug, ownerToken(program.slug), store.state.ttlSeconds);
     store.update(() => heardDeployment(program, deployment));
   } catch (error) {
-    store.update(() => {
-      program.attempt = { phase: "failed", build: null, sentence: sentenceOf(error), stageSince: 0, cancelled: false };
+    const abort = new AbortController();
+    const sentence = sentenceOf(error);
+    store.update((workshop) => {
+      if (error instanceof api.Unreachable) workshop.online = false;
+      else program.attempt = { phase: "failed", build: null, sentence, stageSince: 0, cancelled: false, abort };
     });
   }
 }

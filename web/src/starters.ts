@@ -1,9 +1,11 @@
-// Programs to begin with. A starter takes the place of what is in its language's editor, which is put aside and can be brought back.
+// The menu of the program: its name, and programs to begin with. A starter takes the place of what is in its language's editor, which is put aside and can be brought back.
 
 import { byId, setText } from "./dom.js";
 import { broughtBack, programOf, putAside, save } from "./programs.js";
-import type { Workshop } from "./state.js";
+import { currentProgram, type Workshop } from "./state.js";
 import type { Store } from "./store.js";
+
+const UNNAMED = "untitled";
 
 export function connectStarters(store: Store<Workshop>, open: (language: string) => void): void {
   const menu = byId<HTMLDetailsElement>("starters-menu");
@@ -22,6 +24,18 @@ export function connectStarters(store: Store<Workshop>, open: (language: string)
     menu.open = false;
     menu.querySelector("summary")?.focus();
     event.stopPropagation();
+  });
+  const name = byId<HTMLInputElement>("rename");
+  menu.addEventListener("toggle", () => {
+    name.value = currentProgram(store.state).starter;
+  });
+  name.addEventListener("input", () => {
+    const program = currentProgram(store.state);
+    store.update(() => (program.starter = name.value.trim() || UNNAMED));
+    save(program);
+  });
+  name.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") menu.open = false;
   });
   aside.querySelector("button")?.addEventListener("click", () => {
     aside.hidden = true;

@@ -5,7 +5,7 @@
 //                                │     └───► expired ─► queued …   (Deploy again)
 //                                └─► exited, trapped, limited      a command has ended
 
-import { countText } from "./numbers.js";
+import { countText, roundText } from "./numbers.js";
 import type {
   Build,
   Deployment,
@@ -41,6 +41,8 @@ export interface Attempt {
   /** `performance.now()` when the present stage was first heard of. */
   stageSince: number;
   cancelled: boolean;
+  /** Ends the call that a command's run is. */
+  abort: AbortController;
 }
 
 /** One ended run of a command. */
@@ -55,6 +57,7 @@ export interface Run {
 /** What was typed in one language, and what became of it. */
 export interface Program {
   language: string;
+  /** What it is called: the name of the starter it began as, until it is given another. */
   starter: string;
   files: Files;
   activeFile: string;
@@ -68,10 +71,14 @@ export interface Program {
   deployedFiles: string | null;
   attempt: Attempt | null;
   deployment: Deployment | null;
+  /** The revision that answers was made by another tab or by the command line. */
+  elsewhere: boolean;
   diagnostics: Diagnostic[];
   rows: Row[];
   /** Grows with every change of `rows`. */
   rowsVersion: number;
+  /** How many rows went because there were too many. */
+  rowsLeftOut: number;
   requests: RequestReport[];
   runs: Run[];
   selected: number | null;
@@ -91,6 +98,8 @@ export interface Workshop {
   panel: Panel;
   tab: Tab;
   online: boolean;
+  /** The deployment that the address named, where this browser does not have its code. */
+  missingSlug: string | null;
   problem: number;
   /** Grows when the preview is to be asked again. */
   previewVersion: number;
@@ -140,6 +149,11 @@ export function lastRun(program: Program): Run | null {
   return program.runs.at(-1) ?? null;
 }
 
+/** The program runs as a command, now. */
+export function isRunning(program: Program): boolean {
+  return program.attempt?.phase === "starting" && program.kind === "command";
+}
+
 /** What the right-hand side is about. */
 export function viewOf(program: Program): "welcome" | "service" | "command" {
   if (program.kind === "command") return "command";
@@ -170,7 +184,10 @@ export function stageTimings(program: Program): Partial<Timings> {
   const attempt = program.attempt;
   if (attempt !== null && attempt.phase !== "done") return attempt.build?.timings ?? {};
   const built = attempt?.build?.timings;
-  if (program.kind === "command") return { ...built, ...ofRunning(lastRun(program)?.result.timings) };
+  if (program.kind === "command") {
+    const ran = lastRun(program)?.result.timings;
+    return { ...built, ...present({ load: ran?.load ?? null }), ...ofRunning(ran) };
+  }
   const deployment = program.deployment;
   if (deployment === null) return {};
   const request = program.requests.findLast((report) => report.revision === deployment.revision);
@@ -200,6 +217,11 @@ export function trapText(outcome: Outcome): string {
   const trap = outcome.trap;
   if (trap === null || trap === undefined) return outcome.message ?? "the program stopped";
   return trap.function ? `${trap.message} in ${trap.function}` : trap.message;
+}
+
+/** "16 MiB of memory used up", of what a request or run met. */
+export function limitText(outcome: Outcome | null): string {
+  return roundText(outcome?.limit?.message ?? "a limit was reached");
 }
 
 export function problemsText(program: Program): string {

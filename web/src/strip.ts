@@ -6,6 +6,7 @@ import { STAGES, type Stage } from "./objects.js";
 import {
   currentProgram,
   isBusy,
+  isRunning,
   lastRun,
   nextRevision,
   type Program,
@@ -29,9 +30,9 @@ export function chartOf(program: Program, clock: number): Chart | null {
   const attempt = program.attempt;
   const timings = stageTimings(program);
   const present = isBusy(program) ? presentOf(program, clock) : null;
-  if (present === null && totalOf(timings) === 0) return null;
   const failed = attempt?.phase === "failed";
-  const bad = failed ? badStage(program) : null;
+  const bad = failed && !attempt.cancelled ? badStage(program) : null;
+  if (present === null && bad === null && totalOf(timings) === 0) return null;
   const known = totalOf(timings);
   const total =
     known + Math.max(0, (present?.microseconds ?? 0) - (present === null ? 0 : (timings[present.stage] ?? 0)));
@@ -43,14 +44,17 @@ export function chartOf(program: Program, clock: number): Chart | null {
 function presentOf(program: Program, clock: number): Present | null {
   const attempt = program.attempt;
   if (attempt === null) return null;
-  const stage = attempt.phase === "starting" ? "load" : (attempt.build?.stage ?? "queue");
+  const started = program.kind === "command" ? "run" : "load";
+  const stage = attempt.phase === "starting" ? started : (attempt.build?.stage ?? "queue");
   return { stage, microseconds: Math.max(0, clock - attempt.stageSince) * 1000 };
 }
 
 function badStage(program: Program): Stage | null {
   const build = program.attempt?.build;
   if (!build) return null;
-  if (build.state === "ready") return "load";
+  if (build.state === "ready") return program.kind === "command" ? "run" : "load";
+  // It was built before, and failed: this time nothing but the queue was waited for.
+  if (build.state === "failed" && build.timings.build === null) return "build";
   return build.stage ?? STAGES.findLast((stage) => build.timings[stage] !== null) ?? null;
 }
 
@@ -59,8 +63,8 @@ function stagesOf(program: Program): Stage[] {
   const timings = stageTimings(program);
   const idle = !isBusy(program);
   return STAGES.filter((stage) => {
-    if (stage === "load") return program.kind !== "command" || !idle || timings[stage] != null;
-    if (stage === "instantiate") return program.kind !== "command" || !idle || timings[stage] != null;
+    if (stage === "load" || stage === "instantiate") return program.kind !== "command" || timings[stage] != null;
+    if (stage === "run" && isRunning(program)) return true;
     if (stage === "run" || stage === "reset") return idle && timings[stage] != null;
     return true;
   });
@@ -85,7 +89,12 @@ function whatOf(program: Program, stage: Stage, language: string): string {
     case "queue":
       return build && build.position > 1 ? `${build.position - 1} ahead` : "no one ahead";
     case "build":
-      return [language, problemsText(program) || (wasm ? `${byteText(wasm)} of wasm` : "")].filter(Boolean).join(", ");
+      return [
+        build?.state === "failed" && build.timings.build === null ? "as it was built before" : language,
+        problemsText(program) || (wasm ? `${byteText(wasm)} of wasm` : ""),
+      ]
+        .filter(Boolean)
+        .join(", ");
     case "codegen":
       return functions ? `${functions.done} of ${functions.total} functions` : "";
     case "link":
@@ -93,6 +102,7 @@ function whatOf(program: Program, stage: Stage, language: string): string {
     case "instantiate":
       return "a slot of its own";
     case "run":
+      if (isRunning(program)) return "the program";
       return program.kind === "command" ? `exit ${lastRun(program)?.result.exit_code ?? "none"}` : "the last request";
     default:
       return "";
@@ -106,6 +116,7 @@ function idleText(program: Program): string {
 
 function footOf(program: Program, chart: Chart): string {
   const served = servedRevision(program);
+  if (program.kind === "command" && program.attempt?.phase !== "done") return "";
   if (isBusy(program))
     return served === null ? "" : `${nextRevision(program)} is being made. ${served} keeps answering.`;
   if (program.attempt?.phase === "failed")

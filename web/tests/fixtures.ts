@@ -36,7 +36,15 @@ export function build(changes: Partial<Build> = {}): Build {
 }
 
 export function attempt(phase: Attempt["phase"], changes: Partial<Attempt> = {}): Attempt {
-  return { phase, build: build(), sentence: null, stageSince: 0, cancelled: false, ...changes };
+  return {
+    phase,
+    build: build(),
+    sentence: null,
+    stageSince: 0,
+    cancelled: false,
+    abort: new AbortController(),
+    ...changes,
+  };
 }
 
 export function deployment(changes: Partial<Deployment> = {}): Deployment {

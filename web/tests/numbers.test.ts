@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { byteText, countdownText, durationText, millisecondText, percentile } from "../src/numbers.js";
+import { byteText, countdownText, durationText, millisecondText, percentile, roundText } from "../src/numbers.js";
 
 test("a time is in µs under 0.1 ms, else in ms, with one decimal and three figures at most", () => {
   const check = (microseconds: number, expected: string) => assert.equal(durationText(microseconds), expected);
@@ -40,4 +40,11 @@ test("sizes and percentiles", () => {
   assert.equal(byteText(2_400_000), "2.4 MB");
   assert.equal(percentile([5, 1, 9, 3], 0.5), 5);
   assert.equal(percentile([], 0.99), 0);
+});
+
+test("a limit is told in the unit that a person would choose", () => {
+  assert.equal(roundText("16777216 bytes of memory used up"), "16 MiB of memory used up");
+  assert.equal(roundText("more than 65536 bytes"), "more than 64 KiB");
+  assert.equal(roundText("1000 bytes in 5000 ms"), "1000 bytes in 5 s");
+  assert.equal(roundText("500 ms of processor time"), "500 ms of processor time");
 });

@@ -81,6 +81,11 @@ test("a failed build says how many errors and what still answers", () => {
     "failed",
     "Cancelled: r7 still live",
   );
+  assert.equal(chipOf(program({ attempt: attempt("failed", { cancelled: true }) }), null).kind, "quiet");
+});
+
+test("a command that runs is not being deployed", () => {
+  check({ kind: "command", attempt: attempt("starting"), deployment: deployment() }, "building", "Running");
 });
 
 test("a deployment that answers is still shown while the next one is built", () => {

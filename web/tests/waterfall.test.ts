@@ -58,3 +58,24 @@ test("the strip of a live program ends with its last request", () => {
   assert.equal(Math.round(chart?.total ?? 0), Math.round(totalOf(deployment().timings) + 1930.2));
   assert.equal(chartOf(program(), 0), null, "nothing before the first build");
 });
+
+test("a build that failed before is red on build, not on the queue it waited in", () => {
+  const failed = build({ state: "failed", stage: null, timings: timings({ queue: 90 }) });
+  const bars = chartOf(program({ attempt: attempt("failed", { build: failed }) }), 0)?.bars ?? [];
+  assert.deepEqual(
+    bars.filter(({ state }) => state === "bad").map(({ stage }) => stage),
+    ["build"],
+  );
+});
+
+test("a command runs in the stage run, and nothing of it is red once it is cancelled", () => {
+  const ready = build({ state: "ready", kind: "command", timings: timings({ queue: 90, build: 400 }) });
+  const running = program({ kind: "command", attempt: attempt("starting", { build: ready }) });
+  const now = chartOf(running, 2)?.bars.find(({ state }) => state === "now");
+  assert.deepEqual([now?.stage, now?.microseconds], ["run", 2000]);
+  const cancelled = program({ kind: "command", attempt: attempt("failed", { build: ready, cancelled: true }) });
+  assert.equal(
+    chartOf(cancelled, 2)?.bars.some(({ state }) => state === "bad"),
+    false,
+  );
+});

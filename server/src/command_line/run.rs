@@ -86,6 +86,8 @@ fn run_program(pool: &Pool, program: &Arc<Program>, input: HostInput, limits: &L
         stdout_name: "run_output_bytes_max",
         stderr_bytes_max: usize::MAX,
         log_lines_max: u32::MAX,
+        arguments_bytes_max: limits.arguments_bytes_max,
+        environment_bytes_max: limits.environment_bytes_max,
     };
     let mut guest = match Guest::begin(pool, program, input, guest_limits) {
         Ok(guest) => guest,

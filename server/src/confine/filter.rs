@@ -41,17 +41,14 @@ const COMMON: [i64; 27] = [
 ];
 
 /// Connections that came in and the control socket.
-const SERVING: [i64; 13] = [
+const SERVING: [i64; 10] = [
     libc::SYS_accept4,
     libc::SYS_recvfrom,
     libc::SYS_recvmsg,
-    libc::SYS_sendto,
-    libc::SYS_sendmsg,
     libc::SYS_shutdown,
     libc::SYS_getsockname,
     libc::SYS_getpeername,
     libc::SYS_getsockopt,
-    libc::SYS_setsockopt,
     libc::SYS_epoll_wait,
     libc::SYS_epoll_pwait,
     libc::SYS_epoll_ctl,
@@ -63,6 +60,8 @@ const THREAD_START: [i64; 4] = [libc::SYS_rseq, libc::SYS_set_robust_list, libc:
 const EXECUTABLE: u64 = libc::PROT_EXEC as u64;
 const WRITABLE: u64 = libc::PROT_WRITE as u64;
 const ANONYMOUS: u64 = libc::MAP_ANONYMOUS as u64;
+
+const FAST_OPEN: u64 = libc::MSG_FASTOPEN as u64;
 
 /// Operations of `fcntl` that change nothing outside the process.
 const FCNTL: [i32; 6] = [libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL, libc::F_DUPFD_CLOEXEC, libc::F_GET_SEALS];
@@ -83,11 +82,10 @@ pub fn program(role: Role, process: u32) -> Result<Vec<BpfProgram>, BackendError
     allow_signals_to_own_threads(&mut rules, process)?;
     rules.insert(libc::SYS_fcntl, FCNTL.into_iter().map(|operation| rule([equal(1, operation as u64)?])).collect::<Result<_, _>>()?);
     rules.insert(libc::SYS_ioctl, vec![rule([equal(1, libc::FIONBIO)?])?]);
-    // The C library spells `fstat` so.
-    rules.insert(libc::SYS_newfstatat, vec![rule([equal(3, libc::AT_EMPTY_PATH as u64)?])?]);
     match role {
         Role::Gateway => {
             rules.extend(SERVING.into_iter().map(|call| (call, vec![])));
+            allow_sending_to_peers(&mut rules)?;
             Ok(vec![deny_by_default(rules)?])
         }
         Role::CompileWorker { .. } => {
@@ -105,6 +103,15 @@ fn allow_memory(rules: &mut Rules) -> Result<(), BackendError> {
     let code = rule([masked(2, EXECUTABLE | WRITABLE, EXECUTABLE)?, masked(3, ANONYMOUS, 0)?])?;
     rules.insert(libc::SYS_mmap, vec![plain.clone(), code]);
     rules.insert(libc::SYS_mprotect, vec![plain]);
+    Ok(())
+}
+
+/// Bytes go to whom a socket is connected already. With `MSG_FASTOPEN` sending would connect, even a listener that was shut down; an address in memory, as
+/// of `sendmsg`, does nothing without it to the stream and packet sockets that a gateway has.
+fn allow_sending_to_peers(rules: &mut Rules) -> Result<(), BackendError> {
+    rules.insert(libc::SYS_sendto, vec![rule([masked(3, FAST_OPEN, 0)?, whole(4, 0)?])?]);
+    rules.insert(libc::SYS_sendmsg, vec![rule([masked(2, FAST_OPEN, 0)?])?]);
+    rules.insert(libc::SYS_setsockopt, vec![rule([equal(1, libc::IPPROTO_TCP as u64)?, equal(2, libc::TCP_NODELAY as u64)?])?]);
     Ok(())
 }
 
@@ -129,6 +136,11 @@ fn rule<const N: usize>(conditions: [SeccompCondition; N]) -> Result<SeccompRule
 
 fn equal(argument: u8, value: u64) -> Result<SeccompCondition, BackendError> {
     SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
+}
+
+/// All 64 bits: for pointers.
+fn whole(argument: u8, value: u64) -> Result<SeccompCondition, BackendError> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, value)
 }
 
 fn masked(argument: u8, mask: u64, value: u64) -> Result<SeccompCondition, BackendError> {
@@ -254,13 +266,42 @@ mod tests {
                 libc::SYS_getdents64,
                 libc::SYS_dup2,
                 libc::SYS_sendfile,
+                libc::SYS_sendmmsg,
+                libc::SYS_stat,
+                libc::SYS_lstat,
+                libc::SYS_access,
+                libc::SYS_splice,
             ] {
                 check(role, call, &[], DENY);
             }
             check(role, libc::SYS_newfstatat, &[0, 0, 0, 0], DENY);
+            check(role, libc::SYS_newfstatat, &[0, 0, 0, libc::AT_EMPTY_PATH as u64], DENY);
+            check(role, libc::SYS_lseek, &[3, 0, libc::SEEK_END as u64], ALLOW);
             check(role, libc::SYS_fcntl, &[3, libc::F_ADD_SEALS as u64], DENY);
             check(role, libc::SYS_fcntl, &[3, libc::F_SETOWN as u64], DENY);
             check(role, libc::SYS_ioctl, &[0, libc::TIOCSTI], DENY);
+        }
+    }
+
+    #[test]
+    fn a_gateway_sends_to_its_peers_and_connects_to_nobody() {
+        let [gateway, worker] = ROLES;
+        let (quiet, address) = (libc::MSG_NOSIGNAL as u64, 0x7fff_1234_5678);
+        check(gateway, libc::SYS_sendto, &[5, 1, 1, quiet, 0, 0], ALLOW);
+        check(gateway, libc::SYS_sendto, &[5, 1, 1, quiet, address, 16], DENY);
+        check(gateway, libc::SYS_sendto, &[5, 1, 1, quiet, 1 << 40, 16], DENY);
+        for flags in [FAST_OPEN, FAST_OPEN | quiet, FAST_OPEN | 1 << 40] {
+            check(gateway, libc::SYS_sendto, &[5, 1, 1, flags, address, 16], DENY);
+            check(gateway, libc::SYS_sendto, &[5, 1, 1, flags, 0, 0], DENY);
+            check(gateway, libc::SYS_sendmsg, &[5, 1, flags], DENY);
+        }
+        check(gateway, libc::SYS_sendmsg, &[5, 1, quiet], ALLOW);
+        let (tcp, fast_open_connect) = (libc::IPPROTO_TCP as u64, libc::TCP_FASTOPEN_CONNECT as u64);
+        check(gateway, libc::SYS_setsockopt, &[5, tcp, libc::TCP_NODELAY as u64], ALLOW);
+        check(gateway, libc::SYS_setsockopt, &[5, tcp, fast_open_connect], DENY);
+        check(gateway, libc::SYS_setsockopt, &[5, libc::SOL_SOCKET as u64, libc::SO_REUSEPORT as u64], DENY);
+        for call in [libc::SYS_sendto, libc::SYS_sendmsg] {
+            check(worker, call, &[], DENY);
         }
     }
 

@@ -43,6 +43,16 @@ pub enum ToGateway {
     Drain,
 }
 
+impl ToGateway {
+    /// Of a message that is answered once.
+    pub fn call(&self) -> Option<CallId> {
+        match self {
+            ToGateway::Load(call, _) | ToGateway::Run(call, _) => Some(*call),
+            _ => None,
+        }
+    }
+}
+
 /// From a gateway to the workshop.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FromGateway {

@@ -68,6 +68,23 @@ pub fn redirect(location: &str) -> Answer {
     answer
 }
 
+/// Bytes that hold something until they have been sent, or given up.
+struct Held<T> {
+    bytes: Bytes,
+    _until_sent: T,
+}
+
+impl<T> AsRef<[u8]> for Held<T> {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// The same bytes; `until_sent` is dropped with the last reference to them, when a connection has written them or has ended.
+pub fn hold<T: Send + 'static>(bytes: Bytes, until_sent: T) -> Bytes {
+    Bytes::from_owner(Held { bytes, _until_sent: until_sent })
+}
+
 /// What the guest said.
 pub fn of_guest(status: StatusCode, mut headers: HeaderMap, body: Bytes) -> Answer {
     for name in OF_THE_CONNECTION {
@@ -134,6 +151,18 @@ mod tests {
         let answer = of_guest(StatusCode::OK, said, Bytes::from_static(b"hello"));
         let kept: Vec<String> = answer.headers().iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
         assert_eq!(kept, ["x-own: kept", "set-cookie: a=1; Path=/"]);
+    }
+
+    #[test]
+    fn what_is_held_for_an_answer_is_let_go_with_its_last_byte() {
+        let counted = std::sync::Arc::new(());
+        let body = hold(Bytes::from_static(b"hello"), counted.clone());
+        let mut rest = body.slice(1..);
+        drop(body);
+        bytes::Buf::advance(&mut rest, 3);
+        assert_eq!((&rest[..], std::sync::Arc::strong_count(&counted)), (&b"o"[..], 2));
+        drop(rest);
+        assert_eq!(std::sync::Arc::strong_count(&counted), 1);
     }
 
     #[test]

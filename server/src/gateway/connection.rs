@@ -1,22 +1,11 @@
 //! Connections of visitors: accepted one by one, each with its deadlines.
-//!
-//! hyper's own header timeout counts from the end of the last answer, so it cannot tell a visitor who is idle from one who sends half a header. Here the
-//! bytes are watched instead:
-//!
-//! ```text
-//!   Head ──head complete──► Serving ──answered──► Idle ──first byte──► Head
-//!     └ header_read_ms ► closed                    └ idle_ms without progress ► closed
-//! ```
+//! [`watch`] says when one is to be closed.
 
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::Future;
-use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -25,10 +14,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
 use crate::limits::Limits;
+use watch::{Watch, Watched};
+
+mod watch;
 
 /// After an accept that failed (descriptors are used up), before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -99,7 +91,7 @@ where
     V: Visitors,
 {
     let phase = Rc::new(Watch::new());
-    let watched = Watched { stream, watch: phase.clone() };
+    let watched = Watched::new(stream, phase.clone());
     let serving = phase.clone();
     let service = service_fn(move |request| {
         let busy = serving.clone().serve();
@@ -115,125 +107,7 @@ where
     // Why a connection ended is the visitor's business; what was asked on it has its own report.
     tokio::select! {
         _ = builder.serve_connection(TokioIo::new(watched), service) => {}
-        () = phase.deadline(limits) => {}
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Head,
-    Serving,
-    Idle,
-}
-
-/// What a connection does, and since when.
-#[derive(Debug)]
-struct Watch {
-    phase: Cell<Phase>,
-    since: Cell<Instant>,
-    /// Bytes came while a request was served: perhaps the next one's.
-    read_ahead: Cell<bool>,
-}
-
-/// A request is being served until this is dropped.
-struct Busy(Rc<Watch>);
-
-impl Watch {
-    fn new() -> Watch {
-        Watch { phase: Cell::new(Phase::Head), since: Cell::new(Instant::now()), read_ahead: Cell::new(false) }
-    }
-
-    fn enter(&self, phase: Phase) {
-        self.phase.set(phase);
-        self.since.set(Instant::now());
-    }
-
-    fn serve(self: Rc<Self>) -> Busy {
-        self.enter(Phase::Serving);
-        self.read_ahead.set(false);
-        Busy(self)
-    }
-
-    fn has_read(&self) {
-        match self.phase.get() {
-            Phase::Idle => self.enter(Phase::Head),
-            Phase::Serving => self.read_ahead.set(true),
-            Phase::Head => {}
-        }
-    }
-
-    fn has_written(&self) {
-        if self.phase.get() == Phase::Idle {
-            self.since.set(Instant::now());
-        }
-    }
-
-    /// Ends when the connection is to be closed. One timer, looked at when it fires: a request costs none.
-    async fn deadline(&self, limits: ConnectionLimits) {
-        loop {
-            let allowed = if self.phase.get() == Phase::Idle { limits.idle } else { limits.header_read };
-            let left = allowed.saturating_sub(self.since.get().elapsed());
-            if self.phase.get() == Phase::Serving {
-                tokio::time::sleep(limits.header_read).await;
-            } else if left.is_zero() {
-                return;
-            } else {
-                // A head that begins while an idle connection's timer runs must not wait for it.
-                tokio::time::sleep(left.min(limits.header_read)).await;
-            }
-        }
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.enter(if self.0.read_ahead.get() { Phase::Head } else { Phase::Idle });
-    }
-}
-
-struct Watched<S> {
-    stream: S,
-    watch: Rc<Watch>,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let result = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.watch.has_read();
-        }
-        result
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
-        if result.is_ready() {
-            self.watch.has_written();
-        }
-        result
-    }
-
-    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, parts: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        if result.is_ready() {
-            self.watch.has_written();
-        }
-        result
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        () = phase.deadline(limits.header_read, limits.idle) => {}
     }
 }
 
@@ -249,10 +123,14 @@ mod tests {
             if request.uri().path() == "/slow" {
                 tokio::time::sleep(Duration::from_secs(30)).await;
             }
-            Response::new(Full::from(Bytes::from("hello")))
+            let long = request.uri().path() == "/long";
+            let body = http_body_util::BodyExt::collect(request.into_body()).await.map(|body| body.to_bytes()).unwrap_or_default();
+            Response::new(Full::from(if long { body.repeat(LONG).into() } else { Bytes::from("hello") }))
         }
     }
 
+    /// How often an answer repeats the body of its request.
+    const LONG: usize = 100_000;
     const LIMITS: ConnectionLimits =
         ConnectionLimits { header_read: Duration::from_secs(5), idle: Duration::from_secs(60), header_bytes_max: 65_536, headers_max: 8 };
 
@@ -296,20 +174,32 @@ mod tests {
         .await;
     }
 
-    #[test]
-    fn phases_follow_the_bytes() {
-        let watch = Rc::new(Watch::new());
-        assert_eq!(watch.phase.get(), Phase::Head);
-        let busy = watch.clone().serve();
-        assert_eq!(watch.phase.get(), Phase::Serving);
-        drop(busy);
-        assert_eq!(watch.phase.get(), Phase::Idle);
-        watch.has_read();
-        assert_eq!(watch.phase.get(), Phase::Head, "the first byte of a head starts its clock");
-        let busy = watch.clone().serve();
-        watch.has_read();
-        drop(busy);
-        assert_eq!(watch.phase.get(), Phase::Head, "half a head behind a request is no idle connection");
+    #[tokio::test]
+    async fn a_long_answer_to_a_late_body_is_sent_to_its_end_and_the_connection_kept() {
+        let quick = ConnectionLimits { header_read: Duration::from_millis(30), ..LIMITS };
+        let (mut near, far) = duplex(1 << 16);
+        let address = "127.0.0.1:1".parse().unwrap();
+        let serving = serve(far, Visitor { peer: address, local: address }, Rc::new(Greeter), quick);
+        let pause = || tokio::time::sleep(3 * quick.header_read);
+        let story = async {
+            near.write_all(b"POST /long HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n").await.unwrap();
+            pause().await;
+            near.write_all(b"0123456789").await.unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"0123456789") || answer.len() < 10 * LONG {
+                if answer.len() < 2 * LONG {
+                    pause().await;
+                }
+                let mut piece = vec![0; 200_000];
+                let length = near.read(&mut piece).await.unwrap();
+                assert_ne!(length, 0, "closed after {} bytes", answer.len());
+                answer.extend_from_slice(&piece[..length]);
+            }
+            pause().await;
+            near.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+            assert!(heard(&mut near).await.ends_with("hello"));
+        };
+        tokio::task::LocalSet::new().run_until(async { tokio::join!(serving, story) }).await;
     }
 
     #[tokio::test]

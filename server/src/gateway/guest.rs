@@ -19,6 +19,9 @@ use vivarium_runtime::{AcquireError, Exit, Instance, InstanceLimits, LoadedModul
 
 use crate::control::messages::{LimitReport, Outcome, TrapFrame, TrapReport};
 
+/// What is told of a function's name, in bytes.
+const FUNCTION_SHOWN_BYTES_MAX: usize = 128;
+
 /// A loaded module that can be run: its imports have been resolved and it has an entry.
 #[derive(Debug)]
 pub struct Program {
@@ -42,6 +45,8 @@ pub struct GuestLimits {
     pub stdout_name: &'static str,
     pub stderr_bytes_max: usize,
     pub log_lines_max: u32,
+    pub arguments_bytes_max: u64,
+    pub environment_bytes_max: u64,
 }
 
 /// Why a guest is not running.
@@ -68,6 +73,7 @@ pub struct Guest {
     host: Host,
     program: Arc<Program>,
     limits: GuestLimits,
+    input_bytes: u64,
     initializing: bool,
     hosted: Duration,
     instantiated_in: Duration,
@@ -96,8 +102,11 @@ impl Guest {
             stdout_bytes_max: limits.stdout_bytes_max as u64,
             stderr_bytes_max: limits.stderr_bytes_max as u64,
             log_lines_max: limits.log_lines_max,
+            arguments_bytes_max: limits.arguments_bytes_max,
+            environment_bytes_max: limits.environment_bytes_max,
             ..HostLimits::default()
         };
+        let input_bytes = input.stdin.len() as u64;
         let host = Host::new(input, host_limits).map_err(|reached| Refusal::Outcome(limited(&reached, limits)))?;
         let instance_limits = InstanceLimits { memory_bytes_max: limits.memory_bytes_max };
         let mut instance = pool.acquire(&program.module, instance_limits).map_err(|error| match error {
@@ -110,7 +119,8 @@ impl Guest {
             instance.invoke(program.entry, &[]).map_err(|error| failed(error.to_string()))?;
         }
         let program = program.clone();
-        Ok(Guest { instance, host, program, limits, initializing, hosted: Duration::ZERO, instantiated_in: started.elapsed() })
+        let (hosted, instantiated_in) = (Duration::ZERO, started.elapsed());
+        Ok(Guest { instance, host, program, limits, input_bytes, initializing, hosted, instantiated_in })
     }
 
     /// Runs until the slice is over, the guest waits, or it ends.
@@ -171,9 +181,9 @@ impl Guest {
         self.host.hostcalls()
     }
 
-    /// Length of its memory now, in bytes.
-    pub fn memory_bytes(&self) -> u64 {
-        self.instance.memory().len() as u64
+    /// Length of its memory now, of its input and of the output that was not taken yet, in bytes.
+    pub fn held_bytes(&self) -> u64 {
+        self.instance.memory().len() as u64 + self.input_bytes + self.host.stdout().len() as u64
     }
 
     /// How long taking the slot and preparing the first call took.
@@ -217,22 +227,29 @@ impl Guest {
 /// The limits of the host are told under the name that they have in `Limits`.
 fn limited(reached: &LimitReached, limits: GuestLimits) -> Outcome {
     if reached.name == "stdout_bytes_max" {
-        let message = format!("the program wrote more than {} bytes to its standard output", reached.maximum_bytes);
+        let message = reached.to_string().replace(reached.name, limits.stdout_name);
         return Outcome::Limited(LimitReport { name: limits.stdout_name.into(), message });
     }
     Outcome::Limited(LimitReport { name: reached.name.into(), message: reached.to_string() })
 }
 
+/// A name of the program's choice, cut to what is told of it.
+fn cut(mut function: String) -> String {
+    function.truncate(function.floor_char_boundary(FUNCTION_SHOWN_BYTES_MAX));
+    function
+}
+
 fn told(trap: Trap) -> TrapReport {
+    let message = trap.message();
     let frames: Vec<TrapFrame> = trap
         .frames
         .into_iter()
-        .map(|frame| TrapFrame { function: frame.function, wasm_offset: frame.wasm_offset.map(u64::from) })
+        .map(|frame| TrapFrame { function: cut(frame.function), wasm_offset: frame.wasm_offset.map(u64::from) })
         .collect();
     let innermost = frames.first();
     TrapReport {
         kind: trap.kind.name().into(),
-        message: trap.kind.message().into(),
+        message,
         function: innermost.map(|frame| frame.function.clone()),
         wasm_offset: innermost.and_then(|frame| frame.wasm_offset),
         frames,

@@ -1,4 +1,4 @@
-//! How much memory all guests of a gateway may have together: by present length, not by what was touched.
+//! How much memory all guests of a gateway may have together, with what they read and wrote: by present length, not by what was touched.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,6 +49,14 @@ impl Share {
         self.bytes += if covered { more } else { 0 };
         covered
     }
+
+    /// The guest has ended; so much is left of it, its answer. False when that is more than before and there is no room for it.
+    pub fn keep(&mut self, bytes: u64) -> bool {
+        let less = self.bytes.saturating_sub(bytes);
+        self.memory.used_bytes.fetch_sub(less, Ordering::Relaxed);
+        self.bytes -= less;
+        self.cover(bytes)
+    }
 }
 
 impl Drop for Share {
@@ -72,6 +80,9 @@ mod tests {
         assert_eq!(memory.used_bytes(), 100);
         drop(second);
         assert!(first.cover(100));
+        assert!(first.keep(10));
+        assert_eq!(memory.used_bytes(), 10);
+        assert!(first.keep(100) && !first.keep(101));
         drop(first);
         assert_eq!(memory.used_bytes(), 0);
     }

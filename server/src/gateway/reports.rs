@@ -8,14 +8,22 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::control::messages::{Batch, LogEntry, LogStream, RunReport, Timestamp, Wanted};
+use crate::control::channel::MESSAGE_BYTES_MAX;
+use crate::control::messages::{Batch, LogEntry, LogStream, Outcome, RunReport, Timestamp, Wanted};
 
 /// The least time between two batches of one gateway, in milliseconds: a line is in the page within a hundred.
 pub const BATCH_INTERVAL: Duration = Duration::from_millis(20);
 /// Reports and lines of one thread that wait for the next batch.
 const PILE_ENTRIES_MAX: usize = 8_192;
-/// Their text, in bytes.
-const PILE_BYTES_MAX: usize = 1 << 20;
+/// Their length on the wire, in bytes: a batch stays far below what a control message may be, also with the lines about drops.
+const PILE_BYTES_MAX: usize = 4 << 20;
+const _: () = assert!(PILE_BYTES_MAX + DROPS_MAX * DROP_LINE_BYTES < MESSAGE_BYTES_MAX / 4);
+/// What numbers and lengths of one entry take on the wire at most: of a report, of a trap's frame, of a line or a question.
+const REPORT_BYTES: usize = 256;
+const FRAME_BYTES: usize = 24;
+const ENTRY_BYTES: usize = 64;
+/// A line about drops, at most.
+const DROP_LINE_BYTES: usize = 512;
 /// Deployments of which drops are counted apart; of more, drops are not told.
 const DROPS_MAX: usize = 256;
 
@@ -29,7 +37,7 @@ pub struct Reports {
 #[derive(Debug, Default)]
 struct Pile {
     batch: Batch,
-    text_bytes: usize,
+    bytes: usize,
     drops: HashMap<(String, u32), Drops>,
 }
 
@@ -46,7 +54,7 @@ impl Reports {
 
     pub fn report(&self, thread: usize, report: RunReport) {
         self.change(thread, |pile| {
-            if pile.has_room(report.path.len() + report.slug.len()) {
+            if pile.has_room(report_bytes(&report)) {
                 pile.batch.reports.push(report);
             } else {
                 pile.drop_of(&report.slug, report.revision, |drops| drops.reports += 1);
@@ -56,7 +64,7 @@ impl Reports {
 
     pub fn log(&self, thread: usize, entry: LogEntry) {
         self.change(thread, |pile| {
-            if pile.has_room(entry.text.len() + entry.slug.len()) {
+            if pile.has_room(ENTRY_BYTES + entry.text.len() + entry.slug.len()) {
                 pile.batch.logs.push(entry);
             } else {
                 pile.drop_of(&entry.slug, entry.revision, |drops| drops.lines += 1);
@@ -67,7 +75,7 @@ impl Reports {
     /// Asks the workshop for something. When the pile is full the visitor's next try asks again.
     pub fn want(&self, thread: usize, wanted: Wanted) {
         self.change(thread, |pile| {
-            if pile.has_room(wanted.slug.len()) {
+            if pile.has_room(ENTRY_BYTES + wanted.slug.len()) {
                 pile.batch.wanted.push(wanted);
             }
         });
@@ -93,11 +101,24 @@ impl Reports {
     }
 }
 
+fn report_bytes(report: &RunReport) -> usize {
+    let outcome = match &report.outcome {
+        Outcome::Finished | Outcome::Exited { .. } => 0,
+        Outcome::Trapped(trap) => {
+            let frames: usize = trap.frames.iter().map(|frame| FRAME_BYTES + frame.function.len()).sum();
+            trap.kind.len() + trap.message.len() + trap.function.as_ref().map_or(0, String::len) + frames
+        }
+        Outcome::Limited(limit) => limit.name.len() + limit.message.len(),
+        Outcome::Failed { message } => message.len(),
+    };
+    REPORT_BYTES + report.slug.len() + report.method.len() + report.path.len() + outcome
+}
+
 impl Pile {
-    fn has_room(&mut self, text_bytes: usize) -> bool {
+    fn has_room(&mut self, bytes: usize) -> bool {
         let entries = self.batch.reports.len() + self.batch.logs.len() + self.batch.wanted.len();
-        let room = entries < PILE_ENTRIES_MAX && self.text_bytes + text_bytes <= PILE_BYTES_MAX;
-        self.text_bytes += if room { text_bytes } else { 0 };
+        let room = entries < PILE_ENTRIES_MAX && self.bytes + bytes <= PILE_BYTES_MAX;
+        self.bytes += if room { bytes } else { 0 };
         room
     }
 
@@ -124,6 +145,7 @@ impl Pile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::messages::{Timings, TrapFrame, TrapReport};
 
     fn line(slug: &str, text: &str) -> LogEntry {
         let time = Timestamp { unix_ms: 1 };
@@ -169,6 +191,62 @@ mod tests {
         }
         let batch = reports.take().remove(0);
         let bytes: usize = batch.logs.iter().map(|entry| entry.text.len()).sum();
-        assert!(bytes <= PILE_BYTES_MAX + 200, "{bytes}");
+        assert!(bytes <= PILE_BYTES_MAX + DROP_LINE_BYTES, "{bytes}");
+    }
+
+    /// A report in which every number is as long as it can be on the wire.
+    fn report(text: &str, frames: usize) -> RunReport {
+        let most = Some(f64::MAX);
+        let timings = Timings {
+            queue: most,
+            build: most,
+            validate: most,
+            translate: most,
+            codegen: most,
+            link: most,
+            load: most,
+            instantiate: most,
+            run: most,
+            reset: most,
+        };
+        let frame = TrapFrame { function: text.into(), wasm_offset: Some(u64::MAX) };
+        let trap = TrapReport {
+            kind: text.into(),
+            message: text.into(),
+            function: Some(text.into()),
+            wasm_offset: Some(u64::MAX),
+            frames: vec![frame; frames],
+        };
+        RunReport {
+            id: u64::MAX,
+            slug: text.into(),
+            revision: u32::MAX,
+            time: Timestamp { unix_ms: u64::MAX },
+            method: text.into(),
+            path: text.into(),
+            status: u16::MAX,
+            bytes: u64::MAX,
+            outcome: Outcome::Trapped(trap),
+            timings,
+            hostcalls: u64::MAX,
+        }
+    }
+
+    #[test]
+    fn what_is_counted_is_no_less_than_what_is_sent() {
+        let encoded = |batch: &Batch| postcard::to_stdvec(batch).unwrap().len();
+        for (text, frames) in [("", 0), ("", 32), ("frond", 3), (&"x".repeat(300), 32)] {
+            let report = report(text, frames);
+            let counted = report_bytes(&report);
+            assert!(postcard::to_stdvec(&report).unwrap().len() <= counted, "{} {frames}", text.len());
+        }
+        assert!(postcard::to_stdvec(&line("", "")).unwrap().len() <= ENTRY_BYTES);
+        let reports = Reports::new(1);
+        for index in 0..2 * PILE_ENTRIES_MAX {
+            reports.report(0, RunReport { slug: format!("{index:063}"), ..report(&"x".repeat(128), 32) });
+        }
+        let batch = reports.take().remove(0);
+        assert_eq!(batch.logs.len(), DROPS_MAX, "drops are told");
+        assert!(encoded(&batch) <= PILE_BYTES_MAX + DROPS_MAX * DROP_LINE_BYTES, "{}", encoded(&batch));
     }
 }

@@ -10,17 +10,17 @@ use std::time::Duration;
 
 use ed25519_dalek::VerifyingKey;
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use vivarium_runtime::{Runtime, RuntimeSettings, SealedFile};
+use vivarium_runtime::{Runtime, RuntimeSettings};
 
-use super::deployments::{Answered, Deployments, Revision};
-use super::guest::Program;
+use super::deployments::{Answered, Deployments};
+use super::loader::{Job, Loader, Purpose, forget};
 use super::memory::Memory;
 use super::reports::{BATCH_INTERVAL, Reports};
 use super::routes::Routes;
 use super::thread::{self, Shared, TASKS_MAX, Task};
 use crate::confine;
 use crate::control::channel::{Receiver, Sender, split};
-use crate::control::messages::{FromGateway, Run, Start, ToGateway};
+use crate::control::messages::{FromGateway, Start, ToGateway};
 
 /// Answers to the workshop that wait to be sent.
 const ANSWERS_MAX: usize = 256;
@@ -95,8 +95,8 @@ fn connections_possible() -> usize {
 /// The control thread's side of a gateway.
 struct Control {
     shared: Arc<Shared>,
-    key: VerifyingKey,
     threads: Vec<mpsc::Sender<Task>>,
+    loader: Loader,
     next_thread: usize,
 }
 
@@ -119,36 +119,26 @@ impl Control {
             connections: Arc::new(Semaphore::new(limits.connections_max.min(connections_possible()))),
             start,
         });
-        let threads = start_threads(&shared, listeners)?;
-        Ok(Control { shared, key, threads, next_thread: 0 })
+        let (threads, begins) = start_threads(&shared, listeners)?;
+        let loader = Loader::start(shared.clone(), key, threads.clone())?;
+        seal_and_begin(begins)?;
+        Ok(Control { shared, threads, loader, next_thread: 0 })
     }
 
     async fn receive_all(&mut self, mut receiver: Receiver, answers: mpsc::Sender<FromGateway>) -> io::Result<()> {
         while let Some((message, descriptors)) = receiver.receive::<ToGateway>().await? {
             let descriptor = descriptors.into_iter().next();
             match message {
-                ToGateway::Load(call, loaded) => {
-                    let result = self.program(descriptor).map(|program| {
-                        let load_us = program.module.load_us();
-                        let bytes = program.module.artifact_bytes() as u64;
-                        self.forget(self.shared.deployments.load(loaded, Arc::new(program), bytes));
-                        load_us
-                    });
-                    let _ = answers.send(FromGateway::LoadEnded(call, result)).await;
-                }
-                ToGateway::Run(call, run) => {
-                    if let Err(sentence) = self.begin_run(call, run, descriptor, &answers) {
-                        let _ = answers.send(FromGateway::RunEnded(call, Err(sentence))).await;
-                    }
-                }
+                ToGateway::Load(call, loaded) => self.take_in(call, Purpose::Serve(loaded), descriptor, &answers).await,
+                ToGateway::Run(call, run) => self.take_in(call, Purpose::Run(run), descriptor, &answers).await,
                 ToGateway::Connection => self.pass_connection(descriptor),
                 ToGateway::SetCurrent { slug, revision } => self.shared.deployments.set_current(&slug, revision),
-                ToGateway::Expire { slug, at_unix_ms } => self.forget(self.shared.deployments.expire(&slug, at_unix_ms)),
+                ToGateway::Expire { slug, at_unix_ms } => forget(&self.threads, self.shared.deployments.expire(&slug, at_unix_ms)),
                 ToGateway::Unknown(wanted) => self.shared.deployments.answer(wanted, Answered::Unknown),
                 ToGateway::Failed(wanted, sentence) => self.shared.deployments.answer(wanted, Answered::Failed { sentence }),
                 ToGateway::Unload { slug, revision } => {
                     let gone = self.shared.deployments.unload(&slug, revision);
-                    self.forget(gone.into_iter().collect());
+                    forget(&self.threads, gone.into_iter().collect());
                 }
                 ToGateway::Ping => self.ping(&answers),
                 ToGateway::Drain => return self.drain().await,
@@ -158,16 +148,12 @@ impl Control {
         Ok(())
     }
 
-    fn program(&self, descriptor: Option<OwnedFd>) -> Result<Program, String> {
-        let descriptor = descriptor.ok_or("the artifact's descriptor is missing")?;
-        let file = SealedFile::receive(descriptor).map_err(|error| format!("the artifact was refused: {error}"))?;
-        Program::load(&self.shared.runtime, file, &self.key)
-    }
-
-    fn begin_run(&mut self, call: u64, run: Run, descriptor: Option<OwnedFd>, answers: &mpsc::Sender<FromGateway>) -> Result<(), String> {
-        let program = Arc::new(self.program(descriptor)?);
-        let task = Task::Run { call, program, run, answers: answers.clone() };
-        self.next().try_send(task).map_err(|_| "this gateway has too many runs to begin: try again".to_owned())
+    /// Hands an artifact to the loader, which answers.
+    async fn take_in(&self, call: u64, purpose: Purpose, descriptor: Option<OwnedFd>, answers: &mpsc::Sender<FromGateway>) {
+        let job = Job { call, purpose, descriptor, answers: answers.clone() };
+        if let Err(answer) = self.loader.begin(job) {
+            let _ = answers.send(answer).await;
+        }
     }
 
     fn pass_connection(&mut self, descriptor: Option<OwnedFd>) {
@@ -181,16 +167,6 @@ impl Control {
     fn next(&mut self) -> &mpsc::Sender<Task> {
         self.next_thread = (self.next_thread + 1) % self.threads.len();
         &self.threads[self.next_thread]
-    }
-
-    /// Slots that threads keep ready for these would never be used again.
-    fn forget(&self, gone: Vec<Arc<Revision<Arc<Program>>>>) {
-        for revision in gone {
-            for thread in &self.threads {
-                // Only a matter of memory: a pool reuses the longest-waiting slot anyway.
-                let _ = thread.try_send(Task::Forget(revision.program.module.clone()));
-            }
-        }
     }
 
     /// Answers when every thread has; one that hangs keeps the answer back, and the workshop starts another gateway.
@@ -237,8 +213,11 @@ impl Control {
     }
 }
 
-/// Starts all threads, seals the process once they have all they need, and lets them begin.
-fn start_threads(shared: &Arc<Shared>, listeners: Vec<OwnedFd>) -> Result<Vec<mpsc::Sender<Task>>, String> {
+/// What threads that wait are told to begin by.
+type Begins = Vec<std::sync::mpsc::Sender<()>>;
+
+/// Starts all threads that serve; they wait, with all that they need.
+fn start_threads(shared: &Arc<Shared>, listeners: Vec<OwnedFd>) -> Result<(Vec<mpsc::Sender<Task>>, Begins), String> {
     let (prepared, prepared_all) = std::sync::mpsc::channel();
     let (mut senders, mut begins) = (Vec::new(), Vec::new());
     for (index, listener) in listeners.into_iter().enumerate() {
@@ -256,11 +235,16 @@ fn start_threads(shared: &Arc<Shared>, listeners: Vec<OwnedFd>) -> Result<Vec<mp
     for _ in &senders {
         prepared_all.recv().map_err(|_| "a gateway thread ended while it prepared")??;
     }
+    Ok((senders, begins))
+}
+
+/// Seals the process, which has all that it needs, and lets its threads begin.
+fn seal_and_begin(begins: Begins) -> Result<(), String> {
     if !confine::seal(confine::Role::Gateway).map_err(|error| error.to_string())? {
         eprintln!("vivarium gateway: running without seccomp, as {} permits", confine::WITHOUT_SECCOMP);
     }
     for begin in begins {
         begin.send(()).map_err(|_| "a gateway thread ended while it prepared")?;
     }
-    Ok(senders)
+    Ok(())
 }

@@ -18,7 +18,7 @@ const STDERR_LINES_MAX: u32 = 65_536;
 /// Runs it to its end. The error is a sentence: it did not run at all.
 pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<RunOutcome, String> {
     let limits = &thread.shared.start.limits;
-    let share = thread.shared.memory.admit(program.memory_bytes());
+    let share = thread.shared.memory.admit(program.memory_bytes() + run.stdin.len() as u64);
     let mut share = share.ok_or("all memory of the gateway is in use: try again")?;
     let guest_limits = GuestLimits {
         cpu: Duration::from_millis(limits.run_cpu_ms),
@@ -28,11 +28,13 @@ pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<Ru
         stdout_name: "run_output_bytes_max",
         stderr_bytes_max: limits.run_output_bytes_max,
         log_lines_max: STDERR_LINES_MAX,
+        arguments_bytes_max: limits.arguments_bytes_max,
+        environment_bytes_max: limits.environment_bytes_max,
     };
     let mut guest = match Guest::begin(&thread.pool, program, input(run), guest_limits) {
         Ok(guest) => guest,
         Err(Refusal::Busy) => return Err("all slots of the gateway are in use: try again".into()),
-        Err(Refusal::Outcome(outcome)) => return Ok(not_begun(outcome)),
+        Err(Refusal::Outcome(outcome)) => return Ok(not_begun(outcome, program)),
     };
     let wall = Wall { allowed: Duration::from_millis(limits.run_wall_ms), name: "run_wall_ms" };
     // The lines are taken apart only for logs of deployments; a command's standard error is handed over as it was written.
@@ -40,7 +42,7 @@ pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<Ru
     let (stdout, stderr) = (guest.take_stdout().to_vec(), guest.take_stderr().to_vec());
     let stderr_truncated = guest.stderr_truncated();
     let stdout_truncated = matches!(&driven.outcome, Outcome::Limited(limit) if limit.name == guest_limits.stdout_name);
-    let timings = thread.end(guest, driven.queued);
+    let timings = Timings { load: loaded_in(program).load, ..thread.end(guest, driven.queued) };
     // The next run is most likely another program's: a slot kept ready for this one would only hold its memory.
     thread.pool.forget(&program.module);
     let exit_code = exit_code(&driven.outcome);
@@ -61,7 +63,11 @@ fn exit_code(outcome: &Outcome) -> Option<u32> {
     }
 }
 
-fn not_begun(outcome: Outcome) -> RunOutcome {
+fn loaded_in(program: &Program) -> Timings {
+    Timings { load: Some(program.module.load_us()), ..Timings::default() }
+}
+
+fn not_begun(outcome: Outcome, program: &Program) -> RunOutcome {
     let (stdout, stderr) = (vec![], vec![]);
-    RunOutcome { exit_code: None, stdout, stderr, stdout_truncated: false, stderr_truncated: false, outcome, timings: Timings::default() }
+    RunOutcome { exit_code: None, stdout, stderr, stdout_truncated: false, stderr_truncated: false, outcome, timings: loaded_in(program) }
 }

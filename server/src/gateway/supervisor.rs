@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use vivarium_runtime::SealedFile;
 
@@ -29,6 +30,11 @@ mod life;
 
 /// Messages to the gateway that wait. One that does not take so many is stuck.
 const MESSAGES_MAX: usize = 4_096;
+
+/// From a load to its answer; a gateway that takes longer is ended, and another takes its place.
+const LOAD_MAX: Duration = Duration::from_secs(30);
+/// From a run's wall to its answer: loading, and what waits before it.
+const RUN_GRACE: Duration = Duration::from_secs(30);
 
 /// What a gateway is started with.
 #[derive(Debug)]
@@ -81,13 +87,27 @@ struct Shared {
     next_call: AtomicU64,
     status: Mutex<GatewayStatus>,
     drain: Duration,
+    run_wall: Duration,
+    /// Wakes who ends a gateway that hangs.
+    hangs: tokio::sync::Notify,
     /// Questions since the gateway last said that it lives.
     pings_unanswered: AtomicU32,
     ended: tokio::sync::Notify,
 }
 
+/// Why a revision is not served.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LoadFailure {
+    /// The gateway ended, or was about to, before it answered. The artifact is not to blame: the next gateway may well serve it.
+    #[error("the gateway ended before it answered; another takes its place: try again")]
+    Lost,
+    /// The gateway looked at the artifact and does not serve it; the sentence says why.
+    #[error("{0}")]
+    Refused(String),
+}
+
 enum Waiting {
-    Load(oneshot::Sender<Result<f64, String>>),
+    Load(oneshot::Sender<Result<f64, LoadFailure>>),
     Run(oneshot::Sender<Result<RunOutcome, String>>),
 }
 
@@ -110,6 +130,8 @@ impl Gateway {
             next_call: AtomicU64::new(1),
             status: Mutex::new(GatewayStatus { threads, ..GatewayStatus::default() }),
             drain: Duration::from_millis(settings.limits.drain_ms),
+            run_wall: Duration::from_millis(settings.limits.run_wall_ms),
+            hangs: tokio::sync::Notify::new(),
             pings_unanswered: AtomicU32::new(0),
             ended: tokio::sync::Notify::new(),
         });
@@ -118,18 +140,30 @@ impl Gateway {
     }
 
     /// Serves a revision from now on. The signed artifact is copied into a sealed memory file before this returns. Answered with the microseconds that
-    /// checking and mapping took, or with a sentence.
-    pub fn load(&self, loaded: Loaded, artifact: &[u8]) -> impl Future<Output = Result<f64, String>> + Send + use<> {
+    /// checking and mapping took.
+    pub fn load(&self, loaded: Loaded, artifact: &[u8]) -> impl Future<Output = Result<f64, LoadFailure>> + Send + use<> {
         let (answer, answered) = oneshot::channel();
         self.call(artifact, Waiting::Load(answer), |call| ToGateway::Load(call, loaded));
-        async { answered.await.unwrap_or_else(|_| Err("the gateway is gone".into())) }
+        let shared = self.shared.clone();
+        async move {
+            let Ok(answer) = tokio::time::timeout(LOAD_MAX, answered).await else {
+                // It might still serve it later, when nobody expects that any more: the next one begins afresh.
+                shared.hangs.notify_waiters();
+                return Err(LoadFailure::Lost);
+            };
+            answer.unwrap_or(Err(LoadFailure::Lost))
+        }
     }
 
     /// Runs a program as a command, to its end.
     pub fn run(&self, run: Run, artifact: &[u8]) -> impl Future<Output = Result<RunOutcome, String>> + Send + use<> {
         let (answer, answered) = oneshot::channel();
         self.call(artifact, Waiting::Run(answer), |call| ToGateway::Run(call, run));
-        async { answered.await.unwrap_or_else(|_| Err("the gateway is gone".into())) }
+        let patience = self.shared.run_wall + RUN_GRACE;
+        async move {
+            let answer = tokio::time::timeout(patience, answered).await.map_err(|_| "the gateway did not answer in time")?;
+            answer.unwrap_or_else(|_| Err("the gateway is gone".into()))
+        }
     }
 
     pub fn set_current(&self, slug: &str, revision: u32) {
@@ -218,7 +252,7 @@ impl Waiting {
     fn fail(self, sentence: &str) {
         // Who asked may have left.
         match self {
-            Waiting::Load(answer) => drop(answer.send(Err(sentence.to_owned()))),
+            Waiting::Load(answer) => drop(answer.send(Err(LoadFailure::Lost))),
             Waiting::Run(answer) => drop(answer.send(Err(sentence.to_owned()))),
         }
     }

@@ -130,7 +130,8 @@ impl Thread {
                     tokio::task::spawn_local(async move {
                         // The answer of a guest that just ended is still on its way out.
                         tokio::time::sleep(DRAIN_PAUSE).await;
-                        while thread.pool.in_use() > 0 {
+                        // And one that waits for its visitor to read still has its share of the memory.
+                        while thread.pool.in_use() > 0 || thread.shared.memory.used_bytes() > 0 {
                             tokio::time::sleep(DRAIN_PAUSE).await;
                         }
                         let _ = drained.send(());
@@ -158,7 +159,7 @@ impl Thread {
             if let Pause::Ended(outcome) = paused {
                 break outcome;
             }
-            if !share.cover(guest.memory_bytes()) {
+            if !share.cover(guest.held_bytes()) {
                 break out_of_memory(self.shared.memory.bytes_max());
             }
             pause(guest);
@@ -197,7 +198,8 @@ impl Wall {
     }
 }
 
-fn out_of_memory(bytes_max: u64) -> Outcome {
+/// The end of a guest for which there is no room.
+pub fn out_of_memory(bytes_max: u64) -> Outcome {
     let message = format!("all programs together use the {bytes_max} bytes of memory that this gateway has for them");
     Outcome::Limited(LimitReport { name: "gateway_memory_bytes_max".into(), message })
 }

@@ -18,17 +18,16 @@ use super::answers::{self, Answer};
 use super::connection::{Visitor, Visitors};
 use super::deployments::{Answered, Found, InFlight, Revision};
 use super::guest::{Guest, GuestLimits, Program, Refusal};
+use super::memory::Share;
 use super::refusals::Refusals;
 use super::routes::{Route, Target};
-use super::thread::{Thread, Wall};
+use super::thread::{Thread, Wall, out_of_memory};
 use crate::control::messages::{LogEntry, LogStream, Outcome, RunReport, Timestamp, Timings, Wanted};
 
-/// How long a body may take to arrive.
-const BODY_READ: Duration = Duration::from_secs(30);
-/// Lines of the log that one request may write.
-const LOG_LINES_MAX: u32 = 2_000;
 /// What a report shows of a path, in bytes.
 const PATH_SHOWN_BYTES_MAX: usize = 2_048;
+/// And of a method.
+const METHOD_SHOWN_BYTES_MAX: usize = 32;
 /// Reported for a visitor who left before the answer; never sent.
 const STATUS_LEFT: u16 = 499;
 
@@ -135,18 +134,18 @@ impl Thread {
             let _permit = self.bodies.acquire().await;
             Limited::new(body, bytes_max).collect().await
         };
-        match tokio::time::timeout(BODY_READ, read).await {
+        match tokio::time::timeout(Duration::from_millis(self.shared.start.limits.body_read_ms), read).await {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
             Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_long()),
             Ok(Err(_)) => Err(answers::sentence(StatusCode::BAD_REQUEST, "The request's body ended early.\n")),
-            Err(_) => Err(answers::sentence(StatusCode::REQUEST_TIMEOUT, "The request's body took longer than 30 seconds.\n")),
+            Err(_) => Err(answers::sentence(StatusCode::REQUEST_TIMEOUT, "The request's body took longer than body_read_ms.\n")),
         }
     }
 
     async fn run_guest(&self, revision: &Served, input: HostInput, telling: &mut Telling<'_>, refusals: &Refusals<'_>) -> Answer {
         let limits = &self.shared.start.limits;
         let slug = &revision.loaded.slug;
-        let admitted = self.shared.memory.admit(revision.program.memory_bytes());
+        let admitted = self.shared.memory.admit(revision.program.memory_bytes() + input.stdin.len() as u64);
         let Some(mut share) = admitted else {
             return telling.refuse("the gateway's memory is in use", refusals.queued(slug, "All memory of the gateway is in use."));
         };
@@ -157,7 +156,9 @@ impl Thread {
             stdout_bytes_max: limits.response_bytes_max,
             stdout_name: "response_bytes_max",
             stderr_bytes_max: limits.log_bytes_per_request_max,
-            log_lines_max: LOG_LINES_MAX,
+            log_lines_max: limits.log_lines_per_request_max,
+            arguments_bytes_max: limits.arguments_bytes_max,
+            environment_bytes_max: limits.environment_bytes_max,
         };
         let mut guest = match Guest::begin(&self.pool, &revision.program, input, guest_limits) {
             Ok(guest) => guest,
@@ -173,10 +174,11 @@ impl Thread {
         let driven = self.drive(&mut guest, &mut share, wall, |guest| telling.log(guest.log_lines())).await;
         telling.log(guest.last_log_lines());
         let stdout = guest.take_stdout();
-        telling.report.outcome = driven.outcome;
         telling.report.hostcalls = guest.hostcalls();
         telling.report.timings = self.end(guest, driven.queued);
-        let mut answer = telling.compose(&revision.program, stdout, refusals);
+        let has_room = share.keep(stdout.len() as u64);
+        telling.report.outcome = if has_room { driven.outcome } else { out_of_memory(self.shared.memory.bytes_max()) };
+        let mut answer = telling.compose(&revision.program, stdout, share, refusals);
         answers::add_timings(&mut answer, &telling.report.timings);
         if telling.report.timings.run > Some(self.shared.start.limits.slice_us as f64 / 4.0) {
             // Requests that wait on the same connection must not keep others from the reactor.
@@ -198,26 +200,26 @@ impl Thread {
 pub struct Telling<'t> {
     thread: &'t Thread,
     report: RunReport,
-    _in_flight: InFlight,
+    /// Handed on to the answer's body: a request is in flight until that has left.
+    in_flight: Option<InFlight>,
 }
 
 impl<'t> Telling<'t> {
     fn begin(thread: &'t Thread, revision: &Served, in_flight: InFlight, time: Timestamp, method: &Method, path: &str) -> Telling<'t> {
-        let shown = path.floor_char_boundary(PATH_SHOWN_BYTES_MAX);
         let report = RunReport {
             id: revision.next_request_id(),
             slug: revision.loaded.slug.clone(),
             revision: revision.loaded.revision,
             time,
-            method: method.to_string(),
-            path: path[..shown].to_owned(),
+            method: cut(method.as_str(), METHOD_SHOWN_BYTES_MAX),
+            path: cut(path, PATH_SHOWN_BYTES_MAX),
             status: STATUS_LEFT,
             bytes: 0,
             outcome: Outcome::Failed { message: "the visitor left before the answer".into() },
             timings: Timings::default(),
             hostcalls: 0,
         };
-        Telling { thread, report, _in_flight: in_flight }
+        Telling { thread, report, in_flight: Some(in_flight) }
     }
 
     fn log(&self, lines: Vec<LogLine>) {
@@ -243,10 +245,13 @@ impl<'t> Telling<'t> {
     }
 
     /// The response that the guest's end means.
-    fn compose(&mut self, program: &Program, stdout: Bytes, refusals: &Refusals<'_>) -> Answer {
+    fn compose(&mut self, program: &Program, stdout: Bytes, share: Share, refusals: &Refusals<'_>) -> Answer {
         match &self.report.outcome {
             Outcome::Finished => {}
-            Outcome::Exited { exit_code } if *exit_code == 0 || !stdout.is_empty() => {}
+            Outcome::Exited { exit_code: 0 } => {}
+            Outcome::Exited { exit_code } if !stdout.is_empty() => {
+                self.log_line(LogStream::Vivarium, format!("the program ended with exit code {exit_code}; what it had printed was sent"));
+            }
             Outcome::Exited { exit_code } => {
                 let message =
                     format!("It ended with the exit code {exit_code} and printed nothing. What it says on standard error is in its log.");
@@ -261,7 +266,8 @@ impl<'t> Telling<'t> {
                 {
                     self.log_line(LogStream::Vivarium, hint.to_owned());
                 }
-                answers::of_guest(response.status, response.headers, stdout.slice(response.body_start..))
+                let body = answers::hold(stdout.slice(response.body_start..), (self.in_flight.take(), share));
+                answers::of_guest(response.status, response.headers, body)
             }
             Err(broken) => {
                 self.log_line(LogStream::Vivarium, broken.to_string());
@@ -269,6 +275,11 @@ impl<'t> Telling<'t> {
             }
         }
     }
+}
+
+/// At most so many bytes of it, none of them half a character.
+fn cut(text: &str, bytes_max: usize) -> String {
+    text[..text.floor_char_boundary(bytes_max)].to_owned()
 }
 
 impl Drop for Telling<'_> {

@@ -1,5 +1,5 @@
 //! The loop of connections. `axum::serve` waits for ever for a header that was half sent, so the loop is our own: every header has its
-//! time, and connections are counted.
+//! time, and so has whatever a client is to take; connections are counted.
 
 use std::io;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use super::write_timeout::WriteTimeout;
 use crate::limits::Limits;
 
 /// After an error of `accept` (no descriptors left): long enough not to spin, short enough not to be noticed.
@@ -20,6 +21,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until `ended`, calls `ending`, and lets what is in flight finish for `drain_ms`.
 pub async fn serve(listener: TcpListener, router: Router, limits: &Limits, ended: impl Future<Output = ()>, ending: impl FnOnce()) {
+    let idle = Duration::from_millis(limits.idle_ms);
     let connections = Arc::new(Semaphore::new(limits.workshop_connections_max));
     let graceful = GracefulShutdown::new();
     let mut ended = std::pin::pin!(ended);
@@ -30,7 +32,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: &Limits, ended
         };
         match accepted {
             Ok((stream, permit)) => {
-                let connection = http1(limits).serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+                let connection =
+                    http1(limits).serve_connection(TokioIo::new(WriteTimeout::new(stream, idle)), TowerToHyperService::new(router.clone()));
                 let connection = graceful.watch(connection);
                 tokio::spawn(async move {
                     // How a client breaks off is its own business.

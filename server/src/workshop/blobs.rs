@@ -1,7 +1,8 @@
 //! Content-addressed files: sources and wasm, by the SHA-256 of their bytes, as durable as the disk.
 //!
 //! A blob is written to a temporary file, fsynced, renamed, and its folder fsynced, before a row names it and before anybody is told. A
-//! crash between two steps leaves a file that no row names; [`Blobs::sweep`] removes it.
+//! crash between two steps leaves a file that no row names; [`Blobs::sweep`] removes it. A file that the disk damaged is written again by
+//! whoever puts the same bytes.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,6 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use data_encoding::HEXLOWER;
@@ -16,6 +18,8 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 const TEMPORARY_PREFIX: &str = ".new-";
+/// A folder for each first byte of a hash.
+const SHELVES: usize = 256;
 
 /// The name of a blob: the SHA-256 of its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,13 +68,16 @@ pub struct Blobs {
     folder: PathBuf,
     bytes: AtomicU64,
     blob_bytes_max: u64,
+    /// One for each shelf: who writes there is alone, so that nothing is counted twice.
+    writing: Vec<Mutex<()>>,
 }
 
 impl Blobs {
     /// Counts what is there, so that the quota holds from the start.
     pub fn open(folder: PathBuf, blob_bytes_max: u64) -> io::Result<Blobs> {
         let bytes = files(&folder)?.iter().map(|file| file.bytes).sum();
-        Ok(Blobs { folder, bytes: AtomicU64::new(bytes), blob_bytes_max })
+        let writing = (0..SHELVES).map(|_| Mutex::default()).collect();
+        Ok(Blobs { folder, bytes: AtomicU64::new(bytes), blob_bytes_max, writing })
     }
 
     /// Makes the bytes durable under their hash.
@@ -78,18 +85,30 @@ impl Blobs {
         let hash = BlobHash::of(bytes);
         let path = self.path(hash);
         let failed = |what| move |error: io::Error| io_error(what, hash, error);
+        let _alone = self.writing[usize::from(hash.0[0])].lock().unwrap_or_else(PoisonError::into_inner);
         let shelf = self.make_shelf(&path).map_err(failed("make a folder for"))?;
-        if !path.exists() {
-            self.reserve(bytes.len() as u64)?;
-            let written = write_temporary(&shelf, bytes).and_then(|temporary| temporary.persist(&path).map_err(|error| error.error));
-            if let Err(error) = written {
-                self.bytes.fetch_sub(bytes.len() as u64, Ordering::Relaxed);
-                return Err(io_error("write", hash, error));
-            }
+        let found_bytes = stored_bytes(&path).map_err(failed("read"))?;
+        // A file of the right length is read: its content may be damaged all the same.
+        let sound = found_bytes == Some(bytes.len() as u64) && fs::read(&path).is_ok_and(|found| found == bytes);
+        if !sound {
+            self.write(&shelf, &path, bytes, found_bytes.unwrap_or(0)).map_err(|error| match error {
+                WriteError::Quota(error) => error,
+                WriteError::Io(error) => io_error("write", hash, error),
+            })?;
         }
-        // Also where it existed: whoever renamed it may not have come to this line yet.
+        // Also where it existed: whoever renamed it may have been cut off before this line.
         sync_folder(&shelf).map_err(failed("make durable"))?;
         Ok(hash)
+    }
+
+    /// Puts the bytes in the place of a file that took so many.
+    fn write(&self, shelf: &Path, path: &Path, bytes: &[u8], replaced_bytes: u64) -> Result<(), WriteError> {
+        let length = bytes.len() as u64;
+        self.reserve(length).map_err(WriteError::Quota)?;
+        let written = write_temporary(shelf, bytes).and_then(|temporary| temporary.persist(path).map_err(|error| error.error));
+        let given_back = if written.is_ok() { replaced_bytes } else { length };
+        self.bytes.fetch_sub(given_back.min(self.bytes()), Ordering::Relaxed);
+        written.map(drop).map_err(WriteError::Io)
     }
 
     /// Reads and checks a blob.
@@ -139,6 +158,19 @@ impl Blobs {
             Err(error) => return Err(error),
         }
         Ok(shelf)
+    }
+}
+
+enum WriteError {
+    Quota(BlobError),
+    Io(io::Error),
+}
+
+fn stored_bytes(path: &Path) -> io::Result<Option<u64>> {
+    match fs::metadata(path) {
+        Ok(about) => Ok(Some(about.len())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -219,11 +251,28 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_noticed() {
+    fn damage_is_noticed_and_mended_by_the_same_bytes() {
         let (_folder, blobs) = blobs(100);
         let hash = blobs.put(b"fern").unwrap();
         fs::write(blobs.path(hash), b"worm").unwrap();
         assert!(matches!(blobs.get(hash), Err(BlobError::Damaged(_))));
+        for damaged in ["worm", "", "a longer worm"] {
+            fs::write(blobs.path(hash), damaged).unwrap();
+            let blobs = Blobs::open(blobs.folder.clone(), 100).unwrap();
+            blobs.put(b"fern").unwrap();
+            assert_eq!((blobs.get(hash).unwrap().as_slice(), blobs.bytes()), (b"fern".as_slice(), 4), "{damaged:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_many_put_at_once_are_counted_once() {
+        let (folder, blobs) = blobs(1_000);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..20_u8).for_each(|number| assert!(blobs.put(&[number; 10]).is_ok())));
+            }
+        });
+        assert_eq!((blobs.bytes(), files(folder.path()).unwrap().len()), (200, 20));
     }
 
     #[test]

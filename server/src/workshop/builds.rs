@@ -3,14 +3,17 @@
 //! ```text
 //! enqueue ─► queue ─► thread ─► Pipeline::run ─► record (kept for a while) ─► event `build`, everybody who waits
 //! ```
-//! Parts: `record` is a build as the API shows it; `pipeline` goes from source to artifact; `recent` forgets in time.
+//! Parts: `record` is a build as the API shows it; `pipeline` goes from source to artifact; `failure` says why there is none; `recent` forgets
+//! in time.
 
+mod failure;
 mod pipeline;
 mod recent;
 mod record;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,8 +21,11 @@ use thiserror::Error;
 use tokio::sync::watch;
 use vivarium_toolchains::{Cancel, ProgramKind, SourceTree};
 
+pub use failure::{BuildFailure, Fault};
 pub use pipeline::{Ended, Pipeline, Product, SETTING};
 pub use record::{Build, BuildState, Functions, Stage};
+
+use record::diagnostic_bytes;
 
 use super::events::{Hub, Topic};
 use super::identifiers::new_slug;
@@ -176,7 +182,9 @@ pub enum EnqueueError {
 impl Shared {
     fn work_off(&self) {
         while let Some((id, source, cancel)) = self.next() {
-            let ended = self.pipeline.run(&source, &cancel, &|stage, functions| self.progress(&id, stage, functions));
+            // A panic ends this build, not the thread; no lock here keeps what was half done, for each is held for whole steps only.
+            let run = || self.pipeline.run(&source, &cancel, &|stage, functions| self.progress(&id, stage, functions));
+            let ended = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Ended::failed(BuildFailure::defect()));
             let mut state = self.state();
             self.finish(&mut state, &id, ended);
         }
@@ -271,16 +279,19 @@ impl Record {
                 build.artifact_bytes = Some(product.artifact_bytes);
                 self.product = Some(product);
             }
-            Err(error) => {
+            Err(failure) => {
                 build.state = BuildState::Failed;
-                build.error = error;
+                if let Some(BuildFailure { sentence, limit, fault }) = failure {
+                    (build.error, build.limit, build.fault) = (Some(sentence), limit, fault);
+                }
             }
         }
     }
 
     fn bytes(&self) -> usize {
         let source: usize = self.source.files().values().map(String::len).sum();
-        source + self.build.output.len() + self.product.as_ref().map_or(0, |product| product.wasm.len())
+        let diagnostics: usize = self.build.diagnostics.iter().map(diagnostic_bytes).sum();
+        source + self.build.output.len() + diagnostics + self.product.as_ref().map_or(0, |product| product.wasm.len())
     }
 
     fn finished(&self) -> FinishedBuild {

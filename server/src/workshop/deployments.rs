@@ -5,11 +5,13 @@
 //! add / extend / stop ─► blobs ─► row (committed) ─► index ─► event `deployment`
 //! reports, log lines ─► rings in memory ─► events `request`, `log`
 //! ```
-//! Parts: `record` is one deployment and its JSON; `store` is the SQL; `error` says why something was refused.
+//! Parts: `record` is one deployment and its JSON; `store` is the SQL; `later` is written down after it happened; `error` says why something was
+//! refused.
 //!
 //! States: `live ⇄ trapped ⇄ limited` by the last request; each goes to `expired` when its time is over, which is final.
 
 mod error;
+mod later;
 mod record;
 mod store;
 
@@ -31,8 +33,6 @@ use crate::limits::Limits;
 
 /// Blobs younger than this are not swept: somebody may be about to name them.
 const UNNAMED_BLOB_AGE_MIN: Duration = Duration::from_secs(3600);
-/// Request ids that are reserved ahead in the database; after a crash as many may be skipped.
-const REQUEST_IDS_AHEAD: u64 = 1_000;
 
 /// What a revision is made of, before it has a number.
 #[derive(Clone, Debug)]
@@ -59,6 +59,8 @@ pub struct Deployments {
     addresses: Arc<Addresses>,
     limits: Arc<Limits>,
     next_log_id: AtomicU64,
+    /// Revisions that were loaded for the first time since timings were last written down.
+    loads_unwritten: Mutex<Vec<(String, u32)>>,
     /// Held by whoever changes rows: numbers of revisions follow one another.
     changes: tokio::sync::Mutex<()>,
     /// Read while blobs have been put that no row names yet; written to sweep.
@@ -84,6 +86,7 @@ impl Deployments {
             limits,
             // Microseconds since 1970: ids grow over restarts.
             next_log_id: AtomicU64::new(Timestamp::now().unix_ms * 1000),
+            loads_unwritten: Mutex::default(),
             changes: tokio::sync::Mutex::default(),
             sweeping: tokio::sync::RwLock::default(),
         })
@@ -120,11 +123,11 @@ impl Deployments {
     pub async fn revise(&self, slug: &str, owner: Option<TokenHash>, new: NewRevision) -> Result<DeploymentView, DeploymentError> {
         let ttl_seconds = self.ttl(new.ttl_seconds)?;
         let _changes = self.changes.lock().await;
-        let (number, expires_at) = {
+        let (number, before, expires_at) = {
             let entries = self.entries();
             let deployment = owned(&entries, slug, owner)?;
-            let number = deployment.current().map_or(0, |revision| revision.number) + 1;
-            (number, ttl_seconds.map_or(deployment.expires_at, |ttl_seconds| after(Timestamp::now(), ttl_seconds)))
+            let before = deployment.expires_at;
+            (deployment.next_number(), before, ttl_seconds.map_or(before, |ttl_seconds| after(Timestamp::now(), ttl_seconds)))
         };
         let revision = Revision { number, ..new.revision };
         let oldest_kept = (number + 1).saturating_sub(u32::try_from(self.limits.revisions_max).unwrap_or(u32::MAX));
@@ -133,19 +136,27 @@ impl Deployments {
         self.change(slug, |deployment| {
             deployment.revisions.insert(number, revision);
             deployment.revisions.retain(|number, _| *number >= oldest_kept);
+            (deployment.last_number, deployment.expires_without) = (number, Some((number, before)));
             deployment.expires_at = expires_at;
             deployment.last_request = DeploymentState::Live;
         })
     }
 
-    /// Takes back a revision that could not be served and so is not acknowledged.
+    /// Takes back a revision that could not be served and so is not acknowledged, and the end that it had set.
     pub async fn retract(&self, slug: &str, number: u32) -> Result<(), DeploymentError> {
         let _changes = self.changes.lock().await;
+        let Some(expires_at) = self.entries().get(slug).map(|deployment| match deployment.expires_without {
+            Some((set_by, before)) if set_by == number => before,
+            _ => deployment.expires_at,
+        }) else {
+            return Ok(());
+        };
         let row_slug = slug.to_owned();
-        self.database.call(move |connection| store::remove_revision(connection, &row_slug, number)).await?;
+        self.database.call(move |connection| store::remove_revision(connection, &row_slug, number, expires_at)).await?;
         let mut entries = self.entries();
         if let Some(deployment) = entries.get_mut(slug) {
             deployment.revisions.remove(&number);
+            deployment.expires_at = expires_at;
             if deployment.revisions.is_empty() {
                 entries.remove(slug);
             }
@@ -153,14 +164,6 @@ impl Deployments {
         drop(entries);
         self.tell(slug);
         Ok(())
-    }
-
-    /// Microseconds that the first load of a revision took, for its timings.
-    pub fn note_load(&self, slug: &str, number: u32, load_us: f64) {
-        let mut entries = self.entries();
-        if let Some(revision) = entries.get_mut(slug).and_then(|deployment| deployment.revisions.get_mut(&number)) {
-            revision.timings.load.get_or_insert(load_us);
-        }
     }
 
     /// Lets it live so long from now.
@@ -267,35 +270,11 @@ impl Deployments {
         let now = Timestamp::now();
         let mut over = Vec::new();
         for deployment in self.entries().values_mut().filter(|deployment| deployment.is_expired(now) && !deployment.expiry_told) {
-            deployment.expiry_told = true;
+            deployment.end();
             over.push((deployment.slug.clone(), deployment.expires_at));
         }
         over.iter().for_each(|(slug, _)| self.tell(slug));
         over
-    }
-
-    /// Writes down which request ids may have been given, well ahead, or exactly when the server ends.
-    pub async fn reserve_request_ids(&self, exactly: bool) -> Result<(), DatabaseError> {
-        let mut reserved = Vec::new();
-        for deployment in self.entries().values_mut() {
-            let next = deployment.next_request_id;
-            // Ahead by at least what went by since the last time, so that a busy deployment stays below it as well.
-            let ahead = (next.saturating_sub(deployment.reserved_request_id) * 4).max(REQUEST_IDS_AHEAD);
-            let wanted = if exactly { next } else { next + ahead };
-            let due = if exactly {
-                deployment.reserved_request_id != next
-            } else {
-                next > 1 && next + REQUEST_IDS_AHEAD / 2 > deployment.reserved_request_id
-            };
-            if due {
-                deployment.reserved_request_id = wanted;
-                reserved.push((deployment.slug.clone(), wanted));
-            }
-        }
-        match reserved.is_empty() {
-            true => Ok(()),
-            false => self.database.call(move |connection| store::set_request_ids(connection, &reserved)).await,
-        }
     }
 
     /// Forgets deployments that expired long ago, then blobs that no row names any more.
@@ -335,7 +314,7 @@ impl Deployments {
         owned(&self.entries(), slug, owner)?;
         let row_slug = slug.to_owned();
         self.database.call(move |connection| store::set_expiry(connection, &row_slug, at)).await?;
-        self.change(slug, |deployment| deployment.expires_at = at)
+        self.change(slug, |deployment| (deployment.expires_at, deployment.expires_without) = (at, None))
     }
 
     fn change(&self, slug: &str, change: impl FnOnce(&mut Deployment)) -> Result<DeploymentView, DeploymentError> {

@@ -5,7 +5,8 @@
 //! ```
 //! Ids grow over restarts too, for they begin at the microsecond of the start. A reader that comes back names the last id it saw and gets
 //! what came since; where that is no longer known, it is told the present state. A reader that is too slow is let go, and comes back.
-//! Events of a topic that nobody reads are not even written down: it is only remembered that they were.
+//! Events of a topic that nobody reads are not even written down: it is only remembered that they were. Queues hold what the ring holds and
+//! no more: a reader that has yet to take an event that the ring lost is too slow as well, so that the ring's bound in bytes bounds all.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -58,6 +59,12 @@ pub struct Event {
     pub data: Arc<str>,
 }
 
+impl Event {
+    fn bytes(&self) -> usize {
+        size_of_val(self) + self.data.len()
+    }
+}
+
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum SubscribeError {
     #[error("{event_streams_max} event streams are open, the limit event_streams_max: close a tab, or ask again later")]
@@ -84,6 +91,7 @@ impl Subscription {
 pub struct Hub {
     state: Mutex<State>,
     events_kept: usize,
+    events_bytes_kept: usize,
     event_streams_max: usize,
     event_queue_max: usize,
 }
@@ -92,6 +100,7 @@ pub struct Hub {
 struct State {
     last_id: u64,
     ring: VecDeque<Event>,
+    ring_bytes: usize,
     /// What came up to here is not in the ring any more.
     forgotten: u64,
     /// The last event of a topic that went by unread.
@@ -104,6 +113,8 @@ struct State {
 struct Reader {
     topics: Vec<Topic>,
     queue: mpsc::Sender<Event>,
+    /// Ids of what was put into the queue; those that were taken go at the next event.
+    queued: VecDeque<u64>,
     dropped: Arc<AtomicBool>,
 }
 
@@ -111,10 +122,19 @@ impl Hub {
     pub fn new(limits: &Limits) -> Hub {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let last_id = u64::try_from(now.as_micros()).unwrap_or_default();
-        let state = State { last_id, ring: VecDeque::new(), forgotten: last_id, unread: HashMap::new(), readers: Vec::new(), ended: false };
+        let state = State {
+            last_id,
+            ring: VecDeque::new(),
+            ring_bytes: 0,
+            forgotten: last_id,
+            unread: HashMap::new(),
+            readers: Vec::new(),
+            ended: false,
+        };
         Hub {
             state: Mutex::new(state),
             events_kept: limits.events_kept,
+            events_bytes_kept: limits.events_bytes_kept,
             event_streams_max: limits.event_streams_max,
             event_queue_max: limits.event_queue_max,
         }
@@ -133,11 +153,9 @@ impl Hub {
         // Types of ours serialize; what could not be written would be no event.
         let Ok(data) = serde_json::to_string(data) else { return };
         let event = Event { id, topic: topic.clone(), name, data: data.into() };
-        state.readers.retain(|reader| reader.offer(&event));
-        if state.ring.len() == self.events_kept {
-            state.forgotten = state.ring.pop_front().map_or(state.forgotten, |oldest| oldest.id);
-        }
-        state.ring.push_back(event);
+        state.keep(event.clone(), self.events_kept, self.events_bytes_kept);
+        let forgotten = state.forgotten;
+        state.readers.retain_mut(|reader| reader.offer(&event) && reader.keeps_up(forgotten));
     }
 
     /// A stream of these topics; `after` is the last event that the reader saw.
@@ -151,7 +169,7 @@ impl Hub {
         let missed: Vec<Event> = state.since(known.unwrap_or(state.last_id), &topics);
         // What was missed is queued before anything new, so the queue has room for both.
         let (queue, events) = mpsc::channel(self.event_queue_max + missed.len());
-        let reader = Reader { topics, queue, dropped: Arc::default() };
+        let mut reader = Reader { topics, queue, queued: VecDeque::new(), dropped: Arc::default() };
         let dropped = reader.dropped.clone();
         if missed.iter().all(|event| reader.offer(event)) && !state.ended {
             state.readers.push(reader);
@@ -178,10 +196,22 @@ impl Hub {
 }
 
 impl State {
+    fn keep(&mut self, event: Event, events_kept: usize, events_bytes_kept: usize) {
+        self.ring_bytes += event.bytes();
+        self.ring.push_back(event);
+        // The last one is kept however long it is.
+        while self.ring.len() > 1 && (self.ring.len() > events_kept || self.ring_bytes > events_bytes_kept) {
+            let Some(oldest) = self.ring.pop_front() else { break };
+            self.ring_bytes -= oldest.bytes();
+            self.forgotten = oldest.id;
+        }
+    }
+
     fn note_unread(&mut self, topic: &Topic, id: u64) {
         if self.unread.len() >= UNREAD_TOPICS_MAX && !self.unread.contains_key(topic) {
             self.unread.clear();
             self.ring.clear();
+            self.ring_bytes = 0;
             self.forgotten = id;
         }
         match self.unread.get_mut(topic) {
@@ -203,7 +233,7 @@ impl State {
 
 impl Reader {
     /// Whether the reader is still to be kept.
-    fn offer(&self, event: &Event) -> bool {
+    fn offer(&mut self, event: &Event) -> bool {
         if !self.topics.contains(&event.topic) {
             return true;
         }
@@ -211,7 +241,21 @@ impl Reader {
         if let Err(mpsc::error::TrySendError::Full(_)) = offered {
             self.dropped.store(true, Ordering::Release);
         }
+        self.queued.push_back(event.id);
         offered.is_ok()
+    }
+
+    /// Whether nothing waits in its queue that the ring has lost.
+    fn keeps_up(&mut self, forgotten: u64) -> bool {
+        let waiting = self.queue.max_capacity() - self.queue.capacity();
+        while self.queued.len() > waiting {
+            self.queued.pop_front();
+        }
+        let keeps_up = self.queued.front().is_none_or(|oldest| *oldest > forgotten);
+        if !keeps_up {
+            self.dropped.store(true, Ordering::Release);
+        }
+        keeps_up
     }
 }
 
@@ -261,8 +305,11 @@ mod tests {
     fn where_something_is_no_longer_known_the_present_state_is_told() {
         let hub = hub(Limits { events_kept: 2, ..Limits::default() });
         let mut first = hub.subscribe(vec![fern()], None).unwrap();
-        (0..4).for_each(|number| hub.publish(&fern(), "log", &number));
-        let ids: Vec<u64> = std::iter::from_fn(|| first.events.try_recv().ok()).map(|event| event.id).collect();
+        let mut publish = |number: u64| {
+            hub.publish(&fern(), "log", &number);
+            first.events.try_recv().unwrap().id
+        };
+        let ids: Vec<u64> = (0..4).map(&mut publish).collect();
         let again = |after| hub.subscribe(vec![fern()], Some(after)).unwrap().present_state.is_some();
         assert!(again(ids[0]), "the second event is forgotten");
         assert!(!again(ids[1]), "the last two are kept");
@@ -284,6 +331,24 @@ mod tests {
         assert_eq!(told(&mut slow), ["0", "1"]);
         assert!(matches!(slow.events.try_recv(), Err(mpsc::error::TryRecvError::Disconnected)));
         assert!(slow.was_dropped() && !quick.was_dropped());
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_in_bytes_and_a_queue_holds_no_more() {
+        let hub = hub(Limits { events_bytes_kept: 5_000, ..Limits::default() });
+        let mut slow = hub.subscribe(vec![fern()], None).unwrap();
+        let mut quick = hub.subscribe(vec![fern()], None).unwrap();
+        let long = "x".repeat(1_000);
+        for _ in 0..20 {
+            hub.publish(&fern(), "log", &long);
+            assert_eq!(told(&mut quick).len(), 1);
+        }
+        let bytes = hub.state().ring_bytes;
+        assert!((1_000..=5_000).contains(&bytes), "{bytes} bytes");
+        assert!(told(&mut slow).len() <= 5 && slow.was_dropped() && !quick.was_dropped());
+        hub.publish(&fern(), "log", &"x".repeat(10_000));
+        assert_eq!(told(&mut quick).len(), 1, "one is told however long it is");
+        assert_eq!(hub.state().ring.len(), 1);
     }
 
     #[test]

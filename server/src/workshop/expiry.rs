@@ -20,6 +20,9 @@ impl Workshop {
             for (slug, at) in self.deployments.tell_expired() {
                 self.parts.guests.expire(&slug, at.unix_ms);
             }
+            if let Err(error) = self.deployments.write_timings().await {
+                eprintln!("vivarium: cannot write down timings: {error}");
+            }
             if let Err(error) = self.deployments.reserve_request_ids(false).await {
                 eprintln!("vivarium: cannot write down request ids: {error}");
             }

@@ -10,7 +10,7 @@ use vivarium_toolchains::{BuildError, BuildLimits, BuildReport, Cancel, Language
 
 use crate::compile::pool::{CompileFailure, CompilePool, CompiledWasm, Stage};
 use crate::control::messages::{Loaded, Run, RunOutcome, Wanted};
-use crate::gateway::supervisor::Gateway;
+use crate::gateway::supervisor::{Gateway, LoadFailure};
 
 /// An answer that is on its way.
 pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -33,14 +33,16 @@ pub trait WasmCompiler: Send + Sync {
 }
 
 pub trait GuestServer: Send + Sync {
-    /// Serves a revision from now on; microseconds that loading took, or why the artifact was refused.
-    fn load(&self, loaded: Loaded, artifact: Vec<u8>) -> Pending<Result<f64, String>>;
+    /// Serves a revision from now on; microseconds that loading took, or why it is not served.
+    fn load(&self, loaded: Loaded, artifact: Vec<u8>) -> Pending<Result<f64, LoadFailure>>;
     /// The deployment ends at this moment, which may have passed.
     fn expire(&self, slug: &str, at_unix_ms: u64);
     /// Nobody ever deployed this.
     fn unknown(&self, wanted: Wanted);
     /// It exists and cannot be served; the sentence says why.
     fn failed(&self, wanted: Wanted, sentence: &str);
+    /// Serves this revision no more; requests in flight end on it. The deployment's own address stays with it until [`GuestServer::set_current`].
+    fn unload(&self, slug: &str, revision: u32);
     /// Changes which of the loaded revisions the deployment's own address serves.
     fn set_current(&self, slug: &str, revision: u32);
     /// Runs a program as a command, to its end.
@@ -83,7 +85,7 @@ impl WasmCompiler for CompilePool {
 }
 
 impl GuestServer for Gateway {
-    fn load(&self, loaded: Loaded, artifact: Vec<u8>) -> Pending<Result<f64, String>> {
+    fn load(&self, loaded: Loaded, artifact: Vec<u8>) -> Pending<Result<f64, LoadFailure>> {
         Box::pin(Gateway::load(self, loaded, &artifact))
     }
 
@@ -97,6 +99,10 @@ impl GuestServer for Gateway {
 
     fn failed(&self, wanted: Wanted, sentence: &str) {
         Gateway::failed(self, wanted, sentence);
+    }
+
+    fn unload(&self, slug: &str, revision: u32) {
+        Gateway::unload(self, slug, revision);
     }
 
     fn set_current(&self, slug: &str, revision: u32) {

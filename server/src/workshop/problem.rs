@@ -11,7 +11,7 @@ use serde::Serialize;
 use vivarium_toolchains::SourceError;
 
 use super::blobs::BlobError;
-use super::builds::{Build, EnqueueError};
+use super::builds::{Build, EnqueueError, Fault};
 use super::database::DatabaseError;
 use super::deployments::DeploymentError;
 use super::events::SubscribeError;
@@ -31,6 +31,9 @@ pub struct Problem {
     pub detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<&'static str>,
+    /// Trying again in a moment does not help.
+    #[serde(skip)]
+    lasts: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build: Option<Box<Build>>,
 }
@@ -42,7 +45,7 @@ fn status_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Re
 impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
         let title = status.canonical_reason().unwrap_or("Error");
-        Problem { kind: "about:blank", title, status, detail: detail.into(), limit: None, build: None }
+        Problem { kind: "about:blank", title, status, detail: detail.into(), limit: None, lasts: false, build: None }
     }
 
     pub fn limit(status: StatusCode, limit: &'static str, detail: impl Into<String>) -> Problem {
@@ -66,7 +69,13 @@ impl Problem {
             (None, 1) => "the program has 1 error".into(),
             (None, errors) => format!("the program has {errors} errors"),
         };
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_build(build)
+        let status = match build.fault {
+            Fault::Program => StatusCode::UNPROCESSABLE_ENTITY,
+            Fault::Setup | Fault::Passing => StatusCode::SERVICE_UNAVAILABLE,
+            Fault::Defect => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let (limit, lasts) = (build.limit, build.fault == Fault::Setup);
+        Problem { limit, lasts, ..Problem::new(status, detail).with_build(build) }
     }
 
     pub fn with_build(self, build: Build) -> Problem {
@@ -80,13 +89,13 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = self.status;
+        let (status, lasts) = (self.status, self.lasts);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(CONTENT));
         match status {
             StatusCode::UNAUTHORIZED => drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
-            StatusCode::SERVICE_UNAVAILABLE => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("2"))),
+            StatusCode::SERVICE_UNAVAILABLE if !lasts => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("2"))),
             _ => {}
         }
         response

@@ -6,6 +6,7 @@
 //! ```
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc};
@@ -17,6 +18,11 @@ use super::builds::{FinishedBuild, Product, SETTING};
 use super::deployments::{DeploymentError, DeploymentView, Lookup, NewRevision, Revision};
 use super::identifiers::{TokenHash, new_token};
 use crate::control::messages::{Loaded, Run, RunOutcome, Timestamp, Timings, Wanted};
+use crate::gateway::supervisor::LoadFailure;
+
+/// How long a gateway is waited for that ended before it took a new revision: what a start of one may take.
+const LOAD_AGAIN_MAX: Duration = Duration::from_secs(10);
+const LOAD_AGAIN_PAUSE: Duration = Duration::from_millis(50);
 
 /// Where a build is to be served.
 #[derive(Clone, Debug, Default)]
@@ -103,20 +109,25 @@ impl Workshop {
         Ok((source.map_err(interrupted)??, wasm.map_err(interrupted)??))
     }
 
+    /// A gateway that ends says nothing about the program, and what it serves is durable already: its successor is asked.
     async fn load_first(self: &Arc<Self>, view: &DeploymentView, product: &Product) -> Result<f64, DeploymentError> {
-        let artifact = self.artifact(product.wasm_hash, Some(product.wasm.clone())).await;
-        let loaded = match (artifact, self.deployments.lookup(&view.slug, Some(view.revision))) {
-            (Ok(artifact), Lookup::Found { .. }) => self.load(&view.slug, view.revision, artifact).await,
-            (Err(sentence), _) => Err(sentence),
-            (Ok(_), _) => Err("it was stopped meanwhile".into()),
-        };
-        match loaded {
-            Ok(load_us) => Ok(load_us),
-            Err(sentence) => {
-                self.deployments.retract(&view.slug, view.revision).await?;
-                Err(DeploymentError::Load(sentence))
+        let began = Instant::now();
+        let failure = loop {
+            let loaded = match self.artifact(product.wasm_hash, Some(product.wasm.clone())).await {
+                Ok(artifact) => self.load(&view.slug, view.revision, artifact).await,
+                Err(sentence) => Err(LoadFailure::Refused(sentence)),
+            };
+            match loaded {
+                Ok(load_us) => return Ok(load_us),
+                Err(LoadFailure::Lost) if began.elapsed() < LOAD_AGAIN_MAX && !self.events.has_ended() => {
+                    tokio::time::sleep(LOAD_AGAIN_PAUSE).await;
+                }
+                Err(failure) => break failure,
             }
-        }
+        };
+        self.deployments.retract(&view.slug, view.revision).await?;
+        self.settle(&view.slug, view.revision, view.expires_at);
+        Err(DeploymentError::Load(failure.to_string()))
     }
 
     fn note_live(&self, view: &DeploymentView, product: &Product, load_us: f64) {
@@ -130,9 +141,9 @@ impl Workshop {
     }
 
     /// Has the gateway serve a revision, and sees to it that what changed meanwhile is not undone by that.
-    async fn load(&self, slug: &str, number: u32, artifact: Vec<u8>) -> Result<f64, String> {
+    async fn load(&self, slug: &str, number: u32, artifact: Vec<u8>) -> Result<f64, LoadFailure> {
         let Lookup::Found { revision, current, expires_at, next_request_id } = self.deployments.lookup(slug, Some(number)) else {
-            return Err("it was stopped meanwhile".into());
+            return Err(LoadFailure::Refused("it was stopped meanwhile".into()));
         };
         let loaded = Loaded {
             slug: slug.to_owned(),
@@ -143,13 +154,30 @@ impl Workshop {
             environment: Vec::new(),
             next_request_id,
         };
-        let load_us = self.parts.guests.load(loaded, artifact).await?;
-        match self.deployments.lookup(slug, None) {
-            Lookup::Found { revision, .. } if current && revision.number != number => self.parts.guests.set_current(slug, revision.number),
-            Lookup::Expired(at) => self.parts.guests.expire(slug, at.unix_ms),
-            _ => {}
+        let loaded = self.parts.guests.load(loaded, artifact).await;
+        self.settle(slug, number, expires_at);
+        loaded
+    }
+
+    /// After the gateway was told of this revision and this end, it is told of what is true by now. Messages are taken in order, so that
+    /// this holds even where the load itself got lost on its way and is taken by the next gateway.
+    fn settle(&self, slug: &str, number: u32, told_expires_at: Timestamp) {
+        let guests = &self.parts.guests;
+        if matches!(self.deployments.lookup(slug, Some(number)), Lookup::Unknown) {
+            guests.unload(slug, number);
         }
-        Ok(load_us)
+        match self.deployments.lookup(slug, None) {
+            Lookup::Found { revision, expires_at, .. } => {
+                if revision.number != number {
+                    guests.set_current(slug, revision.number);
+                }
+                if expires_at != told_expires_at {
+                    guests.expire(slug, expires_at.unix_ms);
+                }
+            }
+            Lookup::Expired(at) => guests.expire(slug, at.unix_ms),
+            Lookup::Unknown => {}
+        }
     }
 
     /// A signed artifact of this wasm; the wasm is read from its blob where it is not at hand.
@@ -205,15 +233,16 @@ impl Workshop {
         }
     }
 
-    /// An artifact that the gateway refuses is made again, once.
+    /// An artifact that the gateway refuses is made again, once. A gateway that ended asks no more; the next one asks for itself.
     async fn serve_again(self: &Arc<Self>, slug: &str, revision: &Revision) -> Result<(), String> {
         let artifact = self.artifact(revision.wasm, None).await?;
-        if self.load(slug, revision.number, artifact).await.is_ok() {
-            return Ok(());
-        }
+        let Err(LoadFailure::Refused(_)) = self.load(slug, revision.number, artifact).await else { return Ok(()) };
         self.artifacts.forget(revision.wasm, SETTING);
         let artifact = self.artifact(revision.wasm, None).await?;
-        self.load(slug, revision.number, artifact).await.map(drop)
+        match self.load(slug, revision.number, artifact).await {
+            Err(LoadFailure::Refused(sentence)) => Err(sentence),
+            Ok(_) | Err(LoadFailure::Lost) => Ok(()),
+        }
     }
 }
 

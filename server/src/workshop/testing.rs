@@ -16,6 +16,7 @@ use super::deployments::Revision;
 use super::parts::{GuestServer, Parts, Pending, Progress, SourceBuilder, WasmCompiler};
 use crate::compile::pool::{CompileFailure, CompiledWasm, Stage};
 use crate::control::messages::{Loaded, LogEntry, LogStream, Outcome, Run, RunOutcome, RunReport, Timestamp, Timings, Wanted};
+use crate::gateway::supervisor::LoadFailure;
 
 pub fn report(slug: &str, revision: u32, id: u64, outcome: Outcome) -> RunReport {
     RunReport {
@@ -86,7 +87,7 @@ pub fn empty_artifact() -> Vec<u8> {
 }
 
 /// A language in which a program is its own wasm. Some words mean something: `error` does not build, `refuse` does not compile, `command`
-/// is a command, `slow` takes until it is cancelled.
+/// is a command, `slow` takes until it is cancelled, `panic` panics, `long` takes too long; for `absent` a jail is missing, for `busy` a compiler.
 #[derive(Default)]
 pub struct Stand {
     pub builds: AtomicUsize,
@@ -94,6 +95,10 @@ pub struct Stand {
     /// What the gateway was told, in words.
     pub told: Mutex<Vec<String>>,
     pub refuses_to_load: AtomicBool,
+    /// So many loads end with the gateway.
+    pub loses: AtomicUsize,
+    /// The next load waits for this.
+    pub held_load: Mutex<Option<tokio::sync::oneshot::Receiver<()>>>,
 }
 
 impl Stand {
@@ -134,6 +139,13 @@ impl SourceBuilder for Stand {
     fn build(&self, source: &SourceTree, _: &BuildLimits, cancel: &Cancel) -> Result<BuildReport, BuildError> {
         self.builds.fetch_add(1, Ordering::Relaxed);
         let text = source.files()["main.c"].clone();
+        assert!(!text.contains("panic"), "as a parser with a mistake does");
+        if text.contains("absent") {
+            return Err(BuildError::JailUnavailable { reason: "there are no namespaces".into() });
+        }
+        if text.contains("long") {
+            return Err(BuildError::TimedOut { build_wall_ms: 7 });
+        }
         while text.contains("slow") {
             if cancel.is_cancelled() {
                 return Err(BuildError::Cancelled);
@@ -163,6 +175,9 @@ impl WasmCompiler for Stand {
         if text.contains("refuse") {
             return Err(CompileFailure::Refused("the program imports env.emit, which no host function answers".into()));
         }
+        if text.contains("busy") {
+            return Err(CompileFailure::Unavailable("no process could be started".into()));
+        }
         progress(Stage::Codegen, 1, 2);
         let timings = vivarium_compiler::Timings { validate_us: 1.0, translate_us: 2.0, codegen_us: 3.0, link_us: 4.0 };
         let kind = if text.contains("command") { vivarium_abi::program::Kind::Command } else { vivarium_abi::program::Kind::Service };
@@ -171,7 +186,7 @@ impl WasmCompiler for Stand {
 }
 
 impl GuestServer for Stand {
-    fn load(&self, loaded: Loaded, artifact: Vec<u8>) -> Pending<Result<f64, String>> {
+    fn load(&self, loaded: Loaded, artifact: Vec<u8>) -> Pending<Result<f64, LoadFailure>> {
         // The key is that of the data folder; what matters here is that it is signed at all.
         let signed = artifact.len() > empty_artifact().len()
             && SignedArtifact::verify(&artifact, &ed25519_dalek::SigningKey::from_bytes(&[9; 32]).verifying_key()).is_err();
@@ -180,7 +195,18 @@ impl GuestServer for Stand {
             loaded.slug, loaded.revision, loaded.current, loaded.next_request_id
         ));
         let refused = self.refuses_to_load.load(Ordering::Relaxed);
-        Box::pin(async move { if refused { Err("no room".into()) } else { Ok(5.0) } })
+        let lost = self.loses.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+        let held = self.held_load.lock().unwrap().take();
+        Box::pin(async move {
+            if let Some(held) = held {
+                drop(held.await);
+            }
+            match (lost, refused) {
+                (true, _) => Err(LoadFailure::Lost),
+                (_, true) => Err(LoadFailure::Refused("no room".into())),
+                _ => Ok(5.0),
+            }
+        })
     }
 
     fn expire(&self, slug: &str, at_unix_ms: u64) {
@@ -194,6 +220,10 @@ impl GuestServer for Stand {
 
     fn failed(&self, wanted: Wanted, sentence: &str) {
         self.tell(format!("failed {}: {sentence}", wanted.slug));
+    }
+
+    fn unload(&self, slug: &str, revision: u32) {
+        self.tell(format!("unload {slug} r{revision}"));
     }
 
     fn set_current(&self, slug: &str, revision: u32) {

@@ -11,7 +11,7 @@ async fn a_command_has_arguments_input_output_and_an_exit_code() {
     let outcome = stage.gateway.run(run, &artifact).await.unwrap();
     assert_eq!((outcome.exit_code, outcome.outcome), (Some(3), Outcome::Exited { exit_code: 3 }));
     assert_eq!((outcome.stdout.as_slice(), outcome.stderr.as_slice()), (&b"some input"[..], &b"arguments: 3\n"[..]));
-    assert!(!outcome.stdout_truncated && outcome.timings.run > Some(0.0));
+    assert!(!outcome.stdout_truncated && outcome.timings.run > Some(0.0) && outcome.timings.load > Some(0.0));
 }
 
 #[tokio::test]

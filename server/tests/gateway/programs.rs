@@ -32,6 +32,18 @@ pub fn greeter(text: &str) -> String {
     program(&format!("{head}{text}"), &format!("(call $say (i32.const 1) (i32.const 1024) (i32.const {bytes}))"))
 }
 
+/// Answers with so many pieces of 64 KiB.
+pub fn flood(pieces: u32) -> String {
+    let start = format!(
+        "(local $left i32) (local.set $left (i32.const {pieces}))
+         (call $say (i32.const 1) (i32.const 1024) (i32.const 26))
+         (loop $more
+           (call $say (i32.const 1) (i32.const 65536) (i32.const 65536))
+           (br_if $more (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))"
+    );
+    program("Content-Type: text/plain\\n\\n", &start)
+}
+
 /// Never ends.
 pub fn endless() -> String {
     program("Status: 200\\n\\n", "(loop $again (br $again))")

@@ -1,7 +1,8 @@
-use crate::programs::{endless, greeter, program, sleeper, trapping};
+use crate::programs::{endless, flood, greeter, program, sleeper, trapping};
 use crate::stage::{Stage, limits, loaded, response};
 use std::io::{Read as _, Write as _};
-use vivarium::control::messages::{LogStream, Outcome, Wanted};
+use vivarium::control::messages::{Loaded, LogStream, Outcome, Run, Wanted};
+use vivarium::gateway::supervisor::LoadFailure;
 use vivarium::limits::Limits;
 
 #[tokio::test]
@@ -160,6 +161,103 @@ async fn too_long_a_body_is_refused_and_half_a_head_is_closed() {
     assert_eq!(half.status, 0, "closed without an answer: {half:?}");
 }
 
+/// More than the buffers of a connection hold.
+const FLOOD_PIECES: u32 = 192;
+
+#[tokio::test]
+async fn a_long_answer_to_a_late_body_waits_for_a_slow_visitor() {
+    let stage = Stage::set(1, Limits { header_read_ms: 100, ..limits() }).await;
+    stage.deploy("fern", 1, &flood(FLOOD_PIECES)).await;
+    let address = stage.address;
+    let received = tokio::task::spawn_blocking(move || {
+        let pause = || std::thread::sleep(std::time::Duration::from_millis(300));
+        let mut visitor = std::net::TcpStream::connect(address).unwrap();
+        visitor.write_all(b"POST / HTTP/1.1\r\nHost: fern.localhost\r\nConnection: close\r\nContent-Length: 4\r\n\r\n").unwrap();
+        pause();
+        visitor.write_all(b"leaf").unwrap();
+        pause();
+        let mut first = vec![0; 1 << 20];
+        visitor.read_exact(&mut first).unwrap();
+        pause();
+        let mut rest = Vec::new();
+        visitor.read_to_end(&mut rest).unwrap();
+        first.len() + rest.len()
+    });
+    let received = received.await.unwrap();
+    assert!(received > FLOOD_PIECES as usize * 65_536, "{received} bytes came");
+}
+
+#[tokio::test]
+async fn a_request_is_in_flight_until_its_answer_has_left() {
+    let stage = Stage::set(1, Limits { in_flight_per_deployment_max: 1, ..limits() }).await;
+    stage.deploy("fern", 1, &flood(FLOOD_PIECES)).await;
+    let mut slow = std::net::TcpStream::connect(stage.address).unwrap();
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: fern.localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let report = stage.heard.report_of("fern").await;
+    assert_eq!((report.status, report.bytes), (200, u64::from(FLOOD_PIECES) * 65_536));
+    assert_eq!(stage.get("fern", "/").await.status, 503, "the slow visitor's answer is still held");
+    let all = tokio::task::spawn_blocking(move || slow.read_to_end(&mut Vec::new()).unwrap()).await.unwrap();
+    assert!(all as u64 > report.bytes);
+    assert_eq!(stage.get("fern", "/").await.status, 200);
+}
+
+#[tokio::test]
+async fn answers_that_wait_to_be_sent_count_as_memory() {
+    let room = 2 * u64::from(FLOOD_PIECES) * 65_536;
+    let stage = Stage::set(1, Limits { gateway_memory_bytes_max: room, ..limits() }).await;
+    stage.deploy("fern", 1, &flood(FLOOD_PIECES)).await;
+    let slow = || {
+        let mut visitor = std::net::TcpStream::connect(stage.address).unwrap();
+        visitor.write_all(b"GET / HTTP/1.1\r\nHost: fern.localhost\r\n\r\n").unwrap();
+        visitor
+    };
+    let first = slow();
+    stage.heard.until("one answer waits", |heard| heard.reports.lock().unwrap().len() == 1).await;
+    let second = slow();
+    stage.heard.until("two answers wait", |heard| heard.reports.lock().unwrap().len() == 2).await;
+    let refused = stage.get("fern", "/").await;
+    assert!(refused.status == 503 && !refused.body.is_empty(), "{refused:?}");
+    drop((first, second));
+    let served = async {
+        while stage.get("fern", "/").await.status != 200 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    assert!(tokio::time::timeout(crate::stage::PATIENCE, served).await.is_ok(), "visitors who left hold nothing");
+}
+
+#[tokio::test]
+async fn a_revision_that_is_taken_back_leaves_the_one_before_it() {
+    let stage = Stage::set(1, limits()).await;
+    stage.deploy("fern", 1, &greeter("first")).await;
+    stage.deploy("fern", 2, &greeter("second")).await;
+    assert_eq!(stage.get("fern", "/").await.body, "second");
+    stage.gateway.unload("fern", 2);
+    stage.gateway.set_current("fern", 1);
+    // A run is asked for after them on the same socket, so they have been heard once it is answered.
+    stage.gateway.run(Run::default(), &stage.artifact(&greeter("run"))).await.unwrap();
+    assert_eq!(stage.get("fern", "/").await.body, "first");
+    let artifact = stage.artifact(&greeter("second"));
+    stage.gateway.load(Loaded { current: false, ..loaded("fern", 2) }, &artifact[..artifact.len() - 1]).await.unwrap_err();
+    assert_eq!(stage.get("fern", "/").await.body, "first", "a refused load changes nothing");
+}
+
+#[tokio::test]
+async fn many_loads_are_all_answered() {
+    let stage = Stage::set(2, limits()).await;
+    let artifact = stage.artifact(&greeter("hello"));
+    let mut loads = tokio::task::JoinSet::new();
+    for number in 1..=100 {
+        loads.spawn(stage.gateway.load(loaded(&format!("fern{number}"), number), &artifact));
+    }
+    for result in loads.join_all().await {
+        assert!(result.is_ok(), "{result:?}");
+    }
+    for number in [1, 50, 100] {
+        assert_eq!(stage.get(&format!("fern{number}"), "/").await.body, "hello");
+    }
+}
+
 #[tokio::test]
 async fn the_workshop_is_one_more_visitor() {
     let stage = Stage::set(1, limits()).await;
@@ -181,7 +279,7 @@ async fn an_artifact_that_was_changed_is_refused() {
     let middle = artifact.len() / 2;
     artifact[middle] ^= 1;
     let refused = stage.gateway.load(loaded("fern", 1), &artifact).await.unwrap_err();
-    assert!(refused.contains("signed by another key or changed"), "{refused}");
+    assert!(matches!(refused, LoadFailure::Refused(_)) && refused.to_string().contains("signed by another key or changed"), "{refused}");
 }
 
 #[tokio::test]

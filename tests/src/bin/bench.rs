@@ -12,6 +12,8 @@ use vivarium_tests::server::{Server, eventually};
 
 /// Edits of each program that are measured; one more before them is not.
 const EDITS: usize = 30;
+/// Starts of the server that are measured.
+const STARTS: usize = 10;
 
 struct Program {
     name: &'static str,
@@ -82,8 +84,23 @@ fn main() {
         // No two programs share a source: the server remembers what it has built. Six digits, for WAT states its output's length.
         rows.extend(measure(&server, program, 100_000 + 1000 * index));
     }
+    rows.push(starts(server));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").join("target/bench.json");
     std::fs::write(&path, serde_json::to_string_pretty(&rows).expect("rows are JSON")).expect("target/ can be written");
+}
+
+/// From starting the server over a data folder that has deployments to its page being answered, in milliseconds.
+fn starts(server: Server) -> Value {
+    let mut data = server.kill();
+    let mut times = Vec::with_capacity(STARTS);
+    for _ in 0..STARTS {
+        let started = Instant::now();
+        let server = Server::start_in(data);
+        assert_eq!(server.get("/").status, 200);
+        times.push(started.elapsed().as_secs_f64() * 1000.0);
+        data = server.kill();
+    }
+    row("start of the server → page", times, Some(2000.0), "")
 }
 
 /// Rows for edits of one program, and for sending it unchanged.

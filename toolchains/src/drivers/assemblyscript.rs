@@ -62,7 +62,7 @@ impl Request<'_> {
 }
 
 pub(crate) fn build(tools: &Tools, workers: &Workers, source: &SourceTree, budget: &Budget) -> Result<Built, BuildError> {
-    let mut worker = match workers.take() {
+    let mut worker = match workers.take(budget) {
         Some(worker) => worker,
         None => worker::Worker::start(tools)?,
     };

@@ -1,5 +1,6 @@
-//! WAT: the crate `wast`, in this process: it is a parser in safe Rust, and its input is bounded by the source limits.
+//! WAT: the crate `wast`, in this process: it is a parser in safe Rust, and its input is bounded by the source limits. Decision 0003.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use wast::Wat;
@@ -7,15 +8,30 @@ use wast::parser::{self, ParseBuffer};
 
 use crate::columns;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::{Language, SourceTree};
+use crate::{BuildError, Language, SourceTree};
 
 use super::Built;
 
 /// The version that the workspace pins; a test compares them.
 pub(crate) const VERSION: &str = "263.0.0";
+/// How much of a panic's message an error quotes.
+const LAST_WORDS_CHARACTERS: usize = 400;
 
 /// The binary of `main.wat`, with a name section made from its `$names`, or the one error that the parser stopped at.
-pub(crate) fn build(source: &SourceTree) -> Built {
+/// A panic of the parser ends this build alone.
+pub(crate) fn build(source: &SourceTree) -> Result<Built, BuildError> {
+    contained(|| build_unguarded(source))
+}
+
+/// What `work` leaves half done when it panics is its own: nothing of it is used afterwards.
+fn contained(work: impl FnOnce() -> Built) -> Result<Built, BuildError> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let told = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        BuildError::Crashed { last_words: told.unwrap_or("a panic without words").chars().take(LAST_WORDS_CHARACTERS).collect() }
+    })
+}
+
+fn build_unguarded(source: &SourceTree) -> Built {
     let file = Language::Wat.main_file();
     let text = source.files().get(file).map(String::as_str).unwrap_or_default();
     match encode(text) {
@@ -52,7 +68,28 @@ mod tests {
 
     fn check(text: &str) -> Built {
         let files = BTreeMap::from([("main.wat".to_owned(), text.to_owned())]);
-        build(&SourceTree::new(Language::Wat, files, &SourceLimits::default()).unwrap())
+        build(&SourceTree::new(Language::Wat, files, &SourceLimits::default()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_panic_of_the_parser_ends_only_the_build() {
+        let ended = contained(|| panic!("leaf {}", 7));
+        assert!(matches!(&ended, Err(BuildError::Crashed { last_words }) if last_words == "leaf 7"), "{ended:?}");
+    }
+
+    /// The longest nesting that the source limits allow, on a test's stack of 2 MiB: instructions nest on the heap.
+    #[test]
+    fn nesting_does_not_exhaust_the_stack() {
+        let deep = format!("(module (func {}{}))", "(block".repeat(37_000), ")".repeat(37_000));
+        assert!(check(&deep).wasm.is_some());
+    }
+
+    /// What decision 0003 says of the size: text does not grow when it is encoded.
+    #[test]
+    fn the_binary_is_not_longer_than_the_text() {
+        for text in [format!("(module (func {}))", "nop ".repeat(60_000)), format!("(module {})", "(func)".repeat(40_000))] {
+            assert!(check(&text).wasm.unwrap().len() <= text.len());
+        }
     }
 
     #[test]

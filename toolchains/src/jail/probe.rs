@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::{Jail, JailKind, JailPaths, OpenOptions};
 use crate::job::JobFolder;
+use crate::output_guard::OutputGuard;
 use crate::process::{self, Budget, Ending, Finished, Spawner};
 use crate::stamp::Stamp;
 use crate::{BuildError, BuildLimits, Cancel, text};
@@ -73,7 +74,8 @@ fn preprocess(jail: &Jail, stamp: &Stamp, spawner: &Spawner, source: &str) -> Re
     let clang = clang_of(&jail.paths(&job), stamp);
     let args = ["--target=wasm32-wasi", "-E", "-P", "main.c"].map(str::to_owned);
     let command = jail.command(&job, &limits, &clang, &args);
-    process::run(spawner, command, &Budget::new(&limits, &Cancel::new()), limits.build_output_bytes_max).map_err(sentence)
+    process::run(spawner, command, OutputGuard::new(&job), &Budget::new(&limits, &Cancel::new()), limits.build_output_bytes_max)
+        .map_err(sentence)
 }
 
 fn clang_of(paths: &JailPaths, stamp: &Stamp) -> String {

@@ -3,11 +3,12 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use rustix::process::{Resource, Rlimit};
 
-use super::{JailKind, bwrap, landlock};
+use super::{JailKind, bwrap, is_root, landlock};
 
 /// What compilers are less important than: requests, and the page.
 const NICE: i32 = 10;
@@ -24,6 +25,7 @@ pub(super) struct Order {
     pub cpu_seconds: u64,
     pub data_bytes: u64,
     pub file_bytes: u64,
+    pub processes: u64,
     pub program: OsString,
     pub args: Vec<OsString>,
 }
@@ -55,12 +57,25 @@ fn limit(order: &Order) -> io::Result<()> {
         (Resource::Data, order.data_bytes),
         (Resource::Fsize, order.file_bytes),
         (Resource::Nofile, OPEN_FILES_MAX),
+        (Resource::Nproc, order.processes + processes_of_this_user()),
         (Resource::Core, 0),
     ] {
         rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
     }
     rustix::process::nice(NICE)?;
     Ok(())
+}
+
+/// The system counts a user's processes over everything that the user runs. Where the server is root, compilers have a user of their
+/// own, and the limit binds as soon as the compiler is that user.
+fn processes_of_this_user() -> u64 {
+    let uid = rustix::process::geteuid().as_raw();
+    let Ok(entries) = std::fs::read_dir("/proc") else { return 0 };
+    if is_root() {
+        return 0;
+    }
+    let own = entries.flatten().filter(|entry| entry.metadata().is_ok_and(|metadata| metadata.uid() == uid));
+    own.filter_map(|process| std::fs::read_dir(process.path().join("task")).ok()).map(|tasks| tasks.count() as u64).sum()
 }
 
 fn parse(args: impl IntoIterator<Item = OsString>) -> io::Result<Order> {
@@ -72,6 +87,7 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> io::Result<Order> {
         cpu_seconds: 0,
         data_bytes: 0,
         file_bytes: 0,
+        processes: 0,
         program: OsString::new(),
         args: Vec::new(),
     };
@@ -94,6 +110,7 @@ fn set(order: &mut Order, option: &OsStr, value: OsString) -> io::Result<()> {
         b"--kind" => order.kind = value.to_str().and_then(JailKind::from_name).ok_or_else(|| refused(option))?,
         b"--cpu-seconds" => order.cpu_seconds = number()?,
         b"--data-bytes" => order.data_bytes = number()?,
+        b"--processes" => order.processes = number()?,
         b"--file-bytes" => order.file_bytes = number()?,
         b"--toolchains" => order.toolchains = PathBuf::from(value),
         b"--job" => order.job = PathBuf::from(value),

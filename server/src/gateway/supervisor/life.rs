@@ -1,7 +1,7 @@
 //! The lives of a gateway, one after another: spawn, hand over, carry messages both ways, notice the end.
 
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::{GatewayObserver, GatewaySettings, Shared, Waiting};
+use super::{GatewayObserver, GatewaySettings, LoadFailure, Shared, Waiting};
 use crate::control::channel::{Receiver, Sender, pair, split};
 use crate::control::messages::{Batch, FromGateway, Start, Timestamp, ToGateway};
 use crate::processes::Spawner;
@@ -22,6 +22,8 @@ const SOUND: Duration = Duration::from_secs(5);
 const PING_INTERVAL: Duration = Duration::from_secs(2);
 /// So many questions without an answer mean that it hangs. Counted, not timed: when this process was stopped for a while, the gateway is not to blame.
 const PINGS_UNANSWERED_MAX: u32 = 5;
+/// From the first packet of a message to its last. A gateway that does not take one for so long hangs.
+const SEND_MAX: Duration = Duration::from_secs(10);
 /// The first pause before a start that follows a failed one; it doubles.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -86,6 +88,7 @@ impl Supervisor {
         let over = tokio::select! {
             result = hear(shared, observer.as_ref(), receiver) => result,
             result = say(shared, outgoing, sender) => result,
+            () = shared.hangs.notified() => Err(io::Error::other("it did not answer in time")),
         };
         let ended = running.end();
         Ok(match over {
@@ -106,9 +109,11 @@ impl Supervisor {
             verify_resets: settings.verify_resets,
         };
         let listeners: Vec<_> = settings.listeners.iter().map(|listener| listener.as_fd()).collect();
-        sender.send(&ToGateway::Start(Box::new(start)), &listeners).await?;
-        let first = tokio::time::timeout(START_MAX, receiver.receive::<FromGateway>()).await;
-        match first.map_err(|_| io::Error::other("it did not become ready in time"))?? {
+        let first = tokio::time::timeout(START_MAX, async {
+            sender.send(&ToGateway::Start(Box::new(start)), &listeners).await?;
+            receiver.receive::<FromGateway>().await
+        });
+        match first.await.map_err(|_| io::Error::other("it did not become ready in time"))?? {
             Some((FromGateway::Ready, _)) => Ok(()),
             Some((FromGateway::Refused { sentence }, _)) => Err(io::Error::other(sentence)),
             Some(_) => Err(io::Error::other("its first message was not Ready")),
@@ -141,17 +146,26 @@ async fn say(shared: &Shared, outgoing: &mut mpsc::Receiver<(ToGateway, Vec<Owne
         tokio::select! {
             message = outgoing.recv() => {
                 let Some((message, descriptors)) = message else { return Ok(()) };
+                // Who asked an earlier gateway has had the answer that it is gone: this one must not do it unasked.
+                if message.call().is_some_and(|call| !shared.calls().contains_key(&call)) {
+                    continue;
+                }
                 let borrowed: Vec<_> = descriptors.iter().map(|descriptor| descriptor.as_fd()).collect();
-                sender.send(&message, &borrowed).await?;
+                send(&mut sender, &message, &borrowed).await?;
             }
             _ = pings.tick() => {
                 if shared.pings_unanswered.fetch_add(1, Ordering::Relaxed) >= PINGS_UNANSWERED_MAX {
                     return Err(io::Error::other("one of its threads does not answer"));
                 }
-                sender.send(&ToGateway::Ping, &[]).await?;
+                send(&mut sender, &ToGateway::Ping, &[]).await?;
             }
         }
     }
+}
+
+async fn send(sender: &mut Sender, message: &ToGateway, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let sent = tokio::time::timeout(SEND_MAX, sender.send(message, descriptors)).await;
+    sent.unwrap_or_else(|_| Err(io::Error::other("it does not take messages")))
 }
 
 async fn hear(shared: &Shared, observer: &dyn GatewayObserver, mut receiver: Receiver) -> io::Result<()> {
@@ -159,7 +173,7 @@ async fn hear(shared: &Shared, observer: &dyn GatewayObserver, mut receiver: Rec
         match message {
             FromGateway::LoadEnded(call, result) => {
                 if let Some(Waiting::Load(answer)) = shared.calls().remove(&call) {
-                    let _ = answer.send(result);
+                    let _ = answer.send(result.map_err(LoadFailure::Refused));
                 }
             }
             FromGateway::RunEnded(call, result) => {

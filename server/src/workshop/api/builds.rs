@@ -1,5 +1,6 @@
 //! `/api/v1/builds`
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +15,6 @@ use super::program::{Program, unknown_build};
 use crate::workshop::Workshop;
 use crate::workshop::builds::{Build, Product};
 use crate::workshop::problem::Problem;
-
-/// A longer binary is not printed as text: the text is some twenty times as long.
-const WAT_OF_WASM_BYTES_MAX: usize = 2 << 20;
 
 #[derive(Deserialize)]
 pub(super) struct Wait {
@@ -62,7 +60,7 @@ pub(super) async fn artifact(State(workshop): State<Arc<Workshop>>, Path((id, na
     };
     match name.as_str() {
         "wasm" => Ok(wasm(&id, &product)),
-        "wat" => wat(product).await,
+        "wat" => wat(product, workshop.limits.wat_bytes_max).await,
         _ => Err(Problem::new(StatusCode::NOT_FOUND, format!("a build has no artifact {name:?}: use wasm or wat"))),
     }
 }
@@ -72,13 +70,64 @@ fn wasm(id: &str, product: &Product) -> Response {
     (headers, product.wasm.to_vec()).into_response()
 }
 
-async fn wat(product: Product) -> Result<Response, Problem> {
-    if product.wasm.len() > WAT_OF_WASM_BYTES_MAX {
-        let detail = format!("the program has {} bytes of wasm; as text only up to {WAT_OF_WASM_BYTES_MAX} are shown", product.wasm.len());
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
-    }
-    let printed = tokio::task::spawn_blocking(move || wasmprinter::print_bytes(&product.wasm)).await;
-    let text = printed.map_err(|error| Problem::internal(error.to_string()))?;
-    let text = text.map_err(|error| Problem::internal(format!("the wasm cannot be shown as text: {error}")))?;
+async fn wat(product: Product, wat_bytes_max: usize) -> Result<Response, Problem> {
+    // A thread of its own: a panic of the printer ends that one only.
+    let printed = tokio::task::spawn_blocking(move || print(&product.wasm, wat_bytes_max)).await;
+    let text = printed.unwrap_or_else(|_| Err(Problem::internal("Vivarium itself failed while it showed this wasm as text")))?;
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+}
+
+/// The text can be far longer than the binary, so the printer is stopped when it has written too much.
+fn print(wasm: &[u8], wat_bytes_max: usize) -> Result<Vec<u8>, Problem> {
+    let mut text = wasmprinter::PrintIoWrite(BoundedText { bytes: Vec::new(), bytes_max: wat_bytes_max, full: false });
+    let printed = wasmprinter::Config::new().print(wasm, &mut text);
+    let BoundedText { bytes, full, .. } = text.0;
+    match printed {
+        _ if full => {
+            let detail = format!("the program's wasm as text is longer than the limit wat_bytes_max of {wat_bytes_max} bytes");
+            Err(Problem::limit(StatusCode::PAYLOAD_TOO_LARGE, "wat_bytes_max", detail))
+        }
+        Ok(()) => Ok(bytes),
+        Err(error) => Err(Problem::internal(format!("the wasm cannot be shown as text: {error}"))),
+    }
+}
+
+struct BoundedText {
+    bytes: Vec<u8>,
+    bytes_max: usize,
+    full: bool,
+}
+
+impl io::Write for BoundedText {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + more.len() > self.bytes_max {
+            self.full = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(more);
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_printed_up_to_a_limit_that_is_named() {
+        let wasm = wat::parse_str("(module (func (export \"fern\") (result i32) (i32.const 7)))").unwrap();
+        let text = print(&wasm, 10_000).unwrap();
+        assert!(String::from_utf8(text.clone()).unwrap().contains("i32.const 7"));
+        assert_eq!(print(&wasm, text.len()).unwrap(), text);
+        let refused = print(&wasm, text.len() - 1).unwrap_err();
+        assert_eq!((refused.status(), refused.limit), (StatusCode::PAYLOAD_TOO_LARGE, Some("wat_bytes_max")));
+        // Many locals take a few bytes in the binary and a line each as text.
+        let many = wat::parse_str(format!("(module (func (local {})))", "i32 ".repeat(40_000))).unwrap();
+        assert!(many.len() < 100 && print(&many, 10_000).is_err());
+        assert_eq!(print(b"fern", 10_000).unwrap_err().status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
 }

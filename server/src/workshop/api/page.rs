@@ -61,6 +61,7 @@ pub(super) async fn show(State(workshop): State<Arc<Workshop>>, Query(choice): Q
         starter: starter.name.to_owned(),
         code: code.to_owned(),
         command: starter.kind == ProgramKind::Command,
+        stdin: starter.stdin.to_owned(),
         ..frame(&workshop)?
     };
     Ok(render(&workshop.addresses, StatusCode::OK, &page))

@@ -19,12 +19,13 @@ struct StarterView {
     kind: ProgramKind,
     description: &'static str,
     files: BTreeMap<&'static str, &'static str>,
+    stdin: &'static str,
 }
 
 impl From<&Starter> for StarterView {
     fn from(starter: &Starter) -> StarterView {
-        let &Starter { name, language, kind, description, files } = starter;
-        StarterView { name, language, kind, description, files: files.iter().copied().collect() }
+        let &Starter { name, language, kind, description, files, stdin } = starter;
+        StarterView { name, language, kind, description, files: files.iter().copied().collect(), stdin }
     }
 }
 

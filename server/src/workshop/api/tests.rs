@@ -263,6 +263,43 @@ async fn what_the_gateway_does_not_take_is_not_acknowledged() {
     let refused = server.post("/api/v1/deployments", token, with(program("moss"), "slug", json!(slug))).await;
     assert_eq!(refused.status, 503, "{}", refused.body);
     assert_eq!(server.get(&format!("/api/v1/deployments/{slug}")).await.json()["revision"], 1);
+    let told = server.stand.told();
+    assert_eq!(told[2..], [format!("unload {slug} r2"), format!("current {slug} r1")], "{told:?}");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_load_that_got_lost_with_its_gateway_is_tried_again() {
+    let place = tempfile::tempdir().unwrap();
+    let server = start(place.path(), Limits::default()).await;
+    server.stand.loses.store(2, Ordering::Relaxed);
+    let made = server.post("/api/v1/deployments", None, program("fern")).await;
+    assert_eq!((made.status, &made.json()["revision"]), (201, &json!(1)), "{}", made.body);
+    assert_eq!((server.stand.told().len(), server.stand.compilations.load(Ordering::Relaxed)), (3, 1));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn an_end_that_is_set_while_a_revision_is_loaded_holds() {
+    let place = tempfile::tempdir().unwrap();
+    let server = start(place.path(), Limits::default()).await;
+    let made = server.post("/api/v1/deployments", None, program("fern")).await.json();
+    let (slug, token) = (made["slug"].as_str().unwrap(), made["owner_token"].as_str().unwrap());
+    let (release, held) = oneshot::channel();
+    *server.stand.held_load.lock().unwrap() = Some(held);
+    server.stand.told();
+    let revising = server.post("/api/v1/deployments", Some(token), with(program("moss"), "slug", json!(slug)));
+    let keeping = async {
+        assert_eq!(wait_for_told(&server, 1).await, [format!("load {slug} r2 current=true signed=true next=1")]);
+        let headers = format!("Authorization: Bearer {token}\r\nContent-Type: application/json\r\n");
+        let kept = server.ask("PATCH", &format!("/api/v1/deployments/{slug}"), &headers, r#"{"ttl_seconds":7200}"#).await;
+        assert_eq!(kept.status, 200);
+        assert_eq!(server.stand.told(), [format!("expire {slug} over=false")]);
+        release.send(()).unwrap();
+    };
+    let (revised, ()) = tokio::join!(revising, keeping);
+    assert_eq!(revised.status, 200, "{}", revised.body);
+    assert_eq!(server.stand.told(), [format!("expire {slug} over=false")], "the load had brought the old end");
     server.end().await;
 }
 
@@ -331,6 +368,44 @@ async fn a_command_runs_with_its_arguments_and_input() {
         assert_eq!(server.post("/api/v1/runs", None, with(run.clone(), name, value)).await.status, status, "{name}");
     }
     assert_eq!(server.post("/api/v1/runs", None, program("error")).await.status, 422);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn who_never_reads_does_not_keep_a_connection() {
+    let place = tempfile::tempdir().unwrap();
+    let limits = Limits { workshop_connections_max: 1, idle_ms: 300, source_bytes_max: 1 << 20, ..Limits::default() };
+    let server = start(place.path(), limits).await;
+    let build = server.post("/api/v1/builds?wait=20", None, program(&"fern".repeat(50_000))).await.json();
+    let path = format!("/api/v1/builds/{}/artifacts/wasm", build["id"].as_str().unwrap());
+    let mut greedy = TcpStream::connect(server.address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+    // Together more than the kernel keeps for both ends.
+    greedy.write_all(request.repeat(300).as_bytes()).await.unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(60), server.get("/healthz")).await;
+    assert_eq!(answer.expect("there is room for one connection again").status, 200);
+    drop(greedy);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn whose_fault_a_failed_build_is_shows_in_the_status() {
+    let place = tempfile::tempdir().unwrap();
+    let server = start(place.path(), Limits::default()).await;
+    for (word, status, limit, again) in [
+        ("error", 422, None, false),
+        ("refuse", 422, None, false),
+        ("long", 422, Some("build_wall_ms"), false),
+        ("absent", 503, None, false),
+        ("busy", 503, None, true),
+        ("panic", 500, None, false),
+    ] {
+        let answer = server.post("/api/v1/deployments", None, program(word)).await;
+        let problem = answer.json();
+        assert_eq!((answer.status, problem["limit"].as_str(), &problem["build"]["state"]), (status, limit, &json!("failed")), "{word}");
+        assert_eq!(answer.head.to_ascii_lowercase().contains("retry-after: "), again, "{word}: {}", answer.head);
+        assert_eq!(problem["build"]["limit"].as_str(), limit);
+    }
     server.end().await;
 }
 

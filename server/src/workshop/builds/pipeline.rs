@@ -6,8 +6,9 @@ use std::time::Instant;
 use vivarium_artifact::Setting;
 use vivarium_toolchains::{BuildError, Cancel, ContentHash, Diagnostic, ProgramKind, SourceTree};
 
+use super::failure::BuildFailure;
 use super::recent::Recent;
-use super::record::{Functions, Stage};
+use super::record::{Functions, Stage, diagnostic_bytes};
 use crate::compile::pool::CompileFailure;
 use crate::control::messages::Timings;
 use crate::limits::Limits;
@@ -32,8 +33,8 @@ pub struct Product {
 /// How a build ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// Without a sentence the diagnostics say what is wrong.
-    pub result: Result<Product, Option<String>>,
+    /// Without a failure the diagnostics say what is wrong.
+    pub result: Result<Product, Option<BuildFailure>>,
     pub diagnostics: Vec<Diagnostic>,
     pub output: String,
     pub timings: Timings,
@@ -42,8 +43,12 @@ pub struct Ended {
 impl Ended {
     /// Before it began.
     pub fn cancelled() -> Ended {
-        let sentence = BuildError::Cancelled.to_string();
-        Ended { result: Err(Some(sentence)), diagnostics: Vec::new(), output: String::new(), timings: Timings::default() }
+        Ended::failed(BuildError::Cancelled.into())
+    }
+
+    /// With nothing to show but this.
+    pub fn failed(failure: BuildFailure) -> Ended {
+        Ended { result: Err(Some(failure)), diagnostics: Vec::new(), output: String::new(), timings: Timings::default() }
     }
 }
 
@@ -86,11 +91,11 @@ impl Pipeline {
         watch(Stage::Build, None);
         let built = match self.build(source, cancel, &mut timings) {
             Ok(built) => built,
-            Err(error) => return Ended { result: Err(Some(error.to_string())), diagnostics: Vec::new(), output: String::new(), timings },
+            Err(error) => return Ended { timings, ..Ended::failed(error.into()) },
         };
         let result = match &built.wasm {
             None => Err(None),
-            Some((hash, wasm)) => self.compile(*hash, wasm, cancel, watch, &mut timings).map_err(|failure| Some(failure.to_string())),
+            Some((hash, wasm)) => self.compile(*hash, wasm, cancel, watch, &mut timings).map_err(|failure| Some(failure.into())),
         };
         Ended { result, diagnostics: built.diagnostics.clone(), output: built.output.clone(), timings }
     }
@@ -114,7 +119,8 @@ impl Pipeline {
         timings.build = Some(began.elapsed().as_secs_f64() * 1e6);
         let report = report?;
         let wasm = report.wasm.map(|wasm| (BlobHash::of(&wasm.bytes), Arc::<[u8]>::from(wasm.bytes)));
-        let bytes = report.output.len() + wasm.as_ref().map_or(0, |(_, wasm)| wasm.len());
+        let diagnostics: usize = report.diagnostics.iter().map(diagnostic_bytes).sum();
+        let bytes = report.output.len() + diagnostics + wasm.as_ref().map_or(0, |(_, wasm)| wasm.len());
         let built = Arc::new(Built { wasm, diagnostics: report.diagnostics, output: report.output });
         lock(&self.built).insert(key, built.clone(), bytes);
         Ok(built)

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use vivarium_toolchains::{Diagnostic, Language, ProgramKind};
 
+use super::failure::Fault;
 use crate::compile::pool::Stage as CompileStage;
 use crate::control::messages::{Timestamp, Timings};
 
@@ -70,10 +71,24 @@ pub struct Build {
     pub output: String,
     /// A sentence, where something other than the program's errors ended it.
     pub error: Option<String>,
+    /// The limit that ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<&'static str>,
+    /// Of `error`.
+    #[serde(skip)]
+    pub fault: Fault,
     pub kind: Option<ProgramKind>,
     pub wasm_bytes: Option<usize>,
     pub artifact_bytes: Option<usize>,
     pub created_at: Timestamp,
+}
+
+/// What a diagnostic takes in memory, in bytes.
+pub fn diagnostic_bytes(diagnostic: &Diagnostic) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let notes: usize = diagnostic.notes.iter().map(|note| size_of_val(note) + note.message.len() + text(&note.file)).sum();
+    let Diagnostic { file, code, message, source, .. } = diagnostic;
+    size_of_val(diagnostic) + text(file) + text(code) + message.len() + source.len() + notes
 }
 
 impl Build {
@@ -89,6 +104,8 @@ impl Build {
             diagnostics: Vec::new(),
             output: String::new(),
             error: None,
+            limit: None,
+            fault: Fault::default(),
             kind: None,
             wasm_bytes: None,
             artifact_bytes: None,

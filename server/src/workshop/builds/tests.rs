@@ -79,6 +79,25 @@ async fn a_program_with_errors_fails_with_diagnostics_and_one_with_bad_imports_w
 }
 
 #[tokio::test]
+async fn a_panic_ends_the_build_and_not_the_thread() {
+    let fixture = fixture(Limits { builds_at_once: 1, ..Limits::default() });
+    let build = fixture.build("panic").await;
+    assert_eq!((build.state, build.fault), (BuildState::Failed, Fault::Defect));
+    assert!(build.error.unwrap().contains("Vivarium itself failed"));
+    assert_eq!(fixture.build("fern").await.state, BuildState::Ready);
+}
+
+#[tokio::test]
+async fn diagnostics_count_as_bytes_of_a_finished_build() {
+    let fixture = fixture(Limits { builds_at_once: 1, build_results_bytes_max: 600, ..Limits::default() });
+    let first = fixture.build("error 1").await;
+    for number in 2..8 {
+        fixture.build(&format!("error {number}")).await;
+    }
+    assert!(fixture.builds.find(&first.id).is_none());
+}
+
+#[tokio::test]
 async fn the_queue_is_bounded_and_shows_places() {
     let fixture = fixture(Limits { builds_at_once: 1, build_queue_max: 2, ..Limits::default() });
     let running = fixture.builds.enqueue(source("slow 0"), None).unwrap();

@@ -56,6 +56,10 @@ pub struct Deployment {
     pub expires_at: Timestamp,
     /// By number; the last one is current. Never empty.
     pub revisions: BTreeMap<u32, Revision>,
+    /// The highest number that was ever given: none is given twice, even if its revision was taken back.
+    pub last_number: u32,
+    /// When it would end without the revision of this number, as long as nothing else has set its end since.
+    pub expires_without: Option<(u32, Timestamp)>,
     pub last_request: DeploymentState,
     /// The id of the next request is at least this.
     pub next_request_id: u64,
@@ -76,6 +80,8 @@ impl Deployment {
             created_at,
             expires_at,
             revisions: BTreeMap::new(),
+            last_number: 0,
+            expires_without: None,
             last_request: DeploymentState::Live,
             next_request_id,
             reserved_request_id: next_request_id,
@@ -92,6 +98,17 @@ impl Deployment {
 
     pub fn state(&self, now: Timestamp) -> DeploymentState {
         if self.is_expired(now) { DeploymentState::Expired } else { self.last_request }
+    }
+
+    /// The number of the next revision.
+    pub fn next_number(&self) -> u32 {
+        self.last_number.max(self.current().map_or(0, |revision| revision.number)) + 1
+    }
+
+    /// Its end was told. What it kept of its last requests is let go, for it answers no more.
+    pub fn end(&mut self) {
+        self.expiry_told = true;
+        (self.requests, self.logs, self.log_bytes) = (VecDeque::new(), VecDeque::new(), 0);
     }
 
     /// The revision that the deployment's own address serves.
@@ -115,6 +132,9 @@ impl Deployment {
         if changed {
             self.last_request = state;
         }
+        if self.expiry_told {
+            return changed;
+        }
         if self.requests.len() >= limits.requests_kept {
             self.requests.pop_front();
         }
@@ -123,6 +143,9 @@ impl Deployment {
     }
 
     pub fn add_log(&mut self, log: Log, limits: &Limits) {
+        if self.expiry_told {
+            return;
+        }
         self.log_bytes += log.entry.text.len();
         self.logs.push_back(log);
         while self.logs.len() > limits.log_lines_kept || (self.log_bytes > limits.log_bytes_kept && self.logs.len() > 1) {
@@ -216,5 +239,9 @@ mod tests {
         assert_eq!(fern.logs.iter().map(|log| log.id).collect::<Vec<_>>(), [2, 3, 4]);
         fern.add_log(Log { id: 5, entry: log("fern", "abcdefgh") }, &limits);
         assert_eq!((fern.logs.len(), fern.log_bytes), (1, 8));
+        fern.end();
+        fern.add_log(Log { id: 6, entry: log("fern", "late") }, &limits);
+        fern.add_report(report("fern", 2, 6, Outcome::Finished), &limits);
+        assert_eq!((fern.logs.len(), fern.log_bytes, fern.requests.len()), (0, 0, 0));
     }
 }

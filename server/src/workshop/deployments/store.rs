@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row, params};
 use vivarium_toolchains::{Language, ProgramKind};
 
 use super::record::{Deployment, Revision};
-use crate::control::messages::Timestamp;
+use crate::control::messages::{Timestamp, Timings};
 use crate::workshop::blobs::BlobHash;
 use crate::workshop::identifiers::TokenHash;
 
@@ -70,9 +70,10 @@ pub fn add_revision(
     transaction.commit()
 }
 
-/// Takes a revision back that was never acknowledged; with the last one the deployment goes.
-pub fn remove_revision(connection: &mut Connection, slug: &str, number: u32) -> rusqlite::Result<()> {
+/// Takes a revision back that was never acknowledged, with the end that it had set; with the last one the deployment goes.
+pub fn remove_revision(connection: &mut Connection, slug: &str, number: u32, expires_at: Timestamp) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
+    transaction.execute("UPDATE deployments SET expires_unix_ms = ?2 WHERE slug = ?1", params![slug, expires_at.unix_ms as i64])?;
     transaction.execute("DELETE FROM revisions WHERE slug = ?1 AND number = ?2", params![slug, number])?;
     let orphaned = "DELETE FROM deployments WHERE slug = ?1 AND NOT EXISTS (SELECT 1 FROM revisions WHERE slug = ?1)";
     transaction.execute(orphaned, [slug])?;
@@ -82,6 +83,15 @@ pub fn remove_revision(connection: &mut Connection, slug: &str, number: u32) -> 
 pub fn set_expiry(connection: &mut Connection, slug: &str, expires_at: Timestamp) -> rusqlite::Result<()> {
     connection.execute("UPDATE deployments SET expires_unix_ms = ?2 WHERE slug = ?1", params![slug, expires_at.unix_ms as i64])?;
     Ok(())
+}
+
+pub fn set_timings(connection: &mut Connection, measured: &[(String, u32, Timings)]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for (slug, number, timings) in measured {
+        let update = "UPDATE revisions SET timings = ?3 WHERE slug = ?1 AND number = ?2";
+        transaction.execute(update, params![slug, number, timings_text(timings)?])?;
+    }
+    transaction.commit()
 }
 
 pub fn set_request_ids(connection: &mut Connection, next: &[(String, u64)]) -> rusqlite::Result<()> {
@@ -111,7 +121,6 @@ fn insert_revision(connection: &Connection, slug: &str, revision: &Revision) -> 
         ProgramKind::Service => "service",
         ProgramKind::Command => "command",
     };
-    let timings = serde_json::to_string(&revision.timings).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     connection.execute(
         "INSERT INTO revisions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
@@ -123,11 +132,15 @@ fn insert_revision(connection: &Connection, slug: &str, revision: &Revision) -> 
             revision.wasm.0,
             revision.wasm_bytes as i64,
             revision.artifact_bytes as i64,
-            timings,
+            timings_text(&revision.timings)?,
             revision.created_at.unix_ms as i64,
         ],
     )?;
     Ok(())
+}
+
+fn timings_text(timings: &Timings) -> rusqlite::Result<String> {
+    serde_json::to_string(timings).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
 fn read_revision(row: &Row<'_>) -> rusqlite::Result<Revision> {

@@ -82,12 +82,50 @@ async fn a_revision_that_cannot_be_served_is_taken_back() {
     let deployments = open(place.path(), Limits::default()).await;
     let owner = TokenHash::of("mine");
     let slug = deployments.create(owner, new(None)).await.unwrap().slug;
-    deployments.revise(&slug, Some(owner), new(None)).await.unwrap();
+    let before = deployments.view(&slug).unwrap().expires_at;
+    assert!(deployments.revise(&slug, Some(owner), new(Some(7))).await.unwrap().expires_at < before);
     deployments.retract(&slug, 2).await.unwrap();
-    assert_eq!(deployments.view(&slug).unwrap().revision, 1);
+    let view = deployments.view(&slug).unwrap();
+    assert_eq!((view.revision, view.expires_at), (1, before));
+    assert_eq!(open(place.path(), Limits::default()).await.view(&slug).unwrap().expires_at, before);
+
+    let third = deployments.revise(&slug, Some(owner), new(Some(7))).await.unwrap();
+    assert_eq!(third.revision, 3, "a number is not given twice");
+    let kept = deployments.extend(&slug, Some(owner), 50).await.unwrap().expires_at;
+    deployments.retract(&slug, 3).await.unwrap();
+    assert_eq!(deployments.view(&slug).unwrap().expires_at, kept, "what was set since stays");
     deployments.retract(&slug, 1).await.unwrap();
     assert!(deployments.view(&slug).is_none());
     assert!(open(place.path(), Limits::default()).await.view(&slug).is_none());
+}
+
+#[tokio::test]
+async fn what_the_first_load_took_is_known_after_a_restart() {
+    let place = tempfile::tempdir().unwrap();
+    let deployments = open(place.path(), Limits::default()).await;
+    let slug = deployments.create(TokenHash::of("mine"), new(None)).await.unwrap().slug;
+    deployments.note_load(&slug, 1, 5.0);
+    deployments.note_load("unknown", 1, 5.0);
+    deployments.write_timings().await.unwrap();
+    assert_eq!(open(place.path(), Limits::default()).await.view(&slug).unwrap().timings.load, Some(5.0));
+}
+
+#[tokio::test]
+async fn ids_that_could_not_be_written_down_are_reserved_again() {
+    let place = tempfile::tempdir().unwrap();
+    let deployments = open(place.path(), Limits::default()).await;
+    let slug = deployments.create(TokenHash::of("mine"), new(None)).await.unwrap().slug;
+    deployments.add_reports(vec![report(&slug, 1, 41, Outcome::Finished)]);
+    let rename = |from: &'static str, to: &'static str| {
+        let rename = format!("ALTER TABLE {from} RENAME TO {to}");
+        deployments.database.call(move |connection| connection.execute_batch(&rename))
+    };
+    rename("deployments", "away").await.unwrap();
+    assert!(deployments.reserve_request_ids(false).await.is_err());
+    rename("away", "deployments").await.unwrap();
+    deployments.reserve_request_ids(false).await.unwrap();
+    let after = open(place.path(), Limits::default()).await;
+    assert!(matches!(after.lookup(&slug, None), Lookup::Found { next_request_id, .. } if next_request_id > 41));
 }
 
 #[tokio::test]

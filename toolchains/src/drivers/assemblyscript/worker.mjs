@@ -1,7 +1,7 @@
 // Compiles AssemblyScript: loads the compiler once, then takes requests. It runs in the jail and is replaced after one tenant.
 //
 //   node worker.mjs ASC_FOLDER OUTPUT_FOLDER
-//     stdin     a line is the name of a request's file beside this one
+//     stdin     a line is the name of a request's file beside this one, or "ping", which is answered with "pong"
 //     request   {"files":{name:text},"sdk":{name:text},"options":[…]}
 //     stdout    a line for each: {"compiled":bool,"diagnostics":[…],"output":text}, and main.wasm in the output folder
 //
@@ -67,6 +67,10 @@ function lineAndColumn(text, offset) {
 }
 
 for await (const name of createInterface({ input: process.stdin })) {
+  if (name === "ping") {
+    process.stdout.write("pong\n");
+    continue;
+  }
   const request = JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"));
   process.stdout.write(JSON.stringify(await compile(request)) + "\n");
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::diagnostic::Diagnostic;
 use crate::job::JobFolder;
+use crate::output_guard::OutputGuard;
 use crate::process::{Budget, Finished, Running, ending, io_error};
 use crate::{BuildError, BuildLimits, Cancel, verdict};
 
@@ -21,6 +22,8 @@ const WORKERS_IDLE_MAX: usize = 2;
 const WARMING_COMPILATIONS: usize = 2;
 /// Processor time that loading and warming may take, on top of a build's.
 const WARM_CPU_MS: u64 = 10_000;
+/// How long a worker that waited may take to say that it is there.
+const PING_WALL_MS: u64 = 2_000;
 /// What one worker may print, its answers included.
 const PRINTED_BYTES_MAX: usize = 1024 * 1024;
 /// The heap of node; what it has besides falls under the limit of the jail.
@@ -58,8 +61,17 @@ impl Workers {
         self.refill()
     }
 
-    /// A warm worker, if one waits.
-    pub fn take(&self) -> Option<Worker> {
+    /// A warm worker, if one waits and answers. One that died while it waited is thrown away: that is no build's fault.
+    pub fn take(&self, budget: &Budget) -> Option<Worker> {
+        loop {
+            let mut worker = self.pop()?;
+            if worker.answers(budget) {
+                return Some(worker);
+            }
+        }
+    }
+
+    fn pop(&self) -> Option<Worker> {
         self.lock().idle.pop()
     }
 
@@ -111,7 +123,8 @@ impl Worker {
         let worker = format!("{}/worker.mjs", paths.source);
         let args = [NODE_HEAP_OPTION.to_owned(), worker, format!("{}/asc", paths.root), paths.output];
         let command = tools.jail.command(&job, &limits, &format!("{}/usr/bin/node", paths.root), &args);
-        let mut running = tools.spawner.start(command, Stdio::piped()).map_err(|error| io_error("cannot start node", error))?;
+        let mut running =
+            tools.spawner.start(command, Stdio::piped(), OutputGuard::new(&job)).map_err(|error| io_error("cannot start node", error))?;
         let stdin = running.take_stdin();
         Ok(Worker { running, stdin, printed: Vec::new(), trouble: Vec::new(), job })
     }
@@ -129,11 +142,31 @@ impl Worker {
         Ok(self)
     }
 
+    /// Whether it still reads and writes. What it said before is nothing that a build asked for.
+    fn answers(&mut self, budget: &Budget) -> bool {
+        let patience = budget.beginning_now(PING_WALL_MS);
+        self.write_line(b"ping\n") && self.has_answered(&patience)
+    }
+
+    fn has_answered(&mut self, patience: &Budget) -> bool {
+        loop {
+            match self.take_line() {
+                Some(line) if line == b"pong\n" => return true,
+                Some(line) => self.trouble.extend(line),
+                None if self.read_more(patience).unwrap_or(false) => {}
+                None => return false,
+            }
+        }
+    }
+
+    /// Lines are shorter than any pipe's buffer, so a worker that does not read cannot hold us up.
+    fn write_line(&mut self, line: &[u8]) -> bool {
+        self.stdin.as_mut().is_some_and(|stdin| stdin.write_all(line).is_ok())
+    }
+
     pub(super) fn compile(&mut self, files: &BTreeMap<String, String>, budget: &Budget) -> Result<Answer, BuildError> {
         self.job.write_sources(&BTreeMap::from([("request.json".to_owned(), Request::to_json(files)?)]))?;
-        // Shorter than any pipe's buffer, so a worker that does not read cannot hold us up.
-        let written = self.stdin.as_mut().map(|stdin| stdin.write_all(b"request.json\n"));
-        if !matches!(written, Some(Ok(()))) {
+        if !self.write_line(b"request.json\n") {
             return Err(self.failure(budget));
         }
         loop {

@@ -86,7 +86,7 @@ impl Maze {
             .collect();
         let steps: Vec<String> = way.iter().map(|&cell| self.centre(cell)).collect();
         format!(
-            "<svg xmlns='http://www.w3.org/2000/svg' viewBox='-1 -1 {edge} {edge}'>\
+            "<svg xmlns='http://www.w3.org/2000/svg' viewBox='-1 -1 {edge} {edge}' style='color-scheme:light dark'>\
              <rect x='-1' y='-1' width='{edge}' height='{edge}' fill='#123c30'/>\
              <g fill='none' stroke-linecap='round' stroke-linejoin='round'>\
              <path stroke='#f4f7f2' stroke-width='1.4' d='{corridors}'/>\

@@ -1,0 +1,33 @@
+//! Workers of AssemblyScript that wait, warm, for a program: what befalls them while they wait is no build's fault.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use support::{folder, jail_program, tree};
+use vivarium_toolchains::{BuildLimits, Cancel, JailKind, Language, OpenOptions, Toolchains};
+
+/// The jail's program here notes the number of each process that becomes a worker, so that the test can kill the ones that it started.
+#[test]
+fn workers_that_died_while_they_waited_fail_no_build() {
+    let notes = tempfile::tempdir().unwrap();
+    let (script, numbers) = (notes.path().join("jail"), notes.path().join("numbers"));
+    let text =
+        format!("#!/bin/bash\n[[ \"$*\" != *worker.mjs* ]] || echo $$ >>{}\nexec {} \"$@\"\n", numbers.display(), jail_program().display());
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let toolchains = Toolchains::open_with(&folder(), &OpenOptions { jail_program: script, jail: Some(JailKind::Bwrap) });
+    toolchains.warm().unwrap();
+    let waiting = fs::read_to_string(&numbers).unwrap();
+    assert!(waiting.lines().count() >= 2, "{waiting}");
+    for number in waiting.lines() {
+        assert!(Command::new("kill").args(["-9", number]).status().unwrap().success());
+    }
+    let source = tree(Language::AssemblyScript, &[("main.ts", "console.log(\"leaf\");\n")]);
+    let report = toolchains.build(&source, &BuildLimits::default(), &Cancel::new()).unwrap();
+    assert!(report.wasm.is_some(), "{report:?}");
+    let started = fs::read_to_string(&numbers).unwrap();
+    assert!(started.lines().count() > waiting.lines().count(), "no worker was started in the place of the dead");
+}
