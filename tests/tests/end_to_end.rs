@@ -271,11 +271,13 @@ fn bad_input_gets_a_sentence_that_names_the_limit() {
     let server = Server::start();
     let many: serde_json::Map<String, Value> = (0..33).map(|index| (format!("f{index}.c"), json!(""))).collect();
     let import = "(module (import \"env\" \"emit\" (func)) (func (export \"_start\")))";
-    let table: [(&str, Value, &[u16], &str); 6] = [
+    let large = "static char large[17 << 20] = {1};\nint main(int count, char **words) { return large[count]; }\n";
+    let table: [(&str, Value, &[u16], &str); 7] = [
         ("an unknown language", json!({"language": "cobol", "files": {"main.cob": ""}}), &[400, 422], "cobol"),
         ("a file name with ..", json!({"language": "c", "files": {"../main.c": ""}}), &[400, 422], "../main.c"),
         ("33 files", json!({"language": "c", "files": many}), &[400, 413, 422], "32"),
         ("much source", json!({"language": "c", "files": {"main.c": "x".repeat(256 * 1024 + 1)}}), &[400, 413, 422], "262144"),
+        ("17 MiB of wasm", json!({"language": "c", "files": {"main.c": large}}), &[422], "wasm_bytes_max"),
         ("no files", json!({"language": "c"}), &[400, 422], "files"),
         ("an import that no ABI knows", json!({"language": "wat", "files": {"main.wat": import}}), &[422], "env.emit"),
     ];
