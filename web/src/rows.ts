@@ -47,6 +47,11 @@ export function rowOfRequest(report: RequestReport): Row | null {
 
 /** Puts a row where its time belongs, once, and keeps the newest `ROWS_MAX`. Tells whether anything changed. */
 export function insertRow(rows: Row[], row: Row): boolean {
+  // A report has the time at which its request began; what became of it stands behind what it printed.
+  if (row.key.startsWith("request-")) {
+    const last = rows.findLast((other) => other.requestId === row.requestId && other.key !== row.key);
+    if (last !== undefined && last.time > row.time) row.time = last.time;
+  }
   let place = rows.length;
   while (place > 0 && (rows[place - 1] as Row).time > row.time) place -= 1;
   for (let index = place - 1; index >= 0 && (rows[index] as Row).time === row.time; index -= 1) {

@@ -58,3 +58,18 @@ test("a file name that could leave its folder is refused", () => {
   for (const name of ["../x", "a/../b", "/etc/passwd", ".hidden", "", "main.c"])
     assert.notEqual(nameRefusal(name, ["main.c"]), null, name);
 });
+
+test("what became of a request stands behind what it printed, and still comes once", () => {
+  const rows: Row[] = [];
+  for (const [key, time] of [
+    ["log-1", "2"],
+    ["log-2", "3"],
+  ] as const)
+    insertRow(rows, row(key, time));
+  assert.equal(insertRow(rows, row("request-19", "1")), true);
+  assert.equal(insertRow(rows, row("request-19", "1")), false);
+  assert.deepEqual(
+    rows.map(({ key }) => key),
+    ["log-1", "log-2", "request-19"],
+  );
+});
