@@ -5,11 +5,12 @@ use std::path::Path;
 
 use ed25519_dalek::VerifyingKey;
 use vivarium_artifact::{Artifact, ArtifactError, Setting, SignedArtifact};
-use vivarium_compiler::{ImportPolicy, Policy, Timings};
+use vivarium_compiler::Timings;
 
 use super::Context;
 use super::failure::Failure;
 use super::source::Source;
+use crate::compile::frames::Bounds;
 use crate::data_folder::DataFolder;
 use crate::limits::Limits;
 
@@ -59,14 +60,7 @@ pub fn read_wasm(path: &Path, limits: &Limits) -> Result<Vec<u8>, Failure> {
 
 /// Compiles in this process and signs with the data folder's key: what a user compiles for himself needs no wall of its own.
 pub fn compile(wasm: &[u8], folder: &DataFolder, setting: Setting, limits: &Limits) -> Result<(Signed, Timings), Failure> {
-    let policy = Policy {
-        imports: ImportPolicy::new(vivarium_abi::imports()),
-        memory_bytes_max: limits.memory_bytes_max,
-        table_elements_max: limits.table_elements_max,
-        stack_bytes: limits.stack_bytes,
-        wasm_bytes_max: limits.wasm_bytes_max as u64,
-        ..Policy::default()
-    };
+    let policy = Bounds::of(limits).policy();
     let compiled = vivarium_compiler::compile(wasm, &policy, setting, &|_, _, _| {}).map_err(Failure::program)?;
     let mut bytes = compiled.artifact.encode().map_err(Failure::program)?;
     let key = folder.signing_key()?;

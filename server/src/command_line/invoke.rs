@@ -9,7 +9,8 @@ use vivarium_runtime::{Exit, Instance, InstanceLimits, LoadedModule, Pool};
 
 use super::failure::Failure;
 use super::run::{Ended, pass_on};
-use crate::control::messages::{LimitReport, Outcome, TrapFrame, TrapReport};
+use crate::control::messages::{LimitReport, Outcome};
+use crate::gateway::guest::told;
 
 /// Instantiates, calls, and gives what the function returned.
 pub fn invoke(
@@ -61,14 +62,8 @@ impl Call {
                 }
                 Exit::Preempted => continue,
                 Exit::Trapped(trap) => {
-                    let frame = |frame: vivarium_runtime::Frame| TrapFrame {
-                        function: frame.function,
-                        wasm_offset: frame.wasm_offset.map(u64::from),
-                    };
-                    let frames: Vec<_> = trap.frames.into_iter().map(frame).collect();
-                    let (kind, message) = (trap.kind.name().to_owned(), trap.kind.message().to_owned());
                     self.pass_on()?;
-                    return Ok(Some(Outcome::Trapped(TrapReport { kind, message, function: None, wasm_offset: None, frames })));
+                    return Ok(Some(Outcome::Trapped(told(trap))));
                 }
                 Exit::Hostcall { import } => self.host.call(&self.linkage, import, &mut self.instance),
             };

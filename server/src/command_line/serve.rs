@@ -6,8 +6,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use rustix::net::sockopt::{set_socket_reuseaddr, set_socket_reuseport};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use vivarium_toolchains::Toolchains;
@@ -16,6 +14,7 @@ use super::Context;
 use super::failure::Failure;
 use crate::compile::pool::CompilePool;
 use crate::data_folder::DataFolder;
+use crate::gateway::listeners::bind_all;
 use crate::gateway::supervisor::{Gateway, GatewaySettings};
 use crate::limits::Limits;
 use crate::processes::Spawner;
@@ -23,8 +22,6 @@ use crate::workshop::addresses::{AddressOptions, Addresses};
 use crate::workshop::parts::Parts;
 use crate::workshop::{DEFAULT_ADDRESSES, Observer, Workshop};
 
-/// Connections that the kernel keeps for a gateway thread that is busy or just started again.
-const BACKLOG: i32 = 1_024;
 /// More threads than this do not pay on one machine.
 const GATEWAY_THREADS_MAX: usize = 64;
 
@@ -111,32 +108,13 @@ impl Serve {
         };
         let workshop = TcpListener::bind(self.workshop).map_err(busy(self.workshop, "--workshop"))?;
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(GATEWAY_THREADS_MAX);
-        let gateway = listen_together(self.gateway, threads).map_err(busy(self.gateway, "--gateway"))?;
+        let gateway = bind_all(self.gateway, threads).map_err(busy(self.gateway, "--gateway"))?;
         let address = |listener: &TcpListener| listener.local_addr().map_err(Failure::system);
         let options = AddressOptions { open: self.open, public_url: self.public_url.clone(), guest_domain: self.guest_domain.clone() };
         let guest = gateway.first().ok_or_else(|| Failure::system("there is no gateway thread"))?;
         let addresses = Addresses::new(address(&workshop)?, address(guest)?, &options).map_err(Failure::usage)?;
         Ok(Listeners { workshop, gateway, addresses })
     }
-}
-
-/// One listener for each thread, all on one address. The kernel would let a second server of the same user share it; so it is first taken
-/// alone, which fails if anybody has it.
-fn listen_together(address: SocketAddr, threads: usize) -> io::Result<Vec<TcpListener>> {
-    let alone = TcpListener::bind(address)?;
-    let address = alone.local_addr()?;
-    drop(alone);
-    (0..threads.max(1)).map(|_| listen_shared(address)).collect()
-}
-
-fn listen_shared(address: SocketAddr) -> io::Result<TcpListener> {
-    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    set_socket_reuseaddr(&socket, true)?;
-    set_socket_reuseport(&socket, true)?;
-    bind(&socket, &address)?;
-    listen(&socket, BACKLOG)?;
-    Ok(TcpListener::from(socket))
 }
 
 /// Names the very binary: what another one compiled is compiled again.
@@ -171,20 +149,4 @@ fn announce(context: &Context, addresses: &Addresses) {
     let url = addresses.workshop_url();
     let json = || json!({ "workshop_url": url, "guest_domain": addresses.guest_domain(), "guest_port": addresses.guest_port() });
     context.print(json, || format!("Vivarium is at {url} (ctrl-C ends it)\n"));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_that_anybody_has_is_refused_even_if_it_could_be_shared() {
-        let ours = listen_together("127.0.0.1:0".parse().unwrap(), 2).unwrap();
-        let address = ours[0].local_addr().unwrap();
-        assert_eq!(ours[1].local_addr().unwrap(), address);
-        let error = listen_together(address, 2).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-        drop(ours);
-        listen_together(address, 2).unwrap();
-    }
 }

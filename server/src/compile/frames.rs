@@ -8,8 +8,10 @@ use rustix::event::{PollFd, PollFlags, poll};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vivarium_artifact::Setting;
+use vivarium_compiler::{ImportPolicy, Policy};
 
 use super::pool::Stage;
+use crate::limits::Limits;
 
 /// A longer frame is a mistake of the other side: the largest image and the code of the largest wasm are well below it.
 pub const FRAME_BYTES_MAX: usize = 256 << 20;
@@ -33,6 +35,30 @@ pub struct Bounds {
     pub memory_bytes_max: u64,
     pub table_elements_max: u64,
     pub stack_bytes: u64,
+}
+
+impl Bounds {
+    pub fn of(limits: &Limits) -> Bounds {
+        Bounds {
+            compile_memory_bytes_max: limits.compile_memory_bytes_max,
+            wasm_bytes_max: limits.wasm_bytes_max as u64,
+            memory_bytes_max: limits.memory_bytes_max,
+            table_elements_max: limits.table_elements_max,
+            stack_bytes: limits.stack_bytes,
+        }
+    }
+
+    /// What a program may import and how much it gets, whoever compiles it.
+    pub fn policy(self) -> Policy {
+        Policy {
+            imports: ImportPolicy::new(vivarium_abi::imports()),
+            memory_bytes_max: self.memory_bytes_max,
+            table_elements_max: self.table_elements_max,
+            stack_bytes: self.stack_bytes,
+            wasm_bytes_max: self.wasm_bytes_max,
+            ..Policy::default()
+        }
+    }
 }
 
 /// From a worker to the pool.

@@ -101,13 +101,7 @@ struct Worker {
 impl CompilePool {
     /// Starts all workers; does not wait until they are warm. One that cannot be started is tried again when it is needed.
     pub fn start(spawner: Arc<Spawner>, workers: usize, limits: &Limits) -> CompilePool {
-        let bounds = Bounds {
-            compile_memory_bytes_max: limits.compile_memory_bytes_max,
-            wasm_bytes_max: limits.wasm_bytes_max as u64,
-            memory_bytes_max: limits.memory_bytes_max,
-            table_elements_max: limits.table_elements_max,
-            stack_bytes: limits.stack_bytes,
-        };
+        let bounds = Bounds::of(limits);
         let slots = (0..workers.max(1)).map(|_| Slot::fresh(&spawner, bounds)).collect();
         let wall = Duration::from_millis(limits.compile_wall_ms);
         CompilePool { spawner, bounds, wall, slots: Mutex::new(slots), freed: Condvar::new() }

@@ -7,9 +7,9 @@ use std::sync::Mutex;
 use vivarium_abi::program::Kind;
 use vivarium_abi::{Linkage, entry_point};
 use vivarium_artifact::Setting;
-use vivarium_compiler::{Compiled, ImportPolicy, Policy};
+use vivarium_compiler::{Compiled, Policy};
 
-use super::frames::{Bounds, FromWorker, Product, ToWorker, read, write};
+use super::frames::{FromWorker, Product, ToWorker, read, write};
 use super::pool::Stage;
 use crate::confine::{self, Role};
 
@@ -35,7 +35,7 @@ fn serve(input: &mut Stdin, mut output: Stdout) -> io::Result<()> {
         return Err(io::Error::other("the first message must set the worker up: it is started by `vivarium serve`"));
     };
     let role = Role::CompileWorker { memory_bytes_max: bounds.compile_memory_bytes_max };
-    let policy = policy(bounds);
+    let policy = bounds.policy();
     // Before it is sealed: whatever the first compilation reads of the system.
     let _ = compile(WARM_UP, &policy, Setting::Fast, &output);
     if let Err(error) = confine::lower(role).and_then(|()| confine::seal(role)) {
@@ -57,17 +57,6 @@ fn serve(input: &mut Stdin, mut output: Stdout) -> io::Result<()> {
 }
 
 /// Exactly the functions that the host answers may be imported.
-fn policy(bounds: Bounds) -> Policy {
-    Policy {
-        imports: ImportPolicy::new(vivarium_abi::imports()),
-        memory_bytes_max: bounds.memory_bytes_max,
-        table_elements_max: bounds.table_elements_max,
-        stack_bytes: bounds.stack_bytes,
-        wasm_bytes_max: bounds.wasm_bytes_max,
-        ..Policy::default()
-    }
-}
-
 fn compile(wasm: &[u8], policy: &Policy, setting: Setting, output: &Stdout) -> Result<Product, String> {
     let telling = Telling { output, told: Mutex::new(None) };
     let compiled = vivarium_compiler::compile(wasm, policy, setting, &|stage, done, total| telling.tell(stage.into(), done, total));

@@ -239,7 +239,8 @@ fn cut(mut function: String) -> String {
     function
 }
 
-fn told(trap: Trap) -> TrapReport {
+/// A trap in the words of reports.
+pub fn told(trap: Trap) -> TrapReport {
     let message = trap.message();
     let frames: Vec<TrapFrame> = trap
         .frames

@@ -8,16 +8,13 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, ipproto, listen,
 /// Connections that wait to be accepted, for each listener; the kernel's own bound holds besides.
 const BACKLOG: i32 = 1_024;
 
-/// Binds `threads` sockets to the address; with port 0, to one port of the kernel's choice.
+/// Binds `threads` sockets to the address; with port 0, to one port of the kernel's choice. The kernel would let a second server of the same user
+/// share it; so it is first taken alone, which fails if anybody has it.
 pub fn bind_all(address: SocketAddr, threads: usize) -> io::Result<Vec<TcpListener>> {
-    let mut listeners = Vec::with_capacity(threads);
-    let mut address = address;
-    for _ in 0..threads {
-        let listener = bind_one(address)?;
-        address.set_port(listener.local_addr()?.port());
-        listeners.push(listener);
-    }
-    Ok(listeners)
+    let alone = TcpListener::bind(address)?;
+    let address = alone.local_addr()?;
+    drop(alone);
+    (0..threads.max(1)).map(|_| bind_one(address)).collect()
 }
 
 fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
@@ -41,5 +38,15 @@ mod tests {
         let listeners = bind_all("127.0.0.1:0".parse().unwrap(), 3).unwrap();
         let ports: Vec<u16> = listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
         assert!(ports.len() == 3 && ports.iter().all(|port| *port == ports[0] && *port != 0), "{ports:?}");
+    }
+
+    #[test]
+    fn an_address_that_anybody_has_is_refused_even_if_it_could_be_shared() {
+        let ours = bind_all("127.0.0.1:0".parse().unwrap(), 2).unwrap();
+        let address = ours[0].local_addr().unwrap();
+        let error = bind_all(address, 2).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        drop(ours);
+        bind_all(address, 2).unwrap();
     }
 }
