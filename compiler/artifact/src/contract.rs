@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::PAGE_BYTES;
 use crate::trap::TrapKind;
 
 /// A type of value (core specification, 2.3). References to typed functions and GC types come with the features that need them.
@@ -170,6 +171,31 @@ pub struct Contract {
 }
 
 impl Contract {
+    /// The contract of a module with nothing in it but a stack of one page: a field that is added later is at rest here.
+    pub fn empty() -> Contract {
+        Contract {
+            compiler_version: String::new(),
+            setting: Setting::Fast,
+            cpu_features: vec![],
+            wasm_sha256: [0; 32],
+            types: vec![],
+            imports: vec![],
+            function_types: vec![],
+            memories: vec![],
+            tables: vec![],
+            globals: vec![],
+            data_segments: vec![],
+            element_segments: vec![],
+            exports: vec![],
+            start: None,
+            instantiation_trap: None,
+            stack_bytes: PAGE_BYTES,
+            cells: 0,
+            offset_table: 0,
+            entries: vec![],
+        }
+    }
+
     /// The export of this name.
     pub fn export(&self, name: &str) -> Option<ExportedItem> {
         self.exports.iter().find(|export| export.name == name).map(|export| export.item)

@@ -117,29 +117,17 @@ impl SlotLayout {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{GlobalInitial, GlobalPlan, GlobalType, MemoryPlan, Setting, TablePlan, ValueType};
+    use crate::contract::{GlobalInitial, GlobalPlan, GlobalType, MemoryPlan, TablePlan, ValueType};
 
     fn contract() -> Contract {
         Contract {
-            compiler_version: String::new(),
-            setting: Setting::Fast,
-            cpu_features: vec![],
-            wasm_sha256: [0; 32],
-            types: vec![],
-            imports: vec![],
-            function_types: vec![],
             memories: vec![MemoryPlan { minimum_pages: 1, declared_maximum_pages: None, maximum_pages: 2, image_bytes: 65536 }],
             tables: vec![TablePlan { element: ValueType::FuncRef, minimum: 3, declared_maximum: None, capacity: 10 }],
             globals: vec![GlobalPlan { ty: GlobalType { value: ValueType::I32, mutable: true }, initial: GlobalInitial::Image }; 3],
             data_segments: vec![5],
-            element_segments: vec![],
-            exports: vec![],
-            start: None,
-            instantiation_trap: None,
             stack_bytes: 1 << 20,
             cells: 4,
-            offset_table: 0,
-            entries: vec![],
+            ..Contract::empty()
         }
     }
 

@@ -144,7 +144,8 @@ mod tests {
     fn reading_in_pieces_gives_the_digest_of_the_whole() {
         let key = SigningKey::from_bytes(&[1; 32]);
         let mut file: Vec<u8> = (0..CHUNK_BYTES + 3 * PAGE + 11).map(|index| (index / PAGE % 3) as u8).collect();
-        file[..16].copy_from_slice(b"\x7fELF\x02\x01\x01\0\0VIV\x01\0\0\0");
+        file[..12].copy_from_slice(b"\x7fELF\x02\x01\x01\0\0VIV");
+        file[12..16].copy_from_slice(&u32::from(crate::FORMAT_VERSION).to_le_bytes());
         let signed = SignedArtifact::sign(&mut file, &key);
         assert_eq!(SignedArtifact::verify(&file, &key.verifying_key()).unwrap().digest, signed.digest);
     }

@@ -2,31 +2,15 @@
 
 use ed25519_dalek::SigningKey;
 use vivarium_artifact::{
-    AddressMap, Artifact, ArtifactError, Contract, FunctionRecord, FunctionTable, MemoryPlan, Setting, SignedArtifact, SlotLayout,
-    TrapKind, TrapSite, TrapTable,
+    AddressMap, Artifact, ArtifactError, Contract, FunctionRecord, FunctionTable, MemoryPlan, SignedArtifact, SlotLayout, TrapKind,
+    TrapSite, TrapTable,
 };
 
 fn artifact() -> Artifact {
     let contract = Contract {
-        compiler_version: "0".into(),
-        setting: Setting::Fast,
         cpu_features: vec!["sse4.1".into()],
-        wasm_sha256: [7; 32],
-        types: vec![],
-        imports: vec![],
-        function_types: vec![],
         memories: vec![MemoryPlan { minimum_pages: 0, declared_maximum_pages: None, maximum_pages: 1, image_bytes: 4096 }],
-        tables: vec![],
-        globals: vec![],
-        data_segments: vec![],
-        element_segments: vec![],
-        exports: vec![],
-        start: None,
-        instantiation_trap: None,
-        stack_bytes: 4096,
-        cells: 0,
-        offset_table: 0,
-        entries: vec![],
+        ..Contract::empty()
     };
     let image_bytes = SlotLayout::of(&contract).unwrap().image_bytes as usize;
     Artifact {

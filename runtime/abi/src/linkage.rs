@@ -62,7 +62,7 @@ fn show(ty: &FunctionType) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use vivarium_artifact::contract::{Setting, ValueType};
+    use vivarium_artifact::contract::ValueType;
 
     pub(crate) fn contract(imports: &[(&str, &str, FunctionType)]) -> Contract {
         let imports = imports.iter().map(|(module, name, ty)| ImportedFunction {
@@ -70,27 +70,7 @@ pub(crate) mod tests {
             name: name.to_string(),
             ty: ty.clone(),
         });
-        Contract {
-            compiler_version: String::new(),
-            setting: Setting::Fast,
-            cpu_features: vec![],
-            wasm_sha256: [0; 32],
-            types: vec![],
-            imports: imports.collect(),
-            function_types: vec![],
-            memories: vec![],
-            tables: vec![],
-            globals: vec![],
-            data_segments: vec![],
-            element_segments: vec![],
-            exports: vec![],
-            start: None,
-            instantiation_trap: None,
-            stack_bytes: 0,
-            cells: 0,
-            offset_table: 0,
-            entries: vec![],
-        }
+        Contract { imports: imports.collect(), ..Contract::empty() }
     }
 
     fn i32s(parameters: usize) -> FunctionType {

@@ -58,27 +58,7 @@ pub fn source(text: &str) -> SourceTree {
 
 /// The encoded artifact of a module with nothing in it.
 pub fn empty_artifact() -> Vec<u8> {
-    let contract = Contract {
-        compiler_version: "0".into(),
-        setting: Setting::Fast,
-        cpu_features: vec![],
-        wasm_sha256: [0; 32],
-        types: vec![],
-        imports: vec![],
-        function_types: vec![],
-        memories: vec![],
-        tables: vec![],
-        globals: vec![],
-        data_segments: vec![],
-        element_segments: vec![],
-        exports: vec![],
-        start: None,
-        instantiation_trap: None,
-        stack_bytes: 4096,
-        cells: 0,
-        offset_table: 0,
-        entries: vec![],
-    };
+    let contract = Contract::empty();
     let image = vec![0; SlotLayout::of(&contract).unwrap().image_bytes as usize];
     let functions = FunctionTable::new(vec![]);
     Artifact { contract, text: vec![0xcc; 64], image, traps: TrapTable::new(vec![]), functions, map: AddressMap::new(vec![]) }
