@@ -2,7 +2,7 @@
 
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, types};
 use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
-use vivarium_artifact::{Contract, FunctionType, SlotLayout};
+use vivarium_artifact::{Contract, FunctionType, MemoryPlan, SlotLayout};
 
 use crate::constant::Constant;
 use crate::module::{GlobalSource, ValidatedModule};
@@ -33,6 +33,10 @@ impl Environment<'_> {
         self.plan.layout.from_vmctx(slot_offset)
     }
 
+    pub fn memory(&self, memory: u32) -> &MemoryPlan {
+        &self.contract().memories[memory as usize]
+    }
+
     /// The CLIF signature of a wasm function: `vmctx` first, tail convention, so that every function can be called by every other.
     pub fn signature(&self, ty: &FunctionType) -> Signature {
         let mut signature = bare_signature();
@@ -43,8 +47,8 @@ impl Environment<'_> {
 
     /// The current length of a memory in bytes, when it cannot change.
     pub fn fixed_memory_length(&self, memory: u32) -> Option<u64> {
-        let plan = &self.contract().memories[memory as usize];
-        (plan.minimum_pages == plan.maximum_pages).then_some(plan.minimum_pages * vivarium_artifact::WASM_PAGE_BYTES)
+        let plan = self.memory(memory);
+        (plan.minimum_pages == plan.maximum_pages).then_some(plan.minimum_bytes())
     }
 
     /// The current length of a table in elements, when it cannot change.

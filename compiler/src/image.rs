@@ -1,17 +1,17 @@
 //! The first bytes of every slot: an instance begins as a copy of these and nothing else.
 
-use vivarium_artifact::{SlotLayout, WASM_PAGE_BYTES};
+use vivarium_artifact::SlotLayout;
 
 use crate::module::{GlobalSource, ValidatedModule};
 use crate::plan::Plan;
 use crate::segments::Placement;
 
-/// Draws stack, context, tables and the beginning of memory 0.
+/// Draws stack, context, tables and the beginning of each memory.
 pub fn draw(module: &ValidatedModule<'_>, placement: &Placement<'_>, plan: &Plan) -> Vec<u8> {
     let (contract, layout) = (&plan.contract, &plan.layout);
     let mut image = Image { bytes: vec![0; layout.image_bytes as usize], layout };
     for (index, memory) in contract.memories.iter().enumerate() {
-        image.write_u64(layout.memory_length(index as u32), memory.minimum_pages * WASM_PAGE_BYTES);
+        image.write_u64(layout.memory_length(index as u32), memory.minimum_bytes());
     }
     for (index, table) in contract.tables.iter().enumerate() {
         image.write_u64(layout.table_length(index as u32), table.minimum);
@@ -49,7 +49,10 @@ impl Image<'_> {
             }
         }
         for data in &placement.data {
-            self.write(self.layout.memory_offset + data.offset, data.bytes);
+            // Placed data is not empty, so the plan has given its memory a part of the image.
+            if let Some(start) = self.layout.memory_in_image(data.memory) {
+                self.write(start + data.offset, data.bytes);
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! A module that the validator has accepted, in the form that the later stages use.
 
-use vivarium_artifact::{Export, FunctionType, GlobalType, ImportedFunction, ValueType};
+use vivarium_artifact::{AddressType, Export, FunctionType, GlobalType, ImportedFunction, ValueType};
 use wasmparser::FunctionBody;
 
 use crate::constant::Constant;
@@ -31,6 +31,7 @@ pub struct ValidatedModule<'a> {
 /// A table of the module's own.
 #[derive(Debug, Clone, Copy)]
 pub struct Table {
+    pub address: AddressType,
     pub element: ValueType,
     /// In elements.
     pub minimum: u64,
@@ -40,7 +41,9 @@ pub struct Table {
 /// A memory of the module's own.
 #[derive(Debug, Clone, Copy)]
 pub struct Memory {
-    /// In pages of 64 KiB.
+    pub address: AddressType,
+    /// Size of its pages, in bytes: 64 KiB, or 1.
+    pub page_bytes: u64,
     pub minimum_pages: u64,
     pub maximum_pages: Option<u64>,
 }
@@ -77,14 +80,26 @@ pub struct DataSegment<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SegmentMode {
     /// At instantiation, to this table or memory.
-    Active { target: u32, offset: u32 },
+    Active { target: u32, offset: u64 },
     /// By an instruction.
     Passive,
     /// Never: it only declares functions that `ref.func` may name.
     Declared,
 }
 
+impl Memory {
+    /// Length at instantiation, in bytes.
+    pub fn minimum_bytes(&self) -> u64 {
+        self.minimum_pages.saturating_mul(self.page_bytes)
+    }
+}
+
 impl ValidatedModule<'_> {
+    /// How wide the indices of a table are.
+    pub fn table_address(&self, table: u32) -> AddressType {
+        self.tables[table as usize].address
+    }
+
     /// The signature of this canonical number.
     pub fn signature(&self, number: u32) -> &FunctionType {
         &self.signatures[number as usize - 1]

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 use vivarium_artifact::abi::{Builtin, REFERENCE_BYTES};
+use vivarium_artifact::layout::{MEMORIES_MAX, MEMORY_RESERVATION_BYTES};
 use vivarium_artifact::{
-    Contract, ExportedItem, FunctionType, GlobalInitial, GlobalPlan, MemoryPlan, PAGE_BYTES, Setting, SlotLayout, TablePlan, ValueType,
-    WASM_PAGE_BYTES,
+    AddressType, Contract, ExportedItem, FunctionType, GlobalInitial, GlobalPlan, MemoryPlan, PAGE_BYTES, Setting, SlotLayout, TablePlan,
+    ValueType,
 };
 
 use crate::error::CompileError;
@@ -38,7 +39,7 @@ pub fn plan(
     cpu_features: Vec<String>,
 ) -> Result<Plan, CompileError> {
     let entry_types = entry_types(module);
-    let memories = module.memories.iter().map(|memory| plan_memory(memory, placement, policy)).collect::<Result<Vec<_>, _>>()?;
+    let memories = plan_memories(module, placement, policy)?;
     let tables = module.tables.iter().map(|table| plan_table(table, policy)).collect::<Result<Vec<_>, _>>()?;
     let contract = Contract {
         compiler_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -85,21 +86,36 @@ fn table_bytes(contract: &Contract) -> u64 {
     tables.fold(contract.stack_bytes, u64::saturating_add)
 }
 
-fn plan_memory(memory: &Memory, placement: &Placement<'_>, policy: &Policy) -> Result<MemoryPlan, CompileError> {
-    /// All that 32-bit addresses reach.
-    const PAGES_MAX: u64 = (4 << 30) / WASM_PAGE_BYTES;
-    let policy_pages = (policy.memory_bytes_max / WASM_PAGE_BYTES).min(PAGES_MAX);
-    if memory.minimum_pages > policy_pages {
-        return Err(CompileError::limit("initial memory in pages of 64 KiB", memory.minimum_pages, policy_pages));
+fn plan_memories(module: &ValidatedModule<'_>, placement: &Placement<'_>, policy: &Policy) -> Result<Vec<MemoryPlan>, CompileError> {
+    if module.memories.len() > MEMORIES_MAX {
+        return Err(CompileError::limit("memories of the module", module.memories.len() as u64, MEMORIES_MAX as u64));
     }
-    let initial_bytes = memory.minimum_pages * WASM_PAGE_BYTES;
-    let image_bytes =
-        if initial_bytes <= IMAGE_MEMORY_BYTES_WHOLE { initial_bytes } else { placement.data_end().next_multiple_of(PAGE_BYTES) };
+    let plan = |(memory, index)| plan_memory(memory, placement.data_end(index), policy);
+    let plans = module.memories.iter().zip(0..).map(plan).collect::<Result<Vec<_>, _>>()?;
+    let initial_bytes = plans.iter().map(MemoryPlan::minimum_bytes).sum();
+    if initial_bytes > policy.memory_bytes_max {
+        return Err(CompileError::limit("initial memories in bytes", initial_bytes, policy.memory_bytes_max));
+    }
+    Ok(plans)
+}
+
+/// A memory whose data ends at `data_end`. Whatever its addresses could reach, it gets the reservation of a 32-bit memory.
+fn plan_memory(memory: &Memory, data_end: u64, policy: &Policy) -> Result<MemoryPlan, CompileError> {
+    let pages_max = policy.memory_bytes_max.min(MEMORY_RESERVATION_BYTES) / memory.page_bytes;
+    let pages_max = if memory.address == AddressType::I32 { pages_max.min(u64::from(u32::MAX)) } else { pages_max };
+    if memory.minimum_pages > pages_max {
+        let page = if memory.page_bytes == 1 { "1 byte" } else { "64 KiB" };
+        return Err(CompileError::limit(format!("initial memory in pages of {page}"), memory.minimum_pages, pages_max));
+    }
+    let initial_bytes = memory.minimum_bytes();
+    let in_image = if initial_bytes <= IMAGE_MEMORY_BYTES_WHOLE { initial_bytes } else { data_end };
     Ok(MemoryPlan {
+        address: memory.address,
+        page_bytes: memory.page_bytes,
         minimum_pages: memory.minimum_pages,
         declared_maximum_pages: memory.maximum_pages,
-        maximum_pages: memory.maximum_pages.unwrap_or(PAGES_MAX).min(policy_pages),
-        image_bytes,
+        maximum_pages: memory.maximum_pages.unwrap_or(u64::MAX).min(pages_max),
+        image_bytes: in_image.next_multiple_of(PAGE_BYTES),
     })
 }
 
@@ -108,7 +124,7 @@ fn plan_table(table: &Table, policy: &Policy) -> Result<TablePlan, CompileError>
         return Err(CompileError::limit("initial elements of a table", table.minimum, policy.table_elements_max));
     }
     let capacity = table.maximum.unwrap_or(policy.table_elements_max).min(policy.table_elements_max);
-    Ok(TablePlan { element: table.element, minimum: table.minimum, declared_maximum: table.maximum, capacity })
+    Ok(TablePlan { address: table.address, element: table.element, minimum: table.minimum, declared_maximum: table.maximum, capacity })
 }
 
 fn plan_globals(module: &ValidatedModule<'_>) -> Vec<GlobalPlan> {
@@ -161,11 +177,11 @@ pub fn builtin_signature(builtin: Builtin) -> FunctionType {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vivarium_artifact::WASM_PAGE_BYTES;
 
     fn memory(minimum_pages: u64, maximum_pages: Option<u64>, data_end: u64) -> Result<MemoryPlan, CompileError> {
-        let bytes = vec![0; data_end as usize];
-        let placement = Placement { data: vec![crate::segments::PlacedData { offset: 0, bytes: &bytes }], ..Placement::default() };
-        plan_memory(&Memory { minimum_pages, maximum_pages }, &placement, &Policy::default())
+        let memory = Memory { address: AddressType::I32, page_bytes: WASM_PAGE_BYTES, minimum_pages, maximum_pages };
+        plan_memory(&memory, data_end, &Policy::default())
     }
 
     #[test]
@@ -188,9 +204,21 @@ mod tests {
     }
 
     #[test]
+    fn pages_of_one_byte_count_bytes_and_the_image_holds_whole_pages_of_the_processor() {
+        let plan = |address, minimum_pages| {
+            plan_memory(&Memory { address, page_bytes: 1, minimum_pages, maximum_pages: None }, 0, &Policy::default())
+        };
+        let narrow = plan(AddressType::I32, 5).unwrap();
+        assert_eq!((narrow.minimum_bytes(), narrow.maximum_bytes(), narrow.image_bytes), (5, 128 << 20, PAGE_BYTES));
+        assert!(!narrow.is_guarded());
+        assert!(plan(AddressType::I64, u64::MAX).unwrap_err().to_string().contains("134217728"));
+    }
+
+    #[test]
     fn a_table_has_room_for_its_maximum() {
         let capacity = |minimum, maximum| {
-            plan_table(&Table { element: ValueType::FuncRef, minimum, maximum }, &Policy::default()).map(|plan| plan.capacity)
+            plan_table(&Table { address: AddressType::I32, element: ValueType::FuncRef, minimum, maximum }, &Policy::default())
+                .map(|plan| plan.capacity)
         };
         assert_eq!(capacity(5, Some(7)), Ok(7));
         assert_eq!(capacity(5, None), Ok(10_000));

@@ -9,7 +9,7 @@ use vivarium_artifact::FunctionType;
 pub struct Policy {
     /// Which functions may be imported, with their types.
     pub imports: ImportPolicy,
-    /// Largest length of a memory, in bytes; `memory.grow` beyond it answers −1.
+    /// Largest length of a memory, and of all at instantiation, in bytes; `memory.grow` beyond it answers −1.
     pub memory_bytes_max: u64,
     /// Largest length of a table, in elements: room for as many is kept in every slot.
     pub table_elements_max: u64,

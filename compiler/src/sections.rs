@@ -1,6 +1,6 @@
 //! The sections of a module, each checked by the validator before it is read: one pass of the parser.
 
-use vivarium_artifact::{Export, ExportedItem, GlobalType, ImportedFunction};
+use vivarium_artifact::{AddressType, Export, ExportedItem, GlobalType, ImportedFunction, WASM_PAGE_BYTES};
 use wasmparser::{
     DataKind, ElementItems, ElementKind, ExternalKind, FuncToValidate, FuncValidatorAllocations, FunctionBody, Import, KnownCustom, Parser,
     Payload, TypeRef, ValidPayload, Validator, ValidatorResources, WasmFeatures,
@@ -105,8 +105,7 @@ impl<'a, 'p> Reading<'a, 'p> {
                 self.read_table(offset, table.ty)
             }),
             Payload::MemorySection(section) => section.into_iter().try_for_each(|memory| {
-                let ty = memory?;
-                self.module.memories.push(Memory { minimum_pages: ty.initial, maximum_pages: ty.maximum });
+                self.module.memories.push(memory_of(memory?));
                 Ok(())
             }),
             Payload::GlobalSection(section) => section.into_iter_with_offsets().try_for_each(|global| {
@@ -193,7 +192,7 @@ impl<'a, 'p> Reading<'a, 'p> {
 
     fn read_table(&mut self, offset: u64, ty: wasmparser::TableType) -> Result<(), CompileError> {
         let element = reference_type(ty.element_type).ok_or_else(|| later_type(offset))?;
-        self.module.tables.push(Table { element, minimum: ty.initial, maximum: ty.maximum });
+        self.module.tables.push(Table { address: address_type(ty.table64), element, minimum: ty.initial, maximum: ty.maximum });
         Ok(())
     }
 
@@ -232,7 +231,7 @@ impl<'a, 'p> Reading<'a, 'p> {
             ElementKind::Passive => SegmentMode::Passive,
             ElementKind::Declared => SegmentMode::Declared,
             ElementKind::Active { table_index, offset_expr } => {
-                SegmentMode::Active { target: table_index.unwrap_or(0), offset: scope.evaluate(&offset_expr)? as u32 }
+                SegmentMode::Active { target: table_index.unwrap_or(0), offset: scope.evaluate(&offset_expr)? as u64 }
             }
         };
         self.module.elements.push(ElementSegment { mode, items });
@@ -243,7 +242,7 @@ impl<'a, 'p> Reading<'a, 'p> {
         let mode = match data.kind {
             DataKind::Passive => SegmentMode::Passive,
             DataKind::Active { memory_index, offset_expr } => {
-                SegmentMode::Active { target: memory_index, offset: self.scope().evaluate(&offset_expr)? as u32 }
+                SegmentMode::Active { target: memory_index, offset: self.scope().evaluate(&offset_expr)? as u64 }
             }
         };
         self.module.data.push(DataSegment { mode, bytes: data.data });
@@ -253,6 +252,16 @@ impl<'a, 'p> Reading<'a, 'p> {
     fn scope(&self) -> ConstantScope<'_> {
         ConstantScope { globals: &self.constants, function_types: &self.module.function_types }
     }
+}
+
+fn memory_of(ty: wasmparser::MemoryType) -> Memory {
+    // The validator permits pages of 1 byte and of 64 KiB.
+    let page_bytes = ty.page_size_log2.map_or(WASM_PAGE_BYTES, |log2| 1 << log2.min(16));
+    Memory { address: address_type(ty.memory64), page_bytes, minimum_pages: ty.initial, maximum_pages: ty.maximum }
+}
+
+fn address_type(is_64: bool) -> AddressType {
+    if is_64 { AddressType::I64 } else { AddressType::I32 }
 }
 
 /// The validator refuses such types first; this is the answer should it ever not.

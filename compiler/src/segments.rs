@@ -1,7 +1,7 @@
 //! What instantiation copies, decided at compile time: active segments in order, up to the first that is out of bounds
 //! (core specification, 4.5.4: element segments come before data segments, and what was copied before a trap stays).
 
-use vivarium_artifact::{TrapKind, WASM_PAGE_BYTES};
+use vivarium_artifact::TrapKind;
 
 use crate::module::{SegmentMode, ValidatedModule};
 
@@ -23,17 +23,18 @@ pub struct PlacedElements<'m> {
     pub items: &'m [u64],
 }
 
-/// Bytes and where they go in memory 0.
+/// Bytes and where they go.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PlacedData<'m> {
+    pub memory: u32,
     pub offset: u64,
     pub bytes: &'m [u8],
 }
 
 impl Placement<'_> {
-    /// End of the last byte of data, in bytes of memory 0.
-    pub fn data_end(&self) -> u64 {
-        self.data.iter().map(|data| data.offset + data.bytes.len() as u64).max().unwrap_or(0)
+    /// End of the last byte of data of a memory, in bytes.
+    pub fn data_end(&self, memory: u32) -> u64 {
+        self.data.iter().filter(|data| data.memory == memory).map(|data| data.offset + data.bytes.len() as u64).max().unwrap_or(0)
     }
 }
 
@@ -50,8 +51,7 @@ pub fn place<'m>(module: &'m ValidatedModule<'_>) -> Placement<'m> {
 fn place_elements<'m>(module: &'m ValidatedModule<'_>, placed: &mut Vec<PlacedElements<'m>>) -> Option<TrapKind> {
     for segment in &module.elements {
         if let SegmentMode::Active { target, offset } = segment.mode {
-            let offset = u64::from(offset);
-            if offset + segment.items.len() as u64 > module.tables[target as usize].minimum {
+            if !fits(offset, segment.items.len(), module.tables[target as usize].minimum) {
                 return Some(TrapKind::TableOutOfBounds);
             }
             placed.push(PlacedElements { table: target, offset, items: &segment.items });
@@ -63,16 +63,19 @@ fn place_elements<'m>(module: &'m ValidatedModule<'_>, placed: &mut Vec<PlacedEl
 fn place_data<'m>(module: &'m ValidatedModule<'_>, placed: &mut Vec<PlacedData<'m>>) -> Option<TrapKind> {
     for segment in &module.data {
         if let SegmentMode::Active { target, offset } = segment.mode {
-            let offset = u64::from(offset);
-            let length = module.memories[target as usize].minimum_pages.saturating_mul(WASM_PAGE_BYTES);
-            if offset + segment.bytes.len() as u64 > length {
+            if !fits(offset, segment.bytes.len(), module.memories[target as usize].minimum_bytes()) {
                 return Some(TrapKind::MemoryOutOfBounds);
             }
             // Where an empty segment lies says nothing about how long the image must be.
             if !segment.bytes.is_empty() {
-                placed.push(PlacedData { offset, bytes: segment.bytes });
+                placed.push(PlacedData { memory: target, offset, bytes: segment.bytes });
             }
         }
     }
     None
+}
+
+/// Whether so many items from `offset` lie within `length`.
+fn fits(offset: u64, count: usize, length: u64) -> bool {
+    offset.checked_add(count as u64).is_some_and(|end| end <= length)
 }

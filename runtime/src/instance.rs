@@ -17,7 +17,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
-use vivarium_artifact::WASM_PAGE_BYTES;
 use vivarium_artifact::abi::Builtin;
 
 use crate::module::LoadedModule;
@@ -224,6 +223,11 @@ impl Instance {
         self.slot().memory.memory()
     }
 
+    /// A memory by index, as long as it is now; `None` when the module has no such memory.
+    pub fn memory_at(&self, memory: u32) -> Option<&[u8]> {
+        self.slot().memory.memory_at(memory)
+    }
+
     /// A range of memory 0 for writing; `None` when it is out of bounds.
     pub fn memory_mut(&mut self, start: u64, bytes: u64) -> Option<&mut [u8]> {
         let end = start.checked_add(bytes)?;
@@ -272,29 +276,29 @@ impl Instance {
 
     fn answer_builtin(&mut self, builtin: Builtin) {
         let answer = match builtin {
-            Builtin::MemoryGrow => self.grow_memory(self.argument(0)),
+            Builtin::MemoryGrow => self.grow_memory(self.argument(0), self.argument(1) as u32),
             Builtin::TableGrow => self.grow_table(self.argument(0), self.argument(1), self.argument(2) as u32),
         };
         let cell = self.module.layout().cell(0);
         self.slot_mut().memory.set_cell(cell, u128::from(answer.unwrap_or(u64::MAX)));
     }
 
-    /// Previous length of memory 0 in pages, or `None` when a limit or the kernel refuses.
-    fn grow_memory(&mut self, delta_pages: u64) -> Option<u64> {
+    /// Previous length of a memory in pages, or `None` when a limit or the kernel refuses.
+    fn grow_memory(&mut self, delta_pages: u64, memory: u32) -> Option<u64> {
         let module = self.module.clone();
-        let plan = module.contract().memories.first()?;
-        let before = self.memory().len() as u64;
-        let bytes = delta_pages.checked_mul(WASM_PAGE_BYTES)?.checked_add(before)?;
-        let most = (plan.maximum_pages * WASM_PAGE_BYTES).min(self.limits.memory_bytes_max);
-        if bytes > most {
+        let plan = module.contract().memories.get(memory as usize)?;
+        let before = self.slot().memory.memory_bytes(memory)?;
+        let bytes = delta_pages.checked_mul(plan.page_bytes)?.checked_add(before)?;
+        let others = self.slot().memory.memories_bytes() - before;
+        if bytes > plan.maximum_bytes() || bytes.checked_add(others)? > self.limits.memory_bytes_max {
             return None;
         }
         let slot = self.slot_mut();
         if bytes > before {
-            slot.memory.grow(bytes).ok()?;
-            slot.memory.set_word(module.layout().memory_length(0), bytes);
+            slot.memory.grow(memory, bytes).ok()?;
+            slot.memory.set_word(module.layout().memory_length(memory), bytes);
         }
-        Some(before / WASM_PAGE_BYTES)
+        Some(before / plan.page_bytes)
     }
 
     /// Previous length of a table in elements, or `None` when its capacity is too small.

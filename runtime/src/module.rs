@@ -9,7 +9,7 @@ use std::time::Instant;
 use ed25519_dalek::VerifyingKey;
 use thiserror::Error;
 use vivarium_artifact::abi::RESUME_STUB;
-use vivarium_artifact::layout::MEMORY_RESERVATION_BYTES;
+use vivarium_artifact::layout::{MEMORIES_MAX, MEMORY_RESERVATION_BYTES};
 use vivarium_artifact::{
     AddressMap, Artifact, ArtifactError, Contract, Digest, FunctionTable, FunctionType, MemoryPlan, PAGE_BYTES, SignedArtifact, SlotLayout,
     ValueType, WASM_PAGE_BYTES,
@@ -116,10 +116,6 @@ impl LoadedModule {
         (self.file.file(), self.image_offset)
     }
 
-    pub(crate) fn memory_initial_bytes(&self) -> u64 {
-        self.contract.memories.first().map_or(0, |memory| memory.minimum_pages * WASM_PAGE_BYTES)
-    }
-
     pub(crate) fn text_address(&self, offset: u32) -> u64 {
         self.code.start() + u64::from(offset)
     }
@@ -187,10 +183,14 @@ fn check_contract(contract: &Contract, text: &[u8]) -> Result<(), LoadError> {
     let damaged = |what| Err(LoadError::from(ArtifactError::Damaged(what)));
     let memory_is_sound = |memory: &MemoryPlan| {
         memory.image_bytes.is_multiple_of(PAGE_BYTES)
+            && [1, WASM_PAGE_BYTES].contains(&memory.page_bytes)
             && memory.minimum_pages <= memory.maximum_pages
-            && memory.maximum_pages <= MEMORY_RESERVATION_BYTES / WASM_PAGE_BYTES
-            && memory.image_bytes <= memory.minimum_pages * WASM_PAGE_BYTES
+            && memory.maximum_bytes() <= MEMORY_RESERVATION_BYTES
+            && memory.image_bytes <= memory.minimum_bytes().next_multiple_of(PAGE_BYTES)
     };
+    if contract.memories.len() > MEMORIES_MAX {
+        return damaged("it has more memories than a slot has room for");
+    }
     if !contract.stack_bytes.is_multiple_of(PAGE_BYTES) || !contract.memories.iter().all(memory_is_sound) {
         return damaged("its memory plan contradicts itself");
     }

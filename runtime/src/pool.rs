@@ -25,7 +25,7 @@ use crate::sys::slot::SlotMemory;
 /// What one instance gets at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InstanceLimits {
-    /// Length to which `memory.grow` may bring memory 0, in bytes; the contract's own maximum holds besides.
+    /// Length to which `memory.grow` may bring all memories together, in bytes; the contract's own maxima hold besides.
     pub memory_bytes_max: u64,
 }
 

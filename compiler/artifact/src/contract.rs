@@ -56,10 +56,20 @@ pub struct ImportedFunction {
     pub ty: FunctionType,
 }
 
+/// How wide the addresses of a memory or the indices of a table are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum AddressType {
+    I32,
+    I64,
+}
+
 /// One linear memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryPlan {
-    /// Length at instantiation, in pages of 64 KiB.
+    pub address: AddressType,
+    /// Size of its pages, in bytes: 64 KiB, or 1.
+    pub page_bytes: u64,
+    /// Length at instantiation, in pages.
     pub minimum_pages: u64,
     /// The module's own declared maximum, in pages.
     pub declared_maximum_pages: Option<u64>,
@@ -69,9 +79,27 @@ pub struct MemoryPlan {
     pub image_bytes: u64,
 }
 
+impl MemoryPlan {
+    /// Length at instantiation, in bytes.
+    pub fn minimum_bytes(&self) -> u64 {
+        self.minimum_pages.saturating_mul(self.page_bytes)
+    }
+
+    /// Length beyond which `memory.grow` answers −1, in bytes.
+    pub fn maximum_bytes(&self) -> u64 {
+        self.maximum_pages.saturating_mul(self.page_bytes)
+    }
+
+    /// Whether the pages behind the memory catch what is out of bounds: its addresses are 32 bits wide, and it ends where a page of the processor does.
+    pub fn is_guarded(&self) -> bool {
+        self.address == AddressType::I32 && self.page_bytes.is_multiple_of(PAGE_BYTES)
+    }
+}
+
 /// One table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TablePlan {
+    pub address: AddressType,
     pub element: ValueType,
     /// Length at instantiation, in elements.
     pub minimum: u64,

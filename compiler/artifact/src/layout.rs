@@ -2,8 +2,11 @@
 //!
 //! ```text
 //!  0                stack_bytes                                            memory_offset = vmctx
-//!  │ stack, grows down │ memory lengths · table lengths · segment lengths │ cells │ globals │ tables │ pad │ memory 0 …
+//!  │ stack, grows down │ memory lengths · table lengths · segment lengths │ cells │ globals │ tables │ pad │ memory 0 … │ guard │ memory 1 … │ guard …
 //! ```
+//!
+//! Memory k lies at the constant distance k × [`MEMORY_STRIDE_BYTES`] from memory 0, so that no access loads a base. The image is one run of bytes in
+//! the artifact and several *pieces* in a slot: stack, context, tables and the beginning of memory 0 first, then the beginning of each further memory.
 //!
 //! The compiler bakes these offsets into code and the runtime uses them on slots; both ask this one function of the same contract.
 
@@ -16,6 +19,19 @@ pub const MEMORY_RESERVATION_BYTES: u64 = 4 << 30;
 /// Inaccessible bytes behind each memory reservation, which are the next slot's stack guard too. A constant offset of a load or store up to
 /// this needs no check; a stack frame larger than this is refused at compile time.
 pub const GUARD_BYTES: u64 = 32 << 20;
+
+/// Distance from one memory of a module to the next, in bytes.
+pub const MEMORY_STRIDE_BYTES: u64 = MEMORY_RESERVATION_BYTES + GUARD_BYTES;
+/// Most memories of one module: each takes a stride of address space in every slot.
+pub const MEMORIES_MAX: usize = 16;
+
+/// A piece of the image and where it lies in a slot: all begin and end on a page of the processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImagePiece {
+    pub slot_offset: u64,
+    pub image_offset: u64,
+    pub bytes: u64,
+}
 
 /// Offsets from the beginning of a slot, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +47,10 @@ pub struct SlotLayout {
     tables: Vec<u64>,
     /// Beginning of memory 0; the address that compiled code knows as `vmctx`.
     pub memory_offset: u64,
-    /// Length of the image, in bytes: stack, context, tables, and what the plan of memory 0 says.
+    /// Length of the whole image in the artifact, in bytes.
     pub image_bytes: u64,
+    /// The image's pieces, in order; the first begins at 0.
+    pub pieces: Vec<ImagePiece>,
 }
 
 impl SlotLayout {
@@ -57,7 +75,8 @@ impl SlotLayout {
             tables.push(take(REFERENCE_BYTES.checked_mul(table.capacity)?)?);
         }
         let memory_offset = end.next_multiple_of(PAGE_BYTES);
-        let image_memory_bytes = contract.memories.first().map_or(0, |memory| memory.image_bytes);
+        let pieces = pieces(contract, memory_offset)?;
+        let image_bytes = pieces.iter().map(|piece| piece.bytes).sum();
         Some(SlotLayout {
             stack_top: contract.stack_bytes,
             memory_lengths,
@@ -68,7 +87,8 @@ impl SlotLayout {
             globals,
             tables,
             memory_offset,
-            image_bytes: memory_offset.checked_add(image_memory_bytes)?,
+            image_bytes,
+            pieces,
         })
     }
 
@@ -107,6 +127,18 @@ impl SlotLayout {
         self.tables[table as usize]
     }
 
+    /// Offset in the slot of the first byte of a memory.
+    pub fn memory(&self, memory: u32) -> u64 {
+        self.memory_offset + u64::from(memory) * MEMORY_STRIDE_BYTES
+    }
+
+    /// Offset in the image of the first byte of a memory whose image is not empty.
+    pub fn memory_in_image(&self, memory: u32) -> Option<u64> {
+        let slot_offset = self.memory(memory);
+        let piece = self.pieces.iter().find(|piece| (piece.slot_offset..piece.slot_offset + piece.bytes).contains(&slot_offset))?;
+        Some(piece.image_offset + (slot_offset - piece.slot_offset))
+    }
+
     /// The same place as an offset from `vmctx`, as compiled code uses it: negative for all but memory.
     pub fn from_vmctx(&self, offset: u64) -> i32 {
         let relative = offset as i64 - self.memory_offset as i64;
@@ -114,21 +146,70 @@ impl SlotLayout {
     }
 }
 
+/// The pieces of the image of a slot whose memory 0 begins at `memory_offset`.
+fn pieces(contract: &Contract, memory_offset: u64) -> Option<Vec<ImagePiece>> {
+    let mut pieces = vec![ImagePiece { slot_offset: 0, image_offset: 0, bytes: memory_offset }];
+    for (memory, number) in contract.memories.iter().zip(0..) {
+        let last = pieces.last_mut()?;
+        let image_offset = last.image_offset.checked_add(last.bytes)?;
+        match number {
+            0 => last.bytes = last.bytes.checked_add(memory.image_bytes)?,
+            _ if memory.image_bytes == 0 => {}
+            _ => {
+                let slot_offset = MEMORY_STRIDE_BYTES.checked_mul(number)?.checked_add(memory_offset)?;
+                pieces.push(ImagePiece { slot_offset, image_offset, bytes: memory.image_bytes });
+            }
+        }
+    }
+    let end = pieces.last().map(|last| last.image_offset.checked_add(last.bytes));
+    end.flatten().map(|_| pieces)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{GlobalInitial, GlobalPlan, GlobalType, MemoryPlan, TablePlan, ValueType};
+    use crate::contract::{AddressType, GlobalInitial, GlobalPlan, GlobalType, MemoryPlan, TablePlan, ValueType};
 
     fn contract() -> Contract {
         Contract {
-            memories: vec![MemoryPlan { minimum_pages: 1, declared_maximum_pages: None, maximum_pages: 2, image_bytes: 65536 }],
-            tables: vec![TablePlan { element: ValueType::FuncRef, minimum: 3, declared_maximum: None, capacity: 10 }],
+            memories: vec![memory(65536)],
+            tables: vec![TablePlan {
+                address: AddressType::I32,
+                element: ValueType::FuncRef,
+                minimum: 3,
+                declared_maximum: None,
+                capacity: 10,
+            }],
             globals: vec![GlobalPlan { ty: GlobalType { value: ValueType::I32, mutable: true }, initial: GlobalInitial::Image }; 3],
             data_segments: vec![5],
             stack_bytes: 1 << 20,
             cells: 4,
             ..Contract::empty()
         }
+    }
+
+    fn memory(image_bytes: u64) -> MemoryPlan {
+        MemoryPlan {
+            address: AddressType::I32,
+            page_bytes: 65536,
+            minimum_pages: 1,
+            declared_maximum_pages: None,
+            maximum_pages: 2,
+            image_bytes,
+        }
+    }
+
+    #[test]
+    fn memories_lie_a_stride_apart_and_their_images_side_by_side() {
+        let mut three = contract();
+        three.memories.extend([memory(0), memory(4096)]);
+        let layout = SlotLayout::of(&three).unwrap();
+        let head = layout.memory_offset + 65536;
+        assert_eq!(layout.memory(2) - layout.memory(0), 2 * ((4 << 30) + (32 << 20)));
+        assert_eq!(layout.pieces[0], ImagePiece { slot_offset: 0, image_offset: 0, bytes: head });
+        assert_eq!(layout.pieces[1], ImagePiece { slot_offset: layout.memory(2), image_offset: head, bytes: 4096 });
+        assert_eq!((layout.pieces.len(), layout.image_bytes), (2, head + 4096));
+        assert_eq!([0, 1, 2].map(|memory| layout.memory_in_image(memory)), [Some(layout.memory_offset), None, Some(head)]);
     }
 
     #[test]

@@ -22,8 +22,8 @@ pub mod sign;
 pub mod trap;
 
 pub use contract::{
-    Contract, EntryTrampoline, Export, ExportedItem, FunctionType, GlobalInitial, GlobalPlan, GlobalType, ImportedFunction, MemoryPlan,
-    Setting, TablePlan, ValueType,
+    AddressType, Contract, EntryTrampoline, Export, ExportedItem, FunctionType, GlobalInitial, GlobalPlan, GlobalType, ImportedFunction,
+    MemoryPlan, Setting, TablePlan, ValueType,
 };
 pub use elf::{Artifact, ArtifactError, ArtifactFile};
 pub use layout::SlotLayout;

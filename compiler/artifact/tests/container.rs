@@ -2,14 +2,21 @@
 
 use ed25519_dalek::SigningKey;
 use vivarium_artifact::{
-    AddressMap, Artifact, ArtifactError, Contract, FunctionRecord, FunctionTable, MemoryPlan, SignedArtifact, SlotLayout, TrapKind,
-    TrapSite, TrapTable,
+    AddressMap, AddressType, Artifact, ArtifactError, Contract, FunctionRecord, FunctionTable, MemoryPlan, SignedArtifact, SlotLayout,
+    TrapKind, TrapSite, TrapTable,
 };
 
 fn artifact() -> Artifact {
     let contract = Contract {
         cpu_features: vec!["sse4.1".into()],
-        memories: vec![MemoryPlan { minimum_pages: 0, declared_maximum_pages: None, maximum_pages: 1, image_bytes: 4096 }],
+        memories: vec![MemoryPlan {
+            address: AddressType::I32,
+            page_bytes: 65536,
+            minimum_pages: 1,
+            declared_maximum_pages: None,
+            maximum_pages: 1,
+            image_bytes: 4096,
+        }],
         ..Contract::empty()
     };
     let image_bytes = SlotLayout::of(&contract).unwrap().image_bytes as usize;

@@ -18,7 +18,7 @@ impl FunctionTranslator<'_, '_> {
     }
 
     pub fn call_indirect(&mut self, type_index: u32, table: u32) {
-        let index = self.pop_extended();
+        let index = self.pop_widened(self.environment.module.table_address(table));
         let reference = self.load_element(table, index);
         let number = self.environment.module.types[type_index as usize];
         self.check_type(reference, number);

@@ -1,15 +1,17 @@
 //! Loads, stores, size and growth of linear memory (core specification, 2.4.7).
 //!
-//! A 32-bit address plus a constant offset of at most the guard's length stays within the slot's own reservation: what lies past the current length
-//! faults there. Larger offsets are compared with the current length.
+//! Of a *guarded* memory, a 32-bit address plus a constant offset of at most the guard's length stays within the memory's own reservation: what lies past
+//! the current length faults there. Larger offsets are compared with the current length. Where no guard can tell, for 64-bit addresses and pages smaller than
+//! the processor's, each access is *checked*: its address is null where it is out of bounds, also when the processor only speculates that it is not, and
+//! the fault there is the trap.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::Offset32;
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use vivarium_artifact::abi::Builtin;
-use vivarium_artifact::layout::GUARD_BYTES;
-use vivarium_artifact::{TrapKind, WASM_PAGE_BYTES};
-use wasmparser::MemArg;
+use vivarium_artifact::layout::{GUARD_BYTES, MEMORY_RESERVATION_BYTES};
+use vivarium_artifact::{PAGE_BYTES, TrapKind};
+use wasmparser::{MemArg, MemArgTarget};
 
 use super::FunctionTranslator;
 use crate::plan::builtin_signature;
@@ -36,8 +38,7 @@ impl Part {
 
 impl FunctionTranslator<'_, '_> {
     pub fn load(&mut self, memarg: &MemArg, ty: Type, part: Part) {
-        let index = self.pop_extended();
-        let (address, offset) = self.memory_address(index, memarg.offset, part.bytes(ty));
+        let (address, offset) = self.pop_address(memarg, part.bytes(ty));
         let flags = self.regions.memory;
         let ins = self.builder.ins();
         let value = match part {
@@ -54,9 +55,8 @@ impl FunctionTranslator<'_, '_> {
 
     pub fn store(&mut self, memarg: &MemArg, part: Part) {
         let value = self.pop();
-        let index = self.pop_extended();
         let bytes = part.bytes(self.builder.func.dfg.value_type(value));
-        let (address, offset) = self.memory_address(index, memarg.offset, bytes);
+        let (address, offset) = self.pop_address(memarg, bytes);
         let flags = self.regions.memory;
         let ins = self.builder.ins();
         match part {
@@ -69,16 +69,22 @@ impl FunctionTranslator<'_, '_> {
 
     pub fn memory_size(&mut self, memory: u32) {
         let bytes = self.memory_length(memory);
-        let pages = self.builder.ins().ushr_imm_u(bytes, i64::from(WASM_PAGE_BYTES.trailing_zeros()));
-        let pages = self.builder.ins().ireduce(types::I32, pages);
-        self.push(pages);
+        let plan = self.environment.memory(memory);
+        let pages = self.builder.ins().ushr_imm_u(bytes, i64::from(plan.page_bytes.trailing_zeros()));
+        self.push_narrowed(pages, plan.address);
     }
 
     pub fn memory_grow(&mut self, memory: u32) {
-        let delta = self.pop_extended();
+        let address = self.environment.memory(memory).address;
+        let delta = self.pop_widened(address);
         let previous = self.call_builtin(Builtin::MemoryGrow, &[delta], memory);
-        let previous = self.builder.ins().ireduce(types::I32, previous);
-        self.push(previous);
+        self.push_narrowed(previous, address);
+    }
+
+    /// The address of the first byte of a memory.
+    pub fn memory_base(&mut self, memory: u32) -> Value {
+        let distance = self.environment.layout().memory(memory) - self.environment.layout().memory(0);
+        if distance == 0 { self.vmctx } else { self.builder.ins().iadd_imm_u(self.vmctx, distance as i64) }
     }
 
     /// The current length of a memory, in bytes.
@@ -105,20 +111,67 @@ impl FunctionTranslator<'_, '_> {
         self.builder.inst_results(call)[0]
     }
 
-    /// Base and offset of an access; traps first where the guard does not catch it.
-    fn memory_address(&mut self, index: Value, offset: u64, bytes: u64) -> (Value, Offset32) {
+    /// Takes the address operand of an access of so many bytes; gives base and constant offset. What is out of bounds traps, here or at the access.
+    pub fn pop_address(&mut self, memarg: &MemArg, bytes: u64) -> (Value, Offset32) {
+        let MemArgTarget::Memory(memory) = memarg.target else {
+            unreachable!("the validator knows no accesses to arrays by this feature set")
+        };
+        let plan = self.environment.memory(memory);
+        let index = self.pop_widened(plan.address);
+        if plan.is_guarded() {
+            self.guarded_address(memory, index, memarg.offset, bytes)
+        } else {
+            self.checked_address(memory, index, memarg.offset, bytes)
+        }
+    }
+
+    /// Traps first where the guard does not catch it.
+    fn guarded_address(&mut self, memory: u32, index: Value, offset: u64, bytes: u64) -> (Value, Offset32) {
+        let base = self.memory_base(memory);
+        let address = self.builder.ins().iadd(base, index);
         let reach = offset + bytes;
-        let address = self.builder.ins().iadd(self.vmctx, index);
         if reach <= GUARD_BYTES {
             return (address, Offset32::new(offset as i32));
         }
         let end = self.builder.ins().iadd_imm_u(index, reach as i64);
-        let length = self.memory_length(0);
+        let length = self.memory_length(memory);
         let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, length);
         self.trap_if(is_outside, TrapKind::MemoryOutOfBounds);
         let address = self.builder.ins().iadd_imm_u(address, offset as i64);
-        let null = self.builder.ins().iconst(types::I64, 0);
         // What is read speculatively past the check is at null, not in a neighbour's slot.
-        (self.builder.ins().select_spectre_guard(is_outside, null, address), Offset32::new(0))
+        (self.null_where(is_outside, address), Offset32::new(0))
+    }
+
+    /// The base is null where any of the bytes is out of bounds.
+    fn checked_address(&mut self, memory: u32, index: Value, offset: u64, bytes: u64) -> (Value, Offset32) {
+        let Some(reach) = offset.checked_add(bytes).filter(|reach| *reach <= MEMORY_RESERVATION_BYTES) else {
+            // No memory is so long.
+            return (self.builder.ins().iconst(types::I64, 0), Offset32::new(0));
+        };
+        let length = self.memory_length(memory);
+        let is_outside = if self.environment.memory(memory).minimum_bytes() >= reach {
+            let last = self.builder.ins().iadd_imm_s(length, -(reach as i64));
+            self.builder.ins().icmp(IntCC::UnsignedGreaterThan, index, last)
+        } else {
+            // Where the sum wraps, the address alone is larger than any length.
+            let begins_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, index, length);
+            let end = self.builder.ins().iadd_imm_u(index, reach as i64);
+            let ends_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, length);
+            self.builder.ins().bor(begins_outside, ends_outside)
+        };
+        let base = self.memory_base(memory);
+        let address = self.builder.ins().iadd(base, index);
+        if reach <= PAGE_BYTES {
+            // Null plus this offset is in page zero still.
+            return (self.null_where(is_outside, address), Offset32::new(offset as i32));
+        }
+        let address = self.builder.ins().iadd_imm_u(address, offset as i64);
+        (self.null_where(is_outside, address), Offset32::new(0))
+    }
+
+    /// The address, or null where the condition holds, even for a processor that speculates that it does not.
+    pub fn null_where(&mut self, condition: Value, address: Value) -> Value {
+        let null = self.builder.ins().iconst(types::I64, 0);
+        self.builder.ins().select_spectre_guard(condition, null, address)
     }
 }

@@ -23,7 +23,7 @@ use cranelift_codegen::ir::{
     UserFuncName, Value, types,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
-use vivarium_artifact::{FunctionType, TrapKind};
+use vivarium_artifact::{AddressType, FunctionType, TrapKind};
 use wasmparser::FunctionBody;
 
 use crate::environment::{Environment, stub_signature};
@@ -166,15 +166,27 @@ impl<'f, 'm> FunctionTranslator<'f, 'm> {
         self.stack.push(value);
     }
 
-    /// Pops an `i32` address, length or index, zero-extended.
-    pub fn pop_extended(&mut self) -> Value {
+    /// Pops an address, index or length of this type as an `i64`.
+    pub fn pop_widened(&mut self, ty: AddressType) -> Value {
         let value = self.pop();
-        self.extend(value)
+        self.widen(value, ty)
     }
 
-    /// Zero-extends an `i32`.
-    pub fn extend(&mut self, value: Value) -> Value {
-        self.builder.ins().uextend(types::I64, value)
+    /// An address, index or length as an `i64`: a narrow one zero-extended.
+    pub fn widen(&mut self, value: Value, ty: AddressType) -> Value {
+        match ty {
+            AddressType::I32 => self.builder.ins().uextend(types::I64, value),
+            AddressType::I64 => value,
+        }
+    }
+
+    /// Pushes an `i64` as an address, index or length of this type.
+    pub fn push_narrowed(&mut self, value: Value, ty: AddressType) {
+        let value = match ty {
+            AddressType::I32 => self.builder.ins().ireduce(types::I32, value),
+            AddressType::I64 => value,
+        };
+        self.push(value);
     }
 
     /// Traps when the condition holds.

@@ -3,57 +3,59 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
-use vivarium_artifact::TrapKind;
 use vivarium_artifact::abi::{Builtin, REFERENCE_BYTES};
+use vivarium_artifact::{AddressType, TrapKind};
 
 use super::FunctionTranslator;
+use super::bulk::narrower;
 use crate::symbol::{Stub, Symbol};
 
 const REFERENCE_SHIFT: i64 = REFERENCE_BYTES.trailing_zeros() as i64;
 
 impl FunctionTranslator<'_, '_> {
     pub fn table_get(&mut self, table: u32) {
-        let index = self.pop_extended();
+        let index = self.pop_widened(self.environment.module.table_address(table));
         let element = self.load_element(table, index);
         self.push(element);
     }
 
     pub fn table_set(&mut self, table: u32) {
         let (index, reference) = self.pop2();
-        let index = self.extend(index);
+        let index = self.widen(index, self.environment.module.table_address(table));
         let address = self.element_address(table, index);
         self.builder.ins().store(self.regions.tables, reference, address, 0);
     }
 
     pub fn table_size(&mut self, table: u32) {
         let length = self.table_length(table);
-        let length = self.builder.ins().ireduce(types::I32, length);
-        self.push(length);
+        self.push_narrowed(length, self.environment.module.table_address(table));
     }
 
     pub fn table_grow(&mut self, table: u32) {
+        let ty = self.environment.module.table_address(table);
         let (reference, delta) = self.pop2();
-        let delta = self.extend(delta);
+        let delta = self.widen(delta, ty);
         let previous = self.call_builtin(Builtin::TableGrow, &[reference, delta], table);
-        let previous = self.builder.ins().ireduce(types::I32, previous);
-        self.push(previous);
+        self.push_narrowed(previous, ty);
     }
 
     pub fn table_fill(&mut self, table: u32) {
+        let ty = self.environment.module.table_address(table);
         let (start, reference, count) = self.pop3();
-        let (start, count) = (self.extend(start), self.extend(count));
-        let length = self.table_length(table);
-        self.check_range(start, count, length, TrapKind::TableOutOfBounds);
+        let (start, count) = (self.widen(start, ty), self.widen(count, ty));
+        self.check_table(table, start, count);
         let destination = self.unchecked_element_address(table, start);
         self.call_stub(Stub::FillReferences, &[destination, reference, count]);
     }
 
     pub fn table_copy(&mut self, destination_table: u32, source_table: u32) {
-        let (destination, source, count) = self.pop3_extended();
-        let length = self.table_length(destination_table);
-        self.check_range(destination, count, length, TrapKind::TableOutOfBounds);
-        let length = self.table_length(source_table);
-        self.check_range(source, count, length, TrapKind::TableOutOfBounds);
+        let module = self.environment.module;
+        let (to, from) = (module.table_address(destination_table), module.table_address(source_table));
+        let (destination, source, count) = self.pop3();
+        let (destination, source) = (self.widen(destination, to), self.widen(source, from));
+        let count = self.widen(count, narrower(to, from));
+        self.check_table(destination_table, destination, count);
+        self.check_table(source_table, source, count);
         let destination = self.unchecked_element_address(destination_table, destination);
         let source = self.unchecked_element_address(source_table, source);
         let bytes = self.builder.ins().ishl_imm_u(count, REFERENCE_SHIFT);
@@ -61,11 +63,10 @@ impl FunctionTranslator<'_, '_> {
     }
 
     pub fn table_init(&mut self, segment: u32, table: u32) {
-        let (destination, source, count) = self.pop3_extended();
+        let (destination, source, count) = self.pop3_init(self.environment.module.table_address(table));
         let length = self.load_length(self.environment.layout().element_segment_length(segment));
-        self.check_range(source, count, length, TrapKind::TableOutOfBounds);
-        let length = self.table_length(table);
-        self.check_range(destination, count, length, TrapKind::TableOutOfBounds);
+        self.check_range(AddressType::I32, source, count, length, TrapKind::TableOutOfBounds);
+        self.check_table(table, destination, count);
         let references = self.address_of(Symbol::ElementSegment(segment));
         let source = self.builder.ins().ishl_imm_u(source, REFERENCE_SHIFT);
         let source = self.builder.ins().iadd(references, source);
@@ -88,8 +89,7 @@ impl FunctionTranslator<'_, '_> {
         let length = self.table_length(table);
         let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
         let address = self.unchecked_element_address(table, index);
-        let null = self.builder.ins().iconst(types::I64, 0);
-        self.builder.ins().select_spectre_guard(is_outside, null, address)
+        self.null_where(is_outside, address)
     }
 
     fn unchecked_element_address(&mut self, table: u32, index: Value) -> Value {
@@ -97,6 +97,11 @@ impl FunctionTranslator<'_, '_> {
         let base = self.builder.ins().iadd_imm_s(self.vmctx, i64::from(offset));
         let distance = self.builder.ins().ishl_imm_u(index, REFERENCE_SHIFT);
         self.builder.ins().iadd(base, distance)
+    }
+
+    fn check_table(&mut self, table: u32, start: Value, count: Value) {
+        let length = self.table_length(table);
+        self.check_range(self.environment.module.table_address(table), start, count, length, TrapKind::TableOutOfBounds);
     }
 
     /// The current length of a table, in elements.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
-use vivarium_artifact::{ArtifactFile, Contract, ExportedItem, FORMAT_VERSION, FunctionType, WASM_PAGE_BYTES};
+use vivarium_artifact::{ArtifactFile, Contract, ExportedItem, FORMAT_VERSION, FunctionType};
 
 use super::failure::Failure;
 use super::{Context, artifact};
@@ -53,7 +53,7 @@ fn text(bytes: &[u8], file: &ArtifactFile, ours: bool) -> String {
     row("code", format!("{} functions, {} places that may trap", file.functions.records().len(), file.traps.len()));
     row("stack", format!("{} bytes", contract.stack_bytes));
     for (index, memory) in contract.memories.iter().enumerate() {
-        let (from, to) = (memory.minimum_pages * WASM_PAGE_BYTES, memory.maximum_pages * WASM_PAGE_BYTES);
+        let (from, to) = (memory.minimum_bytes(), memory.maximum_bytes());
         row("memory", format!("{index}: {from} to {to} bytes, {} of them in the image", memory.image_bytes));
     }
     for (index, table) in contract.tables.iter().enumerate() {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use ed25519_dalek::VerifyingKey;
 use vivarium_abi::{Answer, Host, HostInput, HostLimits, LimitReached, Linkage, LogLine, Wait, entry_point};
-use vivarium_artifact::WASM_PAGE_BYTES;
+use vivarium_artifact::MemoryPlan;
 use vivarium_runtime::{AcquireError, Exit, Instance, InstanceLimits, LoadedModule, Pool, Runtime, SealedFile, Trap};
 
 use crate::control::messages::{LimitReport, Outcome, TrapFrame, TrapReport};
@@ -88,9 +88,9 @@ impl Program {
         Ok(Program { module, linkage, entry, hinted: AtomicBool::new(false) })
     }
 
-    /// Length of memory with which an instance begins, in bytes.
+    /// Length of all memories with which an instance begins, in bytes.
     pub fn memory_bytes(&self) -> u64 {
-        self.module.contract().memories.first().map_or(0, |memory| memory.minimum_pages * WASM_PAGE_BYTES)
+        self.module.contract().memories.iter().map(MemoryPlan::minimum_bytes).sum()
     }
 }
 
