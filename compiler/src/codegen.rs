@@ -9,7 +9,7 @@ use vivarium_artifact::TrapKind;
 use vivarium_artifact::layout::GUARD_BYTES;
 
 use crate::error::CompileError;
-use crate::symbol::Symbol;
+use crate::symbol::{Number, Symbol};
 
 /// Machine code of one function, position independent but for its relocations.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct CompiledFunction {
     /// In bytes: a power of two.
     pub alignment: u32,
     pub relocations: Vec<Relocation>,
+    /// Numbers to be filled in before linking.
+    pub numbers: Vec<NumberSite>,
     /// Offset in the code, and the kind of trap there.
     pub traps: Vec<(u32, TrapKind)>,
     pub locations: Vec<Location>,
@@ -29,6 +31,13 @@ pub struct Relocation {
     pub offset: u32,
     pub symbol: Symbol,
     pub addend: i64,
+}
+
+/// Eight bytes of code to be filled in with a number.
+#[derive(Debug, Clone, Copy)]
+pub struct NumberSite {
+    pub offset: u32,
+    pub number: Number,
 }
 
 /// A run of code that came from one wasm instruction.
@@ -60,13 +69,20 @@ pub fn compile(
     if frame_bytes > frame_bytes_max {
         return Err(CompileError::limit(format!("stack frame of {} in bytes", name()), frame_bytes, frame_bytes_max));
     }
-    let relocations = buffer.relocs().iter().map(|relocation| resolve(relocation, context).map_err(&refused)).collect::<Result<_, _>>()?;
+    let (mut relocations, mut numbers) = (Vec::new(), Vec::new());
+    for relocation in buffer.relocs() {
+        match resolve(relocation, context).map_err(&refused)? {
+            Filled::Distance(relocation) => relocations.push(relocation),
+            Filled::Number(site) => numbers.push(site),
+        }
+    }
     let traps = buffer.traps().iter().map(|trap| classify(trap).map_err(&refused)).collect::<Result<_, _>>()?;
     let located = buffer.get_srclocs_sorted().iter().filter(|location| !location.loc.is_default());
     Ok(CompiledFunction {
         code: compiled.code_buffer().to_vec(),
         alignment: buffer.alignment,
         relocations,
+        numbers,
         traps,
         locations: located
             .map(|location| Location { start: location.start, end: location.end, wasm_offset: location.loc.bits() })
@@ -74,17 +90,26 @@ pub fn compile(
     })
 }
 
+/// With what a place in the code is filled in.
+enum Filled {
+    Distance(Relocation),
+    Number(NumberSite),
+}
+
 /// What a relocation refers to. Whatever is not in this text, a library function above all, cannot be reached.
-fn resolve(relocation: &FinalizedMachReloc, context: &Context) -> Result<Relocation, String> {
+fn resolve(relocation: &FinalizedMachReloc, context: &Context) -> Result<Filled, String> {
     let FinalizedRelocTarget::ExternalName(ExternalName::User(name)) = &relocation.target else {
         return Err(format!("it needs {}, which is not in the module", relocation.target.display(Some(&context.func.params))));
     };
-    if !matches!(relocation.kind, Reloc::X86PCRel4 | Reloc::X86CallPCRel4) {
-        return Err(format!("it refers to another place by {:?}", relocation.kind));
-    }
     let symbol = Symbol::from_external_name(&context.func.params.user_named_funcs()[*name]);
     let symbol = symbol.ok_or_else(|| "it refers to an unknown place".to_owned())?;
-    Ok(Relocation { offset: relocation.offset, symbol, addend: relocation.addend })
+    match (relocation.kind, symbol, relocation.addend) {
+        (Reloc::Abs8, Symbol::Number(number), 0) => Ok(Filled::Number(NumberSite { offset: relocation.offset, number })),
+        (Reloc::X86PCRel4 | Reloc::X86CallPCRel4, symbol, addend) if !matches!(symbol, Symbol::Number(_)) => {
+            Ok(Filled::Distance(Relocation { offset: relocation.offset, symbol, addend }))
+        }
+        (kind, ..) => Err(format!("it refers to another place by {kind:?}")),
+    }
 }
 
 fn classify(trap: &MachTrap) -> Result<(u32, TrapKind), String> {

@@ -8,7 +8,7 @@ use crate::constant::Constant;
 use crate::module::{GlobalSource, ValidatedModule};
 use crate::plan::Plan;
 use crate::policy::Policy;
-use crate::symbol::Stub;
+use crate::symbol::{Place, Stub};
 use crate::types::clif_type;
 
 /// The module and the plan, as compiled code sees them.
@@ -17,6 +17,9 @@ pub struct Environment<'m> {
     pub plan: &'m Plan,
     pub isa: &'m OwnedTargetIsa,
     pub policy: &'m Policy,
+    /// Whether code is made so that other modules can have it too: numbers of this module are then filled in behind the code generator
+    /// (`cache/mod.rs`).
+    pub shares_code: bool,
 }
 
 impl Environment<'_> {
@@ -29,8 +32,17 @@ impl Environment<'_> {
     }
 
     /// A place in the context as an offset from `vmctx`.
-    pub fn vmctx_offset(&self, slot_offset: u64) -> i32 {
-        self.plan.layout.from_vmctx(slot_offset)
+    pub fn vmctx_offset(&self, place: Place) -> i32 {
+        let layout = &self.plan.layout;
+        layout.from_vmctx(match place {
+            Place::Global(global) => layout.global(global),
+            Place::Table(table) => layout.table(table),
+            Place::TableLength(table) => layout.table_length(table),
+            Place::MemoryLength(memory) => layout.memory_length(memory),
+            Place::DataSegmentLength(segment) => layout.data_segment_length(segment),
+            Place::ElementSegmentLength(segment) => layout.element_segment_length(segment),
+            Place::Cells => layout.cell(0),
+        })
     }
 
     pub fn memory(&self, memory: u32) -> &MemoryPlan {

@@ -14,6 +14,7 @@
 //! **Does not know about** files, processes, the runtime, HTTP, async.
 #![forbid(unsafe_code)]
 
+pub mod cache;
 mod codegen;
 mod constant;
 mod environment;
@@ -26,6 +27,7 @@ mod names;
 mod parallel;
 mod plan;
 mod policy;
+mod relocations;
 mod sections;
 mod segments;
 mod stubs;
@@ -44,6 +46,7 @@ use vivarium_artifact::{Artifact, Setting};
 pub use error::CompileError;
 pub use policy::{ImportPolicy, Policy};
 
+pub use cache::{CacheUse, FunctionCache, Pack, PackBounds};
 use environment::Environment;
 use isa::{Target, Verify};
 use module::ValidatedModule;
@@ -74,6 +77,8 @@ pub struct Timings {
 pub struct Compiled {
     pub artifact: Artifact,
     pub timings: Timings,
+    /// What came from a cache and may be added to it.
+    pub cache: CacheUse,
 }
 
 /// Told at the beginning of each stage and every few functions: the stage, how many functions are done, and of how many.
@@ -81,6 +86,17 @@ pub type Progress<'a> = &'a (dyn Fn(Stage, u32, u32) + Sync);
 
 /// Compiles a wasm binary.
 pub fn compile(wasm: &[u8], policy: &Policy, setting: Setting, progress: Progress<'_>) -> Result<Compiled, CompileError> {
+    compile_cached(wasm, policy, setting, None, progress)
+}
+
+/// [`compile`], with code that was compiled before: the same artifact in less time.
+pub fn compile_cached(
+    wasm: &[u8],
+    policy: &Policy,
+    setting: Setting,
+    cache: Option<&FunctionCache>,
+    progress: Progress<'_>,
+) -> Result<Compiled, CompileError> {
     let started = Instant::now();
     progress(Stage::Validate, 0, 0);
     let module = validate::validate(wasm, policy)?;
@@ -91,8 +107,9 @@ pub fn compile(wasm: &[u8], policy: &Policy, setting: Setting, progress: Progres
     let target = isa::target(setting, Verify::No)?;
     let placement = segments::place(&module);
     let plan = plan::plan(wasm, &module, &placement, policy, setting, target.cpu_features)?;
-    let environment = Environment { module: &module, plan: &plan, isa: &target.isa, policy };
-    let code = parallel::compile_all(&environment, progress)?;
+    let shares_code = cache::shares_code(&module, &plan, setting);
+    let environment = Environment { module: &module, plan: &plan, isa: &target.isa, policy, shares_code };
+    let code = parallel::compile_all(&environment, cache, progress)?;
 
     let linking = Instant::now();
     progress(Stage::Link, functions, functions);
@@ -104,7 +121,7 @@ pub fn compile(wasm: &[u8], policy: &Policy, setting: Setting, progress: Progres
         codegen_us: microseconds(code.codegen),
         link_us: microseconds(linking.elapsed()),
     };
-    Ok(Compiled { artifact, timings })
+    Ok(Compiled { artifact, timings, cache: code.cache })
 }
 
 /// The name and CLIF of each function that is not imported: as translated for [`Setting::Fast`], as optimised for [`Setting::Best`].
@@ -112,13 +129,13 @@ pub fn clif(wasm: &[u8], policy: &Policy, setting: Setting) -> Result<Vec<(Strin
     let module = validate::validate(wasm, policy)?;
     let target = isa::target(setting, Verify::Yes)?;
     let plan = plan_for_display(wasm, &module, policy, setting, &target)?;
-    let environment = Environment { module: &module, plan: &plan, isa: &target.isa, policy };
+    let environment = Environment { module: &module, plan: &plan, isa: &target.isa, policy, shares_code: false };
     let mut builder = FunctionBuilderContext::new();
     let mut shown = Vec::with_capacity(module.bodies.len());
     for body in 0..module.bodies.len() as u32 {
         let index = module.function_of_body(body);
         let mut context = Context::new();
-        parallel::translate_job(&environment, Job::Function { index, body: Some(body) }, &mut builder, &mut context)?;
+        parallel::translate_job(&environment, Job::Function { index, body: Some(body) }, None, &mut builder, &mut context)?;
         let refused = |message: String| CompileError::Codegen { what: module.display_name(index), message };
         context.verify(&*target.isa).map_err(|errors| refused(errors.to_string()))?;
         if setting == Setting::Best {

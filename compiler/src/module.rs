@@ -4,6 +4,7 @@ use vivarium_artifact::{AddressType, Export, FunctionType, GlobalType, ImportedF
 use wasmparser::FunctionBody;
 
 use crate::constant::Constant;
+use crate::relocations::Relocations;
 
 /// A valid module whose imports the policy permits. Only `validate` makes one; later stages rely on its indices being in range.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct ValidatedModule<'a> {
     pub data: Vec<DataSegment<'a>>,
     /// Bodies of the functions that are not imported, in order.
     pub bodies: Vec<FunctionBody<'a>>,
+    /// Where the linker kept them.
+    pub relocations: Option<Relocations>,
 }
 
 /// A table of the module's own.

@@ -11,6 +11,8 @@ use cranelift_codegen::Context;
 use cranelift_frontend::FunctionBuilderContext;
 use vivarium_artifact::abi::Builtin;
 
+use crate::cache::key::{Keys, Wanted};
+use crate::cache::{self, CacheUse, FunctionCache, References};
 use crate::codegen::{self, CompiledFunction};
 use crate::environment::Environment;
 use crate::error::CompileError;
@@ -43,26 +45,34 @@ pub struct CompiledModule {
     /// Wall time, shared out by what the threads spent on each.
     pub translate: Duration,
     pub codegen: Duration,
+    pub cache: CacheUse,
 }
 
-/// Makes all code of a module.
-pub fn compile_all(environment: &Environment<'_>, progress: Progress<'_>) -> Result<CompiledModule, CompileError> {
+/// Makes all code of a module, or takes it from the cache.
+pub fn compile_all(
+    environment: &Environment<'_>,
+    cache: Option<&FunctionCache>,
+    progress: Progress<'_>,
+) -> Result<CompiledModule, CompileError> {
     let started = Instant::now();
     let jobs = jobs(environment);
+    let keys = Keys::new(environment, cache.is_some());
+    let known = Known { keys: &keys, cache };
     let queue = Queue { jobs: &jobs, next: AtomicUsize::new(0), failed: AtomicBool::new(false), code_bytes: AtomicU64::new(0), progress };
     let finished = match threads(environment, jobs.len()) {
-        1 => vec![work(environment, &queue)],
+        1 => vec![work(environment, known, &queue)],
         threads => thread::scope(|scope| {
-            let start = || scope.spawn(|| work(environment, &queue));
+            let start = || scope.spawn(|| work(environment, known, &queue));
             let workers: Vec<_> = (0..threads).map(|_| start()).collect();
             workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(crashed()))).collect()
         }),
     };
     let mut slots: Vec<Option<CompiledFunction>> = jobs.iter().map(|_| None).collect();
-    let (mut translate, mut codegen) = (Duration::ZERO, Duration::ZERO);
+    let (mut translate, mut codegen, mut used) = (Duration::ZERO, Duration::ZERO, CacheUse::default());
     for worker in finished.into_iter().collect::<Result<Vec<_>, _>>()? {
         translate += worker.translate;
         codegen += worker.codegen;
+        used.add(worker.cache_use);
         for (index, function) in worker.made {
             slots[index] = Some(function);
         }
@@ -71,12 +81,13 @@ pub fn compile_all(environment: &Environment<'_>, progress: Progress<'_>) -> Res
     let wall = started.elapsed();
     let share = translate.as_secs_f64() / (translate + codegen).as_secs_f64().max(f64::MIN_POSITIVE);
     let translate = wall.mul_f64(share.clamp(0.0, 1.0));
-    Ok(CompiledModule { functions, translate, codegen: wall.saturating_sub(translate) })
+    used.settle();
+    Ok(CompiledModule { functions, translate, codegen: wall.saturating_sub(translate), cache: used })
 }
 
 /// One thread's share. A panic of the code generator is its bug or ours; the module's author still gets an answer.
-fn work<'m>(environment: &'m Environment<'m>, queue: &Queue<'_>) -> Result<Worker<'m>, CompileError> {
-    let worked = panic::catch_unwind(AssertUnwindSafe(|| Worker::new(environment).work(queue)));
+fn work<'m>(environment: &'m Environment<'m>, known: Known<'m>, queue: &Queue<'_>) -> Result<Worker<'m>, CompileError> {
+    let worked = panic::catch_unwind(AssertUnwindSafe(|| Worker::new(environment, known).work(queue)));
     worked.unwrap_or_else(|_| {
         queue.failed.store(true, Ordering::Relaxed);
         Err(crashed())
@@ -137,9 +148,18 @@ impl Queue<'_> {
     }
 }
 
+/// What was compiled before.
+#[derive(Clone, Copy)]
+struct Known<'m> {
+    keys: &'m Keys,
+    cache: Option<&'m FunctionCache>,
+}
+
 /// One thread's contexts and results.
 struct Worker<'m> {
     environment: &'m Environment<'m>,
+    known: Known<'m>,
+    cache_use: CacheUse,
     context: Context,
     builder: FunctionBuilderContext,
     made: Vec<(usize, CompiledFunction)>,
@@ -148,9 +168,11 @@ struct Worker<'m> {
 }
 
 impl<'m> Worker<'m> {
-    fn new(environment: &'m Environment<'m>) -> Worker<'m> {
+    fn new(environment: &'m Environment<'m>, known: Known<'m>) -> Worker<'m> {
         Worker {
             environment,
+            known,
+            cache_use: CacheUse::default(),
             context: Context::new(),
             builder: FunctionBuilderContext::new(),
             made: Vec::new(),
@@ -174,28 +196,51 @@ impl<'m> Worker<'m> {
 
     fn make(&mut self, job: Job) -> Result<CompiledFunction, CompileError> {
         let started = Instant::now();
-        self.context.clear();
-        translate_job(self.environment, job, &mut self.builder, &mut self.context)?;
-        let translated = Instant::now();
+        let (environment, known) = (self.environment, self.known);
+        self.cache_use.functions += 1;
+        let wanted = known.keys.of(environment, job)?;
+        let recalled = known.cache.and_then(|cache| cache::recall(cache, environment, job, &wanted, &mut self.cache_use));
+        let mut function = match recalled {
+            Some(function) => {
+                self.translate += started.elapsed();
+                function
+            }
+            None => self.compile(job, &wanted, started)?,
+        };
+        if !cache::fill_in(environment, wanted.references.as_ref(), &mut function) {
+            return Err(CompileError::Codegen {
+                what: job_name(environment, job),
+                message: "it refers to a number that is none here".into(),
+            });
+        }
+        Ok(function)
+    }
+
+    fn compile(&mut self, job: Job, wanted: &Wanted, started: Instant) -> Result<CompiledFunction, CompileError> {
         let environment = self.environment;
+        self.context.clear();
+        translate_job(environment, job, wanted.references.as_ref(), &mut self.builder, &mut self.context)?;
+        let translated = Instant::now();
         let frame_bytes_max = environment.policy.frame_bytes_max;
         let function = codegen::compile(&mut self.context, &**environment.isa, frame_bytes_max, &|| job_name(environment, job))?;
         self.translate += translated - started;
+        cache::keep(environment, job, wanted, &function, &mut self.cache_use);
         self.codegen += translated.elapsed();
         Ok(function)
     }
 }
 
-/// The CLIF of a job, into an empty context.
+/// The CLIF of a job, into an empty context; with references, as code that is shared.
 pub fn translate_job(
     environment: &Environment<'_>,
     job: Job,
+    shared: Option<&References>,
     builder: &mut FunctionBuilderContext,
     context: &mut Context,
 ) -> Result<(), CompileError> {
     match job {
         Job::Function { index, body: None } => trampoline::import(environment, index, builder, &mut context.func),
-        Job::Function { body: Some(body), .. } => translate::translate(environment, body, builder, &mut context.func)?,
+        Job::Function { body: Some(body), .. } => translate::translate(environment, body, shared, builder, &mut context.func)?,
         Job::Builtin(builtin) => trampoline::builtin(environment, builtin, builder, &mut context.func),
         Job::Entry(number) => trampoline::entry(environment, number, builder, &mut context.func),
     }

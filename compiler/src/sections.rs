@@ -11,6 +11,7 @@ use crate::error::CompileError;
 use crate::module::{DataSegment, ElementSegment, Global, GlobalSource, Memory, SegmentMode, Table, ValidatedModule};
 use crate::names;
 use crate::policy::Policy;
+use crate::relocations::{self, Relocations};
 use crate::types::{SignatureNumbers, function_type, reference_type, value_type};
 
 /// Validates and reads a module that may use these features.
@@ -28,6 +29,8 @@ struct Reading<'a, 'p> {
     refused: Option<CompileError>,
     constants: Vec<Option<Constant>>,
     name_section: Option<wasmparser::NameSectionReader<'a>>,
+    /// Where the contents of the code section begin.
+    code_offset: u64,
     module: ValidatedModule<'a>,
 }
 
@@ -47,8 +50,10 @@ impl<'a, 'p> Reading<'a, 'p> {
             elements: vec![],
             data: vec![],
             bodies: vec![],
+            relocations: None,
         };
-        Reading { policy, numbers: SignatureNumbers::default(), refused: None, constants: vec![], name_section: None, module }
+        let (numbers, constants) = (SignatureNumbers::default(), vec![]);
+        Reading { policy, numbers, refused: None, constants, name_section: None, code_offset: 0, module }
     }
 
     fn read_all(&mut self, wasm: &'a [u8], features: WasmFeatures) -> Result<(), CompileError> {
@@ -122,9 +127,17 @@ impl<'a, 'p> Reading<'a, 'p> {
             }
             Payload::ElementSection(section) => section.into_iter().try_for_each(|element| self.read_element(element?)),
             Payload::DataSection(section) => section.into_iter().try_for_each(|data| self.read_data(data?)),
+            Payload::CodeSectionStart { unchecked_range, .. } => {
+                self.code_offset = unchecked_range.start;
+                Ok(())
+            }
             Payload::CustomSection(section) => {
-                if let KnownCustom::Name(names) = section.as_known() {
-                    self.name_section = Some(names);
+                match section.as_known() {
+                    KnownCustom::Name(names) => self.name_section = Some(names),
+                    KnownCustom::Reloc(reader) if section.name() == relocations::SECTION => {
+                        self.module.relocations = Relocations::read(&reader, self.code_offset);
+                    }
+                    _ => {}
                 }
                 Ok(())
             }

@@ -17,6 +17,40 @@ pub enum Symbol {
     DataSegment(u32),
     /// The references of a passive element segment.
     ElementSegment(u32),
+    /// Not a place, though code refers to it like one: a number that differs from module to module, filled in behind the code generator, so
+    /// that code is the same in all of them (`cache/mod.rs`).
+    Number(Number),
+}
+
+/// A number that code which several modules share refers to by what it means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Number {
+    /// An immediate of the body that the linker relocates: an address or the index of a table's element. By its order in the body.
+    Immediate(u32),
+    /// The canonical number of a signature.
+    Signature(u32),
+    /// A reference to a function.
+    Reference(u32),
+    /// The number by which an imported function is asked for.
+    Hostcall(u32),
+    /// The length of a table that cannot change.
+    TableLength(u32),
+    /// A place in the context, from `vmctx`.
+    Place(Place),
+}
+
+/// A place in the context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    Global(u32),
+    /// The first element of a table.
+    Table(u32),
+    TableLength(u32),
+    MemoryLength(u32),
+    DataSegmentLength(u32),
+    ElementSegmentLength(u32),
+    /// The first cell.
+    Cells,
 }
 
 /// A piece of machine code that no function was compiled to (`stubs.rs`).
@@ -49,6 +83,7 @@ impl Symbol {
             Symbol::OffsetTable => (3, 0),
             Symbol::DataSegment(index) => (4, index),
             Symbol::ElementSegment(index) => (5, index),
+            Symbol::Number(number) => number.external_name(),
         };
         UserExternalName { namespace, index }
     }
@@ -62,8 +97,46 @@ impl Symbol {
             3 => Some(Symbol::OffsetTable),
             4 => Some(Symbol::DataSegment(name.index)),
             5 => Some(Symbol::ElementSegment(name.index)),
-            _ => None,
+            _ => Number::from_external_name(name).map(Symbol::Number),
         }
+    }
+}
+
+impl Number {
+    /// Namespaces of numbers begin where those of symbols have room to grow.
+    fn external_name(self) -> (u32, u32) {
+        match self {
+            Number::Immediate(order) => (16, order),
+            Number::Signature(number) => (17, number),
+            Number::Reference(function) => (18, function),
+            Number::Hostcall(function) => (19, function),
+            Number::TableLength(table) => (20, table),
+            Number::Place(Place::Global(global)) => (21, global),
+            Number::Place(Place::Table(table)) => (22, table),
+            Number::Place(Place::TableLength(table)) => (23, table),
+            Number::Place(Place::MemoryLength(memory)) => (24, memory),
+            Number::Place(Place::Cells) => (25, 0),
+            Number::Place(Place::DataSegmentLength(segment)) => (26, segment),
+            Number::Place(Place::ElementSegmentLength(segment)) => (27, segment),
+        }
+    }
+
+    fn from_external_name(name: &UserExternalName) -> Option<Number> {
+        Some(match name.namespace {
+            16 => Number::Immediate(name.index),
+            17 => Number::Signature(name.index),
+            18 => Number::Reference(name.index),
+            19 => Number::Hostcall(name.index),
+            20 => Number::TableLength(name.index),
+            21 => Number::Place(Place::Global(name.index)),
+            22 => Number::Place(Place::Table(name.index)),
+            23 => Number::Place(Place::TableLength(name.index)),
+            24 => Number::Place(Place::MemoryLength(name.index)),
+            25 => Number::Place(Place::Cells),
+            26 => Number::Place(Place::DataSegmentLength(name.index)),
+            27 => Number::Place(Place::ElementSegmentLength(name.index)),
+            _ => return None,
+        })
     }
 }
 
@@ -76,6 +149,10 @@ mod tests {
         let mut symbols = vec![Symbol::Function(7), Symbol::OffsetTable, Symbol::DataSegment(1), Symbol::ElementSegment(0)];
         symbols.extend(Stub::ALL.map(Symbol::Stub));
         symbols.extend(Builtin::ALL.map(Symbol::Builtin));
+        let numbers = [Number::Immediate(3), Number::Signature(1), Number::Reference(4), Number::Hostcall(0), Number::TableLength(0)];
+        let places = [Place::Global(2), Place::Table(0), Place::TableLength(0), Place::MemoryLength(0), Place::Cells];
+        let lengths = [Place::DataSegmentLength(3), Place::ElementSegmentLength(1)];
+        symbols.extend(numbers.into_iter().chain(places.map(Number::Place)).chain(lengths.map(Number::Place)).map(Symbol::Number));
         for symbol in symbols {
             assert_eq!(Symbol::from_external_name(&symbol.external_name()), Some(symbol));
         }

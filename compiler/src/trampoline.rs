@@ -3,14 +3,16 @@
 //! *Out*: a trampoline with the signature of an imported function or builtin stores its arguments in cells, leaves through the hostcall thunk, and
 //! loads its results from cells. *In*: an entry trampoline loads arguments from cells, calls, stores results in cells, and leaves for good.
 
-use cranelift_codegen::ir::{ExtFuncData, ExternalName, Function, InstBuilder, MemFlagsData, Signature, UserFuncName, Value, types};
+use cranelift_codegen::ir::{
+    ExtFuncData, ExternalName, Function, GlobalValueData, InstBuilder, MemFlagsData, Signature, UserFuncName, Value, types,
+};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use vivarium_artifact::abi::Builtin;
+use vivarium_artifact::abi::{Builtin, CELL_BYTES};
 use vivarium_artifact::{FunctionType, TrapKind, ValueType};
 
 use crate::environment::{Environment, entry_signature, stub_signature};
 use crate::plan::builtin_signature;
-use crate::symbol::{Stub, Symbol};
+use crate::symbol::{Number, Place, Stub, Symbol};
 use crate::translate::flags::Regions;
 use crate::translate::trap_code;
 use crate::types::clif_type;
@@ -55,11 +57,19 @@ fn build_exit(
     let mut trampoline = Trampoline::begin(environment, environment.signature(ty), context, function);
     let arguments = trampoline.parameters[1..].to_vec();
     trampoline.store_cells(&ty.parameters, &arguments);
-    let number = trampoline.builder.ins().iconst(types::I32, i64::from(number));
+    let number = trampoline.hostcall_number(symbol, number);
     trampoline.call_stub(Stub::Hostcall, &[trampoline.parameters[0], number]);
     let results = trampoline.load_cells(&ty.results);
     trampoline.builder.ins().return_(&results);
     trampoline.builder.finalize(environment.isa.frontend_config());
+}
+
+/// A number that is filled in behind the code generator (`i64`).
+fn number_value(builder: &mut FunctionBuilder<'_>, number: Number) -> Value {
+    let name = builder.func.declare_imported_user_function(Symbol::Number(number).external_name());
+    let data = GlobalValueData::Symbol { name: ExternalName::user(name), offset: 0.into(), colocated: false, tls: false };
+    let global = builder.create_global_value(data);
+    builder.ins().symbol_value(types::I64, global)
 }
 
 /// A trampoline under construction.
@@ -68,6 +78,8 @@ struct Trampoline<'f, 'm> {
     builder: FunctionBuilder<'f>,
     /// `vmctx` first.
     parameters: Vec<Value>,
+    /// Base and offset of the first cell.
+    cells: (Value, i32),
     regions: Regions,
 }
 
@@ -86,11 +98,28 @@ impl<'f, 'm> Trampoline<'f, 'm> {
         builder.switch_to_block(block);
         builder.seal_block(block);
         let parameters = builder.block_params(block).to_vec();
-        Trampoline { environment, builder, parameters, regions }
+        let cells = if environment.shares_code {
+            let distance = number_value(&mut builder, Number::Place(Place::Cells));
+            (builder.ins().iadd(parameters[0], distance), 0)
+        } else {
+            (parameters[0], environment.vmctx_offset(Place::Cells))
+        };
+        Trampoline { environment, builder, parameters, cells, regions }
     }
 
     fn cell(&self, index: usize) -> i32 {
-        self.environment.vmctx_offset(self.environment.layout().cell(index as u32))
+        self.cells.1 + (CELL_BYTES * index as u64) as i32
+    }
+
+    /// An import is asked for by its index, which differs between modules that share the trampoline.
+    fn hostcall_number(&mut self, symbol: Symbol, number: u32) -> Value {
+        match symbol {
+            Symbol::Function(function) if self.environment.shares_code => {
+                let number = number_value(&mut self.builder, Number::Hostcall(function));
+                self.builder.ins().ireduce(types::I32, number)
+            }
+            _ => self.builder.ins().iconst(types::I32, i64::from(number)),
+        }
     }
 
     /// Stores values in cells from 0, the narrow ones zero-extended to eight bytes.
@@ -98,7 +127,7 @@ impl<'f, 'm> Trampoline<'f, 'm> {
         for (index, (ty, value)) in types.iter().zip(values).enumerate() {
             let offset = self.cell(index);
             let value = self.widen(*ty, *value);
-            self.builder.ins().store(self.regions.cells, value, self.parameters[0], offset);
+            self.builder.ins().store(self.regions.cells, value, self.cells.0, offset);
         }
     }
 
@@ -106,7 +135,7 @@ impl<'f, 'm> Trampoline<'f, 'm> {
         let mut values = Vec::with_capacity(types.len());
         for (index, ty) in types.iter().enumerate() {
             let offset = self.cell(index);
-            values.push(self.builder.ins().load(clif_type(*ty), self.regions.cells, self.parameters[0], offset));
+            values.push(self.builder.ins().load(clif_type(*ty), self.regions.cells, self.cells.0, offset));
         }
         values
     }

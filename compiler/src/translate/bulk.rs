@@ -6,7 +6,7 @@ use cranelift_codegen::ir::{InstBuilder, Value, types};
 use vivarium_artifact::{AddressType, TrapKind};
 
 use super::FunctionTranslator;
-use crate::symbol::{Stub, Symbol};
+use crate::symbol::{Place, Stub, Symbol};
 
 impl FunctionTranslator<'_, '_> {
     pub fn memory_fill(&mut self, memory: u32) {
@@ -32,7 +32,7 @@ impl FunctionTranslator<'_, '_> {
 
     pub fn memory_init(&mut self, segment: u32, memory: u32) {
         let (destination, source, count) = self.pop3_init(self.environment.memory(memory).address);
-        let length = self.load_length(self.environment.layout().data_segment_length(segment));
+        let length = self.load_length(Place::DataSegmentLength(segment));
         self.check_range(AddressType::I32, source, count, length, TrapKind::MemoryOutOfBounds);
         self.check_memory(memory, destination, count);
         let bytes = self.address_of(Symbol::DataSegment(segment));
@@ -42,14 +42,14 @@ impl FunctionTranslator<'_, '_> {
     }
 
     pub fn data_drop(&mut self, segment: u32) {
-        self.empty_length(self.environment.layout().data_segment_length(segment));
+        self.empty_length(Place::DataSegmentLength(segment));
     }
 
     /// Sets a length in the context to zero.
-    pub fn empty_length(&mut self, slot_offset: u64) {
+    pub fn empty_length(&mut self, place: Place) {
         let zero = self.builder.ins().iconst(types::I64, 0);
-        let offset = self.environment.vmctx_offset(slot_offset);
-        self.builder.ins().store(self.regions.lengths, zero, self.vmctx, offset);
+        let (base, offset) = self.place(place);
+        self.builder.ins().store(self.regions.lengths, zero, base, offset);
     }
 
     /// Traps unless `count` from `start`, both of this type and widened, lie within `length`.

@@ -5,7 +5,7 @@ use cranelift_codegen::ir::{Inst, InstBuilder, Value, types};
 use vivarium_artifact::TrapKind;
 
 use super::{FunctionTranslator, trap_code};
-use crate::symbol::Symbol;
+use crate::symbol::{Number, Symbol};
 
 impl FunctionTranslator<'_, '_> {
     pub fn call(&mut self, function: u32) {
@@ -33,7 +33,14 @@ impl FunctionTranslator<'_, '_> {
     /// Traps unless a reference is to a function of this signature.
     fn check_type(&mut self, reference: Value, number: u32) {
         let found = self.builder.ins().ireduce(types::I32, reference);
-        let is_expected = self.builder.ins().icmp_imm_u(IntCC::Equal, found, i64::from(number));
+        let is_expected = match self.shared {
+            Some(_) => {
+                let number = self.number(Number::Signature(number));
+                let number = self.builder.ins().ireduce(types::I32, number);
+                self.builder.ins().icmp(IntCC::Equal, found, number)
+            }
+            None => self.builder.ins().icmp_imm_u(IntCC::Equal, found, i64::from(number)),
+        };
         let (right, wrong) = (self.builder.create_block(), self.builder.create_block());
         self.builder.ins().brif(is_expected, right, &[], wrong, &[]);
         self.builder.seal_block(right);

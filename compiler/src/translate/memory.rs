@@ -15,7 +15,7 @@ use wasmparser::{MemArg, MemArgTarget};
 
 use super::FunctionTranslator;
 use crate::plan::builtin_signature;
-use crate::symbol::Symbol;
+use crate::symbol::{Place, Symbol};
 
 /// What of a value is in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,14 +92,14 @@ impl FunctionTranslator<'_, '_> {
         let environment = self.environment;
         match environment.fixed_memory_length(memory) {
             Some(length) => self.builder.ins().iconst(types::I64, length as i64),
-            None => self.load_length(environment.layout().memory_length(memory)),
+            None => self.load_length(Place::MemoryLength(memory)),
         }
     }
 
-    /// A length in the context, by its place in the slot.
-    pub fn load_length(&mut self, slot_offset: u64) -> Value {
-        let offset = self.environment.vmctx_offset(slot_offset);
-        self.builder.ins().load(types::I64, self.regions.lengths, self.vmctx, offset)
+    /// A length in the context.
+    pub fn load_length(&mut self, place: Place) -> Value {
+        let (base, offset) = self.place(place);
+        self.builder.ins().load(types::I64, self.regions.lengths, base, offset)
     }
 
     /// Calls a builtin with arguments and the index of what it works on.
@@ -130,6 +130,10 @@ impl FunctionTranslator<'_, '_> {
         let base = self.memory_base(memory);
         let address = self.builder.ins().iadd(base, index);
         let reach = offset + bytes;
+        if let Some(offset) = self.relocated() {
+            // The guard catches it: of a body with an offset that is too large, no immediate counts as relocated.
+            return (self.builder.ins().iadd(address, offset), Offset32::new(0));
+        }
         if reach <= GUARD_BYTES {
             return (address, Offset32::new(offset as i32));
         }

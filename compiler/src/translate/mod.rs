@@ -26,16 +26,19 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use vivarium_artifact::{AddressType, FunctionType, TrapKind};
 use wasmparser::FunctionBody;
 
+use crate::cache::References;
 use crate::environment::{Environment, stub_signature};
 use crate::error::CompileError;
-use crate::symbol::{Stub, Symbol};
+use crate::symbol::{Number, Place, Stub, Symbol};
 use control::Frame;
 use flags::Regions;
 
-/// Translates the body with this number (imported functions have none) into `function`, which must be empty.
+/// Translates the body with this number (imported functions have none) into `function`, which must be empty. With its references the code comes
+/// out so that every module with such a body can have it.
 pub fn translate(
     environment: &Environment<'_>,
     body: u32,
+    shared: Option<&References>,
     context: &mut FunctionBuilderContext,
     function: &mut Function,
 ) -> Result<(), CompileError> {
@@ -44,7 +47,7 @@ pub fn translate(
     function.name = UserFuncName::User(Symbol::Function(index).external_name());
     function.signature = environment.signature(ty);
     let wasm = &environment.module.bodies[body as usize];
-    let mut translator = FunctionTranslator::new(environment, FunctionBuilder::new(function, context), ty);
+    let mut translator = FunctionTranslator::new(environment, shared, FunctionBuilder::new(function, context), ty);
     translator.declare_locals(ty, wasm)?;
     translator.translate_operators(index, wasm)?;
     translator.builder.finalize(environment.isa.frontend_config());
@@ -59,6 +62,8 @@ pub fn trap_code(kind: TrapKind) -> TrapCode {
 /// A function under translation.
 pub struct FunctionTranslator<'f, 'm> {
     pub environment: &'m Environment<'m>,
+    /// What the body refers to, when its code is to be shared.
+    pub shared: Option<&'m References>,
     pub builder: FunctionBuilder<'f>,
     /// Address of memory 0 and of the context below it.
     pub vmctx: Value,
@@ -67,6 +72,8 @@ pub struct FunctionTranslator<'f, 'm> {
     frames: Vec<Frame>,
     /// Whether the next operator can be reached.
     reachable: bool,
+    /// Of the operator that is being translated, in the wasm binary.
+    operator_offset: u64,
     /// How many blocks are open that began where nothing could be reached.
     skipped_depth: usize,
     /// How many values branches have handed on so far: a few instructions can make many.
@@ -78,7 +85,12 @@ pub struct FunctionTranslator<'f, 'm> {
 }
 
 impl<'f, 'm> FunctionTranslator<'f, 'm> {
-    fn new(environment: &'m Environment<'m>, mut builder: FunctionBuilder<'f>, ty: &FunctionType) -> FunctionTranslator<'f, 'm> {
+    fn new(
+        environment: &'m Environment<'m>,
+        shared: Option<&'m References>,
+        mut builder: FunctionBuilder<'f>,
+        ty: &FunctionType,
+    ) -> FunctionTranslator<'f, 'm> {
         let entry = builder.create_block();
         builder.append_block_params_for_function_params(entry);
         builder.switch_to_block(entry);
@@ -87,6 +99,8 @@ impl<'f, 'm> FunctionTranslator<'f, 'm> {
         let regions = Regions::declare(builder.func);
         let mut translator = FunctionTranslator {
             environment,
+            shared,
+            operator_offset: 0,
             builder,
             vmctx,
             regions,
@@ -112,6 +126,7 @@ impl<'f, 'm> FunctionTranslator<'f, 'm> {
             self.check_size(function, operators)?;
             let (operator, offset) = reader.read_with_offset()?;
             self.builder.set_srcloc(SourceLoc::new(offset as u32));
+            self.operator_offset = offset;
             if self.reachable {
                 operator::translate(self, &operator, offset)?;
             } else {
@@ -218,13 +233,37 @@ impl<'f, 'm> FunctionTranslator<'f, 'm> {
         signature
     }
 
+    /// A place in the context: base and offset.
+    pub fn place(&mut self, place: Place) -> (Value, i32) {
+        if self.shared.is_none() {
+            return (self.vmctx, self.environment.vmctx_offset(place));
+        }
+        let distance = self.number(Number::Place(place));
+        (self.builder.ins().iadd(self.vmctx, distance), 0)
+    }
+
+    /// The immediate of the present operator (`i64`), when the linker filled it in and the code is to be shared.
+    pub fn relocated(&mut self) -> Option<Value> {
+        let order = self.shared?.immediate_of(self.operator_offset)?;
+        Some(self.number(Number::Immediate(order)))
+    }
+
+    /// A number that is filled in behind the code generator (`i64`). Only code that is shared has such.
+    pub fn number(&mut self, number: Number) -> Value {
+        self.symbol_value(Symbol::Number(number), false)
+    }
+
     /// The address of a place in the text.
     pub fn address_of(&mut self, symbol: Symbol) -> Value {
+        self.symbol_value(symbol, true)
+    }
+
+    fn symbol_value(&mut self, symbol: Symbol, colocated: bool) -> Value {
         let global = match self.addresses.get(&symbol) {
             Some(global) => *global,
             None => {
                 let name = ExternalName::user(self.builder.func.declare_imported_user_function(symbol.external_name()));
-                let data = GlobalValueData::Symbol { name, offset: 0.into(), colocated: true, tls: false };
+                let data = GlobalValueData::Symbol { name, offset: 0.into(), colocated, tls: false };
                 let global = self.builder.create_global_value(data);
                 self.addresses.insert(symbol, global);
                 global

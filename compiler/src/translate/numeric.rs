@@ -8,8 +8,11 @@ use super::FunctionTranslator;
 
 impl FunctionTranslator<'_, '_> {
     pub fn i32_const(&mut self, value: i32) {
-        // `iconst` wants the bits beyond the type to be zero.
-        let value = self.builder.ins().iconst(types::I32, i64::from(value as u32));
+        let value = match self.relocated() {
+            Some(value) => self.builder.ins().ireduce(types::I32, value),
+            // `iconst` wants the bits beyond the type to be zero.
+            None => self.builder.ins().iconst(types::I32, i64::from(value as u32)),
+        };
         self.push(value);
     }
 

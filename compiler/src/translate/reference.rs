@@ -3,6 +3,7 @@
 use vivarium_artifact::abi::function_reference;
 
 use super::FunctionTranslator;
+use crate::symbol::Number;
 
 impl FunctionTranslator<'_, '_> {
     pub fn ref_null(&mut self) {
@@ -14,6 +15,10 @@ impl FunctionTranslator<'_, '_> {
     }
 
     pub fn ref_func(&mut self, function: u32) {
+        if self.shared.is_some() {
+            let reference = self.number(Number::Reference(function));
+            return self.push(reference);
+        }
         let number = self.environment.module.function_type(function);
         self.i64_const(function_reference(number, function) as i64);
     }

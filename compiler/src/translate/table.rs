@@ -8,7 +8,7 @@ use vivarium_artifact::{AddressType, TrapKind};
 
 use super::FunctionTranslator;
 use super::bulk::narrower;
-use crate::symbol::{Stub, Symbol};
+use crate::symbol::{Number, Place, Stub, Symbol};
 
 const REFERENCE_SHIFT: i64 = REFERENCE_BYTES.trailing_zeros() as i64;
 
@@ -64,7 +64,7 @@ impl FunctionTranslator<'_, '_> {
 
     pub fn table_init(&mut self, segment: u32, table: u32) {
         let (destination, source, count) = self.pop3_init(self.environment.module.table_address(table));
-        let length = self.load_length(self.environment.layout().element_segment_length(segment));
+        let length = self.load_length(Place::ElementSegmentLength(segment));
         self.check_range(AddressType::I32, source, count, length, TrapKind::TableOutOfBounds);
         self.check_table(table, destination, count);
         let references = self.address_of(Symbol::ElementSegment(segment));
@@ -76,7 +76,7 @@ impl FunctionTranslator<'_, '_> {
     }
 
     pub fn elem_drop(&mut self, segment: u32) {
-        self.empty_length(self.environment.layout().element_segment_length(segment));
+        self.empty_length(Place::ElementSegmentLength(segment));
     }
 
     /// The element at an index (`i64`), or the trap.
@@ -93,8 +93,8 @@ impl FunctionTranslator<'_, '_> {
     }
 
     fn unchecked_element_address(&mut self, table: u32, index: Value) -> Value {
-        let offset = self.environment.vmctx_offset(self.environment.layout().table(table));
-        let base = self.builder.ins().iadd_imm_s(self.vmctx, i64::from(offset));
+        let (base, offset) = self.place(Place::Table(table));
+        let base = if offset == 0 { base } else { self.builder.ins().iadd_imm_s(base, i64::from(offset)) };
         let distance = self.builder.ins().ishl_imm_u(index, REFERENCE_SHIFT);
         self.builder.ins().iadd(base, distance)
     }
@@ -108,8 +108,9 @@ impl FunctionTranslator<'_, '_> {
     fn table_length(&mut self, table: u32) -> Value {
         let environment = self.environment;
         match environment.fixed_table_length(table) {
+            Some(_) if self.shared.is_some() => self.number(Number::TableLength(table)),
             Some(length) => self.builder.ins().iconst(types::I64, length as i64),
-            None => self.load_length(environment.layout().table_length(table)),
+            None => self.load_length(Place::TableLength(table)),
         }
     }
 }

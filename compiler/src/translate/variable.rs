@@ -8,6 +8,7 @@ use wasmparser::FunctionBody;
 use super::FunctionTranslator;
 use crate::constant::Constant;
 use crate::error::CompileError;
+use crate::symbol::Place;
 use crate::types::{clif_type, value_type};
 
 impl FunctionTranslator<'_, '_> {
@@ -50,8 +51,8 @@ impl FunctionTranslator<'_, '_> {
         let value = match environment.fixed_global(global) {
             Some(bits) => self.constant(ty, bits),
             None => {
-                let offset = environment.vmctx_offset(environment.layout().global(global));
-                self.builder.ins().load(clif_type(ty), self.regions.globals, self.vmctx, offset)
+                let (base, offset) = self.place(Place::Global(global));
+                self.builder.ins().load(clif_type(ty), self.regions.globals, base, offset)
             }
         };
         self.push(value);
@@ -59,8 +60,8 @@ impl FunctionTranslator<'_, '_> {
 
     pub fn global_set(&mut self, global: u32) {
         let value = self.pop();
-        let offset = self.environment.vmctx_offset(self.environment.layout().global(global));
-        self.builder.ins().store(self.regions.globals, value, self.vmctx, offset);
+        let (base, offset) = self.place(Place::Global(global));
+        self.builder.ins().store(self.regions.globals, value, base, offset);
     }
 
     fn declare_local(&mut self, ty: Type, value: Value) {

@@ -1,0 +1,193 @@
+//! What is the same in all modules that may share the code of one body: its bytes, with whatever the linker or the module decides taken out.
+//!
+//! Taken out are relocated immediates (only their places stay) and indices of functions, signatures and globals, for which stands what the
+//! translation asks about them and which of them are the same one. All else stays as it is, the length of each operator included, for traps are told by
+//! offsets. An operator that this file does not know makes the body one that is not shared.
+
+use vivarium_artifact::layout::GUARD_BYTES;
+use wasmparser::{BlockType, FunctionBody, MemArg, MemArgTarget, Operator};
+
+use super::key::encode;
+use super::references::{Immediate, References};
+use crate::environment::Environment;
+use crate::error::CompileError;
+use crate::relocations::Relocations;
+
+/// The largest access of memory, in bytes.
+const ACCESS_BYTES_MAX: u64 = 16;
+
+/// A body without what differs between modules, and that.
+pub struct Shape {
+    pub bytes: Vec<u8>,
+    pub references: References,
+}
+
+/// The shape of a body; none when its code is for this module only.
+pub fn shape(environment: &Environment<'_>, body: &FunctionBody<'_>, function: u32) -> Result<Option<Shape>, CompileError> {
+    let module = environment.module;
+    let Some(relocations) = module.relocations.as_ref().filter(|_| environment.shares_code) else { return Ok(None) };
+    let wasm = body.as_bytes();
+    let start = body.range().start;
+    let mut shaping = Shaping {
+        environment,
+        relocations,
+        wasm,
+        start,
+        bytes: Vec::with_capacity(2 * wasm.len()),
+        references: References::default(),
+        copied: 0,
+    };
+    encode(&mut shaping.bytes, module.signature(module.function_type(function)));
+    let mut reader = body.get_operators_reader()?;
+    while !reader.eof() {
+        let (operator, offset) = reader.read_with_offset()?;
+        if !shaping.add(&operator, offset, reader.original_position()) {
+            return Ok(None);
+        }
+    }
+    shaping.copy_until(wasm.len());
+    // Where immediates were taken out, first: whoever reads on knows which operators have theirs.
+    let taken_out: Vec<u64> = shaping.references.immediates.iter().map(|immediate| immediate.operator_offset - start).collect();
+    let mut bytes = Vec::with_capacity(shaping.bytes.len() + 4 * taken_out.len());
+    encode(&mut bytes, &taken_out);
+    bytes.extend(shaping.bytes);
+    Ok(Some(Shape { bytes, references: shaping.references }))
+}
+
+struct Shaping<'s> {
+    environment: &'s Environment<'s>,
+    relocations: &'s Relocations,
+    wasm: &'s [u8],
+    /// Offset of the body in the wasm binary.
+    start: u64,
+    bytes: Vec<u8>,
+    references: References,
+    /// How much of the body `bytes` stands for.
+    copied: usize,
+}
+
+impl Shaping<'_> {
+    /// Adds the operator between two offsets in the wasm binary; false when it is not known here.
+    fn add(&mut self, operator: &Operator<'_>, offset: u64, end: u64) -> bool {
+        match *operator {
+            Operator::Call { function_index } => {
+                self.replace(offset, end);
+                self.function(function_index);
+            }
+            Operator::RefFunc { function_index } => {
+                self.replace(offset, end);
+                self.function(function_index);
+            }
+            Operator::CallIndirect { type_index, table_index: 0 } => {
+                self.replace(offset, end);
+                self.signature(type_index);
+            }
+            Operator::GlobalGet { global_index } | Operator::GlobalSet { global_index } => {
+                self.replace(offset, end);
+                self.global(global_index);
+            }
+            Operator::Block { blockty: BlockType::FuncType(type_index) }
+            | Operator::Loop { blockty: BlockType::FuncType(type_index) }
+            | Operator::If { blockty: BlockType::FuncType(type_index) } => {
+                self.replace(offset, end);
+                let module = self.environment.module;
+                encode(&mut self.bytes, module.signature(module.types[type_index as usize]));
+            }
+            Operator::I32Const { value } if self.relocations.ends_at(end) => self.immediate(offset, end, value as u32),
+            ref other => match memory_access(other) {
+                Some(memarg) if self.relocations.ends_at(end) && memarg.target == MemArgTarget::Memory(0) => {
+                    // Past the guard its code would need a check: it is made for this module alone.
+                    if memarg.offset + ACCESS_BYTES_MAX > GUARD_BYTES {
+                        return false;
+                    }
+                    self.immediate(offset, end, memarg.offset as u32);
+                }
+                _ => return self.stands_alone(offset),
+            },
+        }
+        true
+    }
+
+    /// Whether an operator means the same in every module with the same first memory and table, by its first bytes.
+    fn stands_alone(&self, offset: u64) -> bool {
+        let Some(rest) = self.wasm.get((offset - self.start) as usize..) else { return false };
+        match *rest {
+            // Control, but for blocks with parameters; variables; memory; constants; numbers.
+            [0x00..=0x05 | 0x0b..=0x0f | 0x1a | 0x1b | 0x20..=0x22 | 0x25 | 0x26 | 0x28..=0x44 | 0x45..=0xc4, ..] => true,
+            // Saturating conversions, memory.copy and memory.fill, table.copy, table.grow, table.size and table.fill.
+            [0xfc, 0..=7 | 10 | 11 | 14..=17, ..] => true,
+            // Vectors.
+            [0xfd, ..] => true,
+            // ref.is_null.
+            [0xd1, ..] => true,
+            _ => false,
+        }
+    }
+
+    fn copy_until(&mut self, end: usize) {
+        self.bytes.extend_from_slice(&self.wasm[self.copied..end]);
+        self.copied = end;
+    }
+
+    /// Takes an operator out, but for its first byte and its length.
+    fn replace(&mut self, offset: u64, end: u64) {
+        let (from, to) = ((offset - self.start) as usize, (end - self.start) as usize);
+        self.copy_until(from + 1);
+        self.copied = to;
+        self.bytes.extend_from_slice(&((to - from) as u32).to_le_bytes());
+    }
+
+    fn immediate(&mut self, offset: u64, end: u64, value: u32) {
+        let from = (offset - self.start) as usize;
+        let to = (end - self.start - crate::relocations::IMMEDIATE_BYTES) as usize;
+        debug_assert!(from < to);
+        // The alignment of an access stays.
+        self.copy_until(to);
+        self.copied = (end - self.start) as usize;
+        self.references.immediates.push(Immediate { operator_offset: offset, value });
+    }
+
+    fn function(&mut self, function: u32) {
+        let module = self.environment.module;
+        let (slot, is_new) = self.references.functions.take(function);
+        self.bytes.extend_from_slice(&slot.to_le_bytes());
+        if is_new {
+            self.bytes.push(u8::from((function as usize) < module.imports.len()));
+            encode(&mut self.bytes, module.signature(module.function_type(function)));
+        }
+    }
+
+    fn signature(&mut self, type_index: u32) {
+        let module = self.environment.module;
+        let number = module.types[type_index as usize];
+        let (slot, is_new) = self.references.signatures.take(number);
+        self.bytes.extend_from_slice(&slot.to_le_bytes());
+        if is_new {
+            encode(&mut self.bytes, module.signature(number));
+        }
+    }
+
+    fn global(&mut self, global: u32) {
+        let (slot, is_new) = self.references.globals.take(global);
+        self.bytes.extend_from_slice(&slot.to_le_bytes());
+        if is_new {
+            encode(&mut self.bytes, &self.environment.contract().globals[global as usize]);
+            encode(&mut self.bytes, &self.environment.fixed_global(global));
+        }
+    }
+}
+
+/// The access of an operator whose last immediate is its offset.
+fn memory_access(operator: &Operator<'_>) -> Option<MemArg> {
+    use Operator::*;
+    match *operator {
+        I32Load { memarg } | I64Load { memarg } | F32Load { memarg } | F64Load { memarg } => Some(memarg),
+        I32Load8S { memarg } | I32Load8U { memarg } | I32Load16S { memarg } | I32Load16U { memarg } => Some(memarg),
+        I64Load8S { memarg } | I64Load8U { memarg } | I64Load16S { memarg } | I64Load16U { memarg } => Some(memarg),
+        I64Load32S { memarg } | I64Load32U { memarg } => Some(memarg),
+        I32Store { memarg } | I64Store { memarg } | F32Store { memarg } | F64Store { memarg } => Some(memarg),
+        I32Store8 { memarg } | I32Store16 { memarg } => Some(memarg),
+        I64Store8 { memarg } | I64Store16 { memarg } | I64Store32 { memarg } => Some(memarg),
+        _ => None,
+    }
+}
