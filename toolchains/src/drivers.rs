@@ -10,7 +10,7 @@ use crate::job::JobFolder;
 use crate::output_guard::OutputGuard;
 use crate::process::{self, Budget, Finished, Spawner};
 use crate::stamp::Stamp;
-use crate::{BuildError, Diagnostic, Language};
+use crate::{BuildError, BuildLimits, Diagnostic, Language, linked};
 
 /// What every driver that runs a compiler works with.
 #[derive(Debug)]
@@ -66,6 +66,16 @@ pub(crate) fn is_reserved_name(language: Language, name: &str) -> bool {
 /// The options that every link of C and Rust has: relocations for the compiler's cache, a stack below the data so that an overflow traps
 /// before it overwrites anything, and room to start with, so that small programs never grow their memory.
 const LINK_OPTIONS: &[&str] = &["--emit-relocs", "--stack-first", "-zstack-size=1048576", "--initial-heap=524288", "--strip-debug"];
+
+/// The program that wasm-ld wrote. What counts against the limit is the program, not the zeros that it writes with it.
+fn read_linked(job: &JobFolder, name: &str, limits: &BuildLimits) -> Result<Vec<u8>, BuildError> {
+    let bytes_max = usize::try_from(limits.build_file_bytes_max).unwrap_or(usize::MAX).max(limits.wasm_bytes_max);
+    let wasm = linked::slim(job.read_output(name, bytes_max)?);
+    if wasm.len() > limits.wasm_bytes_max {
+        return Err(BuildError::WasmTooLarge { bytes: wasm.len() as u64, wasm_bytes_max: limits.wasm_bytes_max });
+    }
+    Ok(wasm)
+}
 
 /// Objects that are linked only for the symbols that are missing otherwise.
 fn stub_options(root: &str) -> [String; 4] {

@@ -73,7 +73,7 @@ fn memory_is_bounded() {
 
 #[test]
 fn files_and_binaries_are_bounded() {
-    let large = "char leaf[9000000] = {1};\nint main(void) { return leaf[0]; }\n";
+    let large = "char leaf[9000000] = {[8999999] = 1};\nint main(void) { return leaf[0]; }\n";
     let file = BuildLimits { build_file_bytes_max: 1 << 20, ..BuildLimits::default() };
     assert_eq!(limit(try_build(JailKind::Bwrap, Language::C, &[("main.c", large)], &file)), "build_file_bytes_max");
     let wasm = BuildLimits { wasm_bytes_max: 1 << 20, ..BuildLimits::default() };

@@ -6,7 +6,7 @@ use crate::messages::{clang, wasm_ld};
 use crate::process::Budget;
 use crate::{BuildError, SourceTree, text, verdict};
 
-use super::{Built, LINK_OPTIONS, Tools, stub_options};
+use super::{Built, LINK_OPTIONS, Tools, read_linked, stub_options};
 
 const WASM: &str = "main.wasm";
 
@@ -39,7 +39,7 @@ pub(crate) fn build(tools: &Tools, source: &SourceTree, budget: &Budget) -> Resu
         objects.extend(work.compile(file)?);
     }
     if objects.len() == files.len() && work.link(&objects)? {
-        work.built.wasm = Some(work.job.read_output(WASM, budget.limits.wasm_bytes_max)?);
+        work.built.wasm = Some(read_linked(&work.job, WASM, &budget.limits)?);
     }
     Ok(work.built)
 }

@@ -5,7 +5,7 @@ use crate::messages::rustc;
 use crate::process::Budget;
 use crate::{BuildError, Language, SourceTree, text, verdict};
 
-use super::{Built, LINK_OPTIONS, Tools, stub_options};
+use super::{Built, LINK_OPTIONS, Tools, read_linked, stub_options};
 
 const WASM: &str = "main.wasm";
 
@@ -30,6 +30,6 @@ pub(crate) fn build(tools: &Tools, source: &SourceTree, budget: &Budget) -> Resu
     let code = verdict::exit_code(&finished, &budget.limits)?;
     let printed = text::with_user_paths(&String::from_utf8_lossy(&finished.output), &paths);
     let messages = rustc::read(&printed, source.files());
-    let wasm = if code == 0 { Some(job.read_output(WASM, budget.limits.wasm_bytes_max)?) } else { None };
+    let wasm = if code == 0 { Some(read_linked(&job, WASM, &budget.limits)?) } else { None };
     Ok(Built { wasm, diagnostics: messages.diagnostics, output: text::plain(&messages.output) })
 }
