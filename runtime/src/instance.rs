@@ -14,13 +14,14 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use thiserror::Error;
 use vivarium_artifact::abi::Builtin;
 
 use crate::module::LoadedModule;
-use crate::pool::{InstanceLimits, PoolState, Slot};
+use crate::pool::{InstanceLimits, PoolState, Shelf, Slot};
+use crate::sys::clock;
 use crate::sys::control::{Entry, RawExit};
 use crate::trap::{Trap, walk};
 
@@ -69,32 +70,33 @@ enum State {
 /// A fresh run of a module in a slot of its own. Dropping it resets the slot and gives it back.
 #[derive(Debug)]
 pub struct Instance {
-    module: Arc<LoadedModule>,
+    shelf: Rc<Shelf>,
     pool: Rc<PoolState>,
     /// Always `Some` until `drop` takes it.
-    slot: Option<Slot>,
+    slot: Option<Box<Slot>>,
     limits: InstanceLimits,
     state: State,
     turn: u64,
-    ran: Duration,
+    /// In ticks of the clock.
+    ran: u64,
 }
 
 impl Instance {
-    pub(crate) fn new(module: Arc<LoadedModule>, pool: Rc<PoolState>, slot: Slot, limits: InstanceLimits) -> Instance {
-        Instance { module, pool, slot: Some(slot), limits, state: State::Idle, turn: 0, ran: Duration::ZERO }
+    pub(crate) fn new(shelf: Rc<Shelf>, pool: Rc<PoolState>, slot: Box<Slot>, limits: InstanceLimits) -> Instance {
+        Instance { shelf, pool, slot: Some(slot), limits, state: State::Idle, turn: 0, ran: 0 }
     }
 
     /// The module that this is an instance of.
     pub fn module(&self) -> &Arc<LoadedModule> {
-        &self.module
+        &self.shelf.module
     }
 
     /// Prepares what must run before any export: true when [`Instance::resume`] must be called until `Done` first.
     pub fn initialize(&mut self) -> Result<bool, InvokeError> {
-        if self.module.contract().instantiation_trap.is_some() {
+        if self.shelf.module.contract().instantiation_trap.is_some() {
             return Ok(true);
         }
-        match self.module.contract().start {
+        match self.shelf.module.contract().start {
             Some(start) => self.invoke(start, &[]).map(|()| true),
             None => Ok(false),
         }
@@ -103,18 +105,19 @@ impl Instance {
     /// Begins a call of a function, by index; arguments are the bits of each value, low bits first.
     pub fn invoke(&mut self, function: u32, arguments: &[u128]) -> Result<(), InvokeError> {
         let (State::Idle | State::Trapped) = self.state else { return Err(InvokeError::Busy) };
-        let contract = self.module.contract();
+        let contract = self.shelf.module.contract();
         let ty = contract.function_type(function).ok_or(InvokeError::NoFunction(function))?;
-        if !ty.parameters.iter().zip(arguments).all(|(ty, bits)| self.module.is_value(*ty, *bits)) {
+        if !ty.parameters.iter().zip(arguments).all(|(ty, bits)| self.shelf.module.is_value(*ty, *bits)) {
             return Err(InvokeError::Reference(function));
         }
         if ty.parameters.len() != arguments.len() {
             return Err(InvokeError::Arguments { function, expected: ty.parameters.len(), given: arguments.len() });
         }
         let trampoline = contract.entry(contract.function_types[function as usize]).ok_or(InvokeError::NoEntry(function))?;
-        let callee = self.module.function_address(function).ok_or(InvokeError::NoFunction(function))?;
-        let trampoline = self.module.text_address(trampoline);
-        let module = self.module.clone();
+        let callee = self.shelf.module.function_address(function).ok_or(InvokeError::NoFunction(function))?;
+        let trampoline = self.shelf.module.text_address(trampoline);
+        let shelf = self.shelf.clone();
+        let module = &shelf.module;
         let slot = self.slot_mut();
         for (index, argument) in arguments.iter().enumerate() {
             slot.memory.set_cell(module.layout().cell(index as u32), *argument);
@@ -130,7 +133,7 @@ impl Instance {
     ///
     /// When there is nothing to resume: no call has begun, or a hostcall has not been answered.
     pub fn resume(&mut self) -> Exit {
-        if let Some(kind) = self.module.contract().instantiation_trap {
+        if let Some(kind) = self.shelf.module.contract().instantiation_trap {
             self.state = State::Trapped;
             return Exit::Trapped(Trap { kind, frames: vec![] });
         }
@@ -140,7 +143,7 @@ impl Instance {
         if !thread.turn_is_current(self.turn) || self.turn == 0 {
             self.turn = thread.begin_turn();
         }
-        let started = Instant::now();
+        let started = clock::ticks();
         let exit = loop {
             if thread.turn_is_over(self.turn) {
                 self.state = State::Ready(entry);
@@ -152,7 +155,7 @@ impl Instance {
                 RawExit::Hostcall(number) => match Builtin::from_number(number) {
                     Some(builtin) => {
                         self.answer_builtin(builtin);
-                        entry = Entry::Return { resume_stub: self.module.resume_stub() };
+                        entry = Entry::Return { resume_stub: self.shelf.module.resume_stub() };
                     }
                     None => {
                         self.state = State::InHostcall { import: number };
@@ -166,12 +169,12 @@ impl Instance {
                 }
                 RawExit::Trapped(fault) => {
                     self.state = State::Trapped;
-                    let frames = walk(&self.module, &slot.memory, fault.pc, fault.rbp);
+                    let frames = walk(&self.shelf.module, &slot.memory, fault.pc, fault.rbp);
                     break Exit::Trapped(Trap { kind: fault.kind, frames });
                 }
             }
         };
-        self.ran += started.elapsed().min(pool.turn_max);
+        self.ran += clock::ticks().saturating_sub(started).min(pool.turn_max_ticks);
         exit
     }
 
@@ -186,8 +189,8 @@ impl Instance {
     ///
     /// When no signature of the module has so many.
     pub fn cell(&self, index: u32) -> u128 {
-        assert!(index < self.module.contract().cells, "the module has no cell {index}");
-        self.slot().memory.cell(self.module.layout().cell(index))
+        assert!(index < self.shelf.module.contract().cells, "the module has no cell {index}");
+        self.slot().memory.cell(self.shelf.module.layout().cell(index))
     }
 
     /// Result `index` of the call that has returned.
@@ -202,7 +205,8 @@ impl Instance {
     /// When no hostcall waits, or when the results do not fit its type: too few would make the guest take its own arguments for results.
     pub fn answer(&mut self, results: &[u64]) {
         let State::InHostcall { import } = self.state else { panic!("no hostcall waits: {:?}", self.state) };
-        let module = self.module.clone();
+        let shelf = self.shelf.clone();
+        let module = &shelf.module;
         let types = &module.contract().imports[import as usize].ty.results;
         assert_eq!(types.len(), results.len(), "results of import {import}");
         let fit = types.iter().zip(results).all(|(ty, bits)| module.is_value(*ty, u128::from(*bits)));
@@ -230,8 +234,7 @@ impl Instance {
 
     /// A range of memory 0 for writing; `None` when it is out of bounds.
     pub fn memory_mut(&mut self, start: u64, bytes: u64) -> Option<&mut [u8]> {
-        let end = start.checked_add(bytes)?;
-        self.slot_mut().memory.memory_mut().get_mut(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+        self.slot_mut().memory.memory_mut(start, bytes)
     }
 
     /// The bits of a global, by index.
@@ -241,7 +244,7 @@ impl Instance {
     /// When the module has no such global.
     pub fn global(&self, index: u32) -> u128 {
         self.check_global(index);
-        self.slot().memory.cell(self.module.layout().global(index))
+        self.slot().memory.cell(self.shelf.module.layout().global(index))
     }
 
     /// Gives an imported global its value, before the first call.
@@ -252,8 +255,11 @@ impl Instance {
     pub fn set_global(&mut self, index: u32, value: u128) {
         self.check_global(index);
         assert!(matches!(self.state, State::Idle), "globals are imported before the first call");
-        assert!(self.module.is_value(self.module.contract().globals[index as usize].ty.value, value), "a value of global {index}");
-        let offset = self.module.layout().global(index);
+        assert!(
+            self.shelf.module.is_value(self.shelf.module.contract().globals[index as usize].ty.value, value),
+            "a value of global {index}"
+        );
+        let offset = self.shelf.module.layout().global(index);
         self.slot_mut().memory.set_cell(offset, value);
     }
 
@@ -271,7 +277,7 @@ impl Instance {
     /// Time for which guest code and builtins have run so far. A turn counts as two slices at most: when it took longer, the kernel had given the
     /// processor to somebody else.
     pub fn ran(&self) -> Duration {
-        self.ran
+        clock::duration(self.ran)
     }
 
     fn answer_builtin(&mut self, builtin: Builtin) {
@@ -279,13 +285,14 @@ impl Instance {
             Builtin::MemoryGrow => self.grow_memory(self.argument(0), self.argument(1) as u32),
             Builtin::TableGrow => self.grow_table(self.argument(0), self.argument(1), self.argument(2) as u32),
         };
-        let cell = self.module.layout().cell(0);
+        let cell = self.shelf.module.layout().cell(0);
         self.slot_mut().memory.set_cell(cell, u128::from(answer.unwrap_or(u64::MAX)));
     }
 
     /// Previous length of a memory in pages, or `None` when a limit or the kernel refuses.
     fn grow_memory(&mut self, delta_pages: u64, memory: u32) -> Option<u64> {
-        let module = self.module.clone();
+        let shelf = self.shelf.clone();
+        let module = &shelf.module;
         let plan = module.contract().memories.get(memory as usize)?;
         let before = self.slot().memory.memory_bytes(memory)?;
         let bytes = delta_pages.checked_mul(plan.page_bytes)?.checked_add(before)?;
@@ -303,7 +310,8 @@ impl Instance {
 
     /// Previous length of a table in elements, or `None` when its capacity is too small.
     fn grow_table(&mut self, initial: u64, delta: u64, table: u32) -> Option<u64> {
-        let module = self.module.clone();
+        let shelf = self.shelf.clone();
+        let module = &shelf.module;
         let plan = module.contract().tables.get(table as usize)?;
         let layout = module.layout();
         let before = self.slot().memory.word(layout.table_length(table))?;
@@ -317,7 +325,7 @@ impl Instance {
     }
 
     fn check_global(&self, index: u32) {
-        assert!((index as usize) < self.module.contract().globals.len(), "the module has no global {index}");
+        assert!((index as usize) < self.shelf.module.contract().globals.len(), "the module has no global {index}");
     }
 
     fn slot(&self) -> &Slot {
@@ -332,7 +340,7 @@ impl Instance {
 impl Drop for Instance {
     fn drop(&mut self) {
         if let Some(slot) = self.slot.take() {
-            self.pool.give_back(slot, &self.module);
+            self.pool.give_back(slot, &self.shelf);
         }
     }
 }

@@ -4,7 +4,8 @@
 //! into [`Instance`]s, one for each request; [`Instance::resume`] runs one until its next [`Exit`].
 //!
 //! **Parts.** [`module`]: verify, check, map. [`slot`]: the memory map of a slot, drawn once, and what an address in it means. [`pool`]: which slot a
-//! module gets. [`instance`]: the states of an instance and its exits. [`trap`]: what is told of a trap. [`ranges`]: who has which part of the code
+//! module gets. [`instance`]: the states of an instance and its exits. [`reset`] and [`write_set`]: how a slot is given back, and which of its
+//! pages are known to be written. [`trap`]: what is told of a trap. [`ranges`]: who has which part of the code
 //! arena. `sys`: everything that is `unsafe`: mappings, signals, entering and leaving guests.
 //!
 //! **Invariants.** An instance begins with exactly the bytes of its module's image. A slot never goes to another instance without a full reset; one
@@ -20,15 +21,19 @@ pub mod instance;
 pub mod module;
 pub mod pool;
 pub mod ranges;
+pub mod reset;
 mod runtime;
 pub mod slot;
 #[expect(unsafe_code, reason = "mappings, signals and machine code have no safe form; each file states what it keeps true")]
 mod sys;
 pub mod trap;
+pub mod write_set;
 
 pub use instance::{Exit, Instance, InvokeError};
 pub use module::{LoadError, LoadedModule};
 pub use pool::{AcquireError, InstanceLimits, Pool};
+pub use reset::ResetMethod;
 pub use runtime::{Runtime, RuntimeError, RuntimeSettings};
 pub use sys::file::{NotSealed, SealedFile};
+pub use sys::kernel::REQUESTS as RESET_REQUESTS;
 pub use trap::{Frame, Trap};

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use ed25519_dalek::VerifyingKey;
@@ -15,6 +16,7 @@ use vivarium_artifact::{
     ValueType, WASM_PAGE_BYTES,
 };
 
+use crate::reset::DataPages;
 use crate::slot::SLOT_HEAD_BYTES_MAX;
 use crate::sys::arena::MappedCode;
 use crate::sys::file::SealedFile;
@@ -42,6 +44,9 @@ pub struct LoadedModule {
     functions: FunctionTable,
     map: AddressMap,
     image_offset: u64,
+    /// Which pages of the image hold data.
+    data_pages: DataPages,
+    number: Number,
     /// Where the text lies in the file.
     text: Range<usize>,
     retired: AtomicBool,
@@ -62,6 +67,7 @@ impl LoadedModule {
         check_contract(&parts.contract, &file.bytes()[parts.text.clone()])?;
         let text = parts.text.clone();
         let code = MappedCode::map(&file, parts.text, parts.traps)?;
+        let data_pages = DataPages::new(parts.image.len() / PAGE_BYTES as usize, file.data_pages(parts.image.clone())?);
         Ok(LoadedModule {
             digest,
             contract: parts.contract,
@@ -69,6 +75,8 @@ impl LoadedModule {
             functions: parts.functions,
             map: parts.map,
             image_offset: parts.image.start as u64,
+            data_pages,
+            number: Number::take(),
             text,
             retired: AtomicBool::new(false),
             code,
@@ -110,6 +118,22 @@ impl LoadedModule {
     /// What every slot of this module begins with.
     pub fn image_view(&self) -> &[u8] {
         &self.file.bytes()[self.image_offset as usize..][..self.layout.image_bytes as usize]
+    }
+
+    /// A page of the image that holds data; `None` for one of zeros, and behind the image. A view's hole is not looked at: that would fill it.
+    pub(crate) fn image_page(&self, page: usize) -> Option<&[u8]> {
+        let start = self.image_offset as usize + page * PAGE_BYTES as usize;
+        self.data_pages.holds(page).then(|| &self.file.bytes()[start..][..PAGE_BYTES as usize])
+    }
+
+    /// Pages of the image that every run writes: the stack's first, and that of the cells.
+    pub(crate) fn pages_always_written(&self) -> [u32; 2] {
+        [self.layout.stack_top.saturating_sub(1), self.layout.cell(0)].map(|offset| (offset / PAGE_BYTES) as u32)
+    }
+
+    /// A small number that no other loaded module of the process has: pools find its slots by it.
+    pub(crate) fn number(&self) -> usize {
+        self.number.0 as usize
     }
 
     pub(crate) fn image(&self) -> (&File, u64) {
@@ -161,6 +185,29 @@ impl LoadedModule {
 
     fn text(&self) -> &[u8] {
         &self.file.bytes()[self.text.clone()]
+    }
+}
+
+/// The number of a loaded module; another may have it afterwards.
+#[derive(Debug)]
+struct Number(u32);
+
+/// Numbers that came back, and the lowest that was never taken.
+static NUMBERS: Mutex<(Vec<u32>, u32)> = Mutex::new((Vec::new(), 0));
+
+impl Number {
+    fn take() -> Number {
+        let (returned, next) = &mut *NUMBERS.lock().unwrap_or_else(PoisonError::into_inner);
+        Number(returned.pop().unwrap_or_else(|| {
+            *next += 1;
+            *next - 1
+        }))
+    }
+}
+
+impl Drop for Number {
+    fn drop(&mut self) {
+        NUMBERS.lock().unwrap_or_else(PoisonError::into_inner).0.push(self.0);
     }
 }
 

@@ -1,25 +1,30 @@
 //! Which slot a module gets.
 //!
-//! A pool belongs to one thread. Its slots are *empty*, *ready* (pristine, holding one module's image), in use by an [`Instance`], or *discarded*: a slot whose reset
-//! failed is never used again. An instance takes a ready slot of its module, else an empty one, else the ready slot that has waited longest.
+//! A pool belongs to one thread. An instance takes a ready slot of its module, else an empty one, else a ready slot of the module that was used longest
+//! ago. What the thread keeps of a module is its [`Shelf`]: nothing that another thread touches, so that threads do not slow each other down.
+//!
+//! ```text
+//!  Empty ──place──► Ready ──acquire──► InUse ──drop──► Resetting ──► Ready
+//!    ▲                │                                   │ └──────► Empty      when its module is retired
+//!    └──── vacate ────┘                                   └────────► Discarded  when the reset failed, was interrupted, or left a byte behind
+//! ```
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use thiserror::Error;
-use vivarium_artifact::Digest;
 
 use crate::instance::Instance;
 use crate::module::LoadedModule;
+use crate::reset::{Ladder, Learned, ResetMethod};
 use crate::runtime::RuntimeSettings;
-use crate::slot::reservation_bytes;
 use crate::sys::activation::Activation;
+use crate::sys::clock;
 use crate::sys::control::Thread;
-use crate::sys::memory::Reservation;
+use crate::sys::region::{Region, Regions};
 use crate::sys::slot::SlotMemory;
 
 /// What one instance gets at most.
@@ -42,23 +47,63 @@ pub enum AcquireError {
 #[derive(Debug, Clone)]
 pub struct Pool(Rc<PoolState>);
 
+/// Where a slot is on its way; the graph is in this file's head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SlotState {
+    /// Nothing is mapped. → `Ready`
+    Empty,
+    /// Pristine, with one module's image. → `InUse`, `Empty`
+    Ready,
+    /// An instance has it. → `Resetting`
+    InUse,
+    /// What is in it is neither pristine nor anybody's. → `Ready`, `Empty`, `Discarded`
+    Resetting,
+    /// Never used again: its address space stays reserved. No way on.
+    Discarded,
+}
+
 #[derive(Debug)]
 pub(crate) struct Slot {
+    pub(crate) state: SlotState,
     pub(crate) memory: SlotMemory,
     pub(crate) activation: Box<Activation>,
 }
 
+/// What a thread keeps of one module.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    pub(crate) module: Arc<LoadedModule>,
+    learned: RefCell<Learned>,
+    /// The one that was given back last is at the end: its pages are the warmest.
+    #[expect(clippy::vec_box, reason = "a slot that moves between list and instance is a pointer that moves")]
+    ready: RefCell<Vec<Box<Slot>>>,
+    in_use: Cell<u32>,
+    /// When a slot was last taken, by the pool's count.
+    used_at: Cell<u64>,
+}
+
 pub(crate) struct PoolState {
     pub(crate) thread: RefCell<Thread>,
+    regions: Regions,
     slots: u32,
-    empty: RefCell<Vec<Slot>>,
-    ready: RefCell<Ready>,
+    /// Slots that were never used are made when they are needed: so many regions and slots of the next have been.
+    made: Cell<(usize, u32)>,
+    #[expect(clippy::vec_box, reason = "as for a shelf's")]
+    empty: RefCell<Vec<Box<Slot>>>,
+    /// By the module's number.
+    shelves: RefCell<Vec<Option<Rc<Shelf>>>>,
+    /// Counts acquisitions.
+    now: Cell<u64>,
     in_use: Cell<u32>,
     discarded: Cell<u32>,
-    last_reset: Cell<Duration>,
+    /// What ready slots keep populated, in bytes.
+    warm_bytes: Cell<u64>,
+    /// In ticks of the clock.
+    last_reset: Cell<u64>,
+    ladder: Ladder,
     verify_resets: bool,
-    /// What one turn counts as processor time at most.
-    pub(crate) turn_max: Duration,
+    /// What one turn counts as processor time at most, in ticks of the clock.
+    pub(crate) turn_max_ticks: u64,
 }
 
 impl std::fmt::Debug for PoolState {
@@ -71,73 +116,33 @@ impl std::fmt::Debug for PoolState {
     }
 }
 
-/// Pristine slots by module, and the order in which they became ready.
-#[derive(Debug, Default)]
-struct Ready {
-    by_module: HashMap<Digest, Vec<(u64, Slot)>>,
-    order: VecDeque<(u64, Digest)>,
-    next: u64,
-}
-
-impl Ready {
-    fn put(&mut self, module: Digest, slot: Slot) {
-        self.next += 1;
-        self.by_module.entry(module).or_default().push((self.next, slot));
-        self.order.push_back((self.next, module));
-        // Entries of slots that were taken stay behind in `order`; drop them once they are the larger part.
-        if self.order.len() > 64 && self.order.len() > 2 * self.by_module.values().map(Vec::len).sum::<usize>() {
-            let by_module = &self.by_module;
-            self.order.retain(|(number, module)| by_module.get(module).is_some_and(|slots| slots.iter().any(|(other, _)| other == number)));
-        }
-    }
-
-    fn take(&mut self, module: Digest) -> Option<Slot> {
-        let slots = self.by_module.get_mut(&module)?;
-        let (_, slot) = slots.pop()?;
-        if slots.is_empty() {
-            self.by_module.remove(&module);
-        }
-        Some(slot)
-    }
-
-    fn take_oldest(&mut self) -> Option<Slot> {
-        while let Some((number, module)) = self.order.pop_front() {
-            let Some(slots) = self.by_module.get_mut(&module) else { continue };
-            if let Some(position) = slots.iter().position(|(other, _)| *other == number) {
-                let (_, slot) = slots.remove(position);
-                if slots.is_empty() {
-                    self.by_module.remove(&module);
-                }
-                return Some(slot);
-            }
-        }
-        None
-    }
-}
-
 impl Pool {
     /// Reserves address space for `slots` slots and prepares the calling thread to run guests.
-    pub(crate) fn new(slots: u32, settings: RuntimeSettings) -> io::Result<Pool> {
-        let reservation = Rc::new(Reservation::new(reservation_bytes(slots))?);
-        let make = |index| Slot { memory: SlotMemory::new(reservation.clone(), index), activation: Activation::new() };
+    pub(crate) fn new(slots: u32, settings: RuntimeSettings, ladder: Ladder) -> io::Result<Pool> {
+        let thread = Thread::register()?;
         Ok(Pool(Rc::new(PoolState {
-            thread: RefCell::new(Thread::register()?),
+            thread: RefCell::new(thread),
+            regions: Regions::new(vec![Region::new(slots)?]),
             slots,
-            empty: RefCell::new((0..slots).rev().map(make).collect()),
-            ready: RefCell::new(Ready::default()),
+            made: Cell::new((0, 0)),
+            empty: RefCell::new(Vec::new()),
+            shelves: RefCell::new(Vec::new()),
+            now: Cell::new(0),
             in_use: Cell::new(0),
             discarded: Cell::new(0),
-            last_reset: Cell::new(Duration::ZERO),
+            warm_bytes: Cell::new(0),
+            last_reset: Cell::new(0),
+            ladder,
             verify_resets: settings.verify_resets,
-            turn_max: 2 * settings.slice,
+            turn_max_ticks: clock::ticks_of(2 * settings.slice),
         })))
     }
 
     /// A fresh instance of a module.
     pub fn acquire(&self, module: &Arc<LoadedModule>, limits: InstanceLimits) -> Result<Instance, AcquireError> {
-        let slot = self.0.take(module)?;
-        self.0.in_use.set(self.0.in_use.get() + 1);
-        Ok(Instance::new(module.clone(), self.0.clone(), slot, limits))
+        let shelf = self.0.shelf(module);
+        let slot = self.0.take(&shelf)?;
+        Ok(Instance::new(shelf, self.0.clone(), slot, limits))
     }
 
     /// How many instances are alive.
@@ -152,27 +157,80 @@ impl Pool {
 
     /// How long the last reset took.
     pub fn last_reset(&self) -> Duration {
-        self.0.last_reset.get()
+        clock::duration(self.0.last_reset.get())
+    }
+
+    /// Memory that ready slots keep populated, so that the next instance faults less; in bytes.
+    pub fn warm_bytes(&self) -> u64 {
+        self.0.warm_bytes.get()
+    }
+
+    /// How slots of this module are reset at present; none when no instance of it has been in this pool.
+    pub fn reset_method(&self, module: &LoadedModule) -> Option<ResetMethod> {
+        let shelves = self.0.shelves.borrow();
+        let shelf = shelves.get(module.number())?.as_ref()?;
+        Some(shelf.learned.borrow().method())
+    }
+
+    /// Empties ready slots, those of the module that was used longest ago first, until they keep no more than this populated, in bytes.
+    pub fn cool(&self, warm_bytes_max: u64) {
+        while self.0.warm_bytes.get() > warm_bytes_max {
+            let Some(slot) = self.0.take_oldest() else { break };
+            self.0.put_empty(slot);
+        }
     }
 
     /// Empties the ready slots of a module that will not be used again; those in use follow when their instances end.
     pub fn forget(&self, module: &LoadedModule) {
         module.retire();
-        let slots = self.0.ready.borrow_mut().by_module.remove(&module.digest()).unwrap_or_default();
-        for (_, slot) in slots {
-            self.0.put_empty(slot);
+        let shelf = self.0.shelves.borrow_mut().get_mut(module.number()).and_then(Option::take);
+        if let Some(shelf) = shelf {
+            while let Some(slot) = self.0.take_ready(&shelf) {
+                self.0.put_empty(slot);
+            }
         }
     }
 }
 
 impl PoolState {
-    fn take(&self, module: &Arc<LoadedModule>) -> Result<Slot, AcquireError> {
-        if let Some(slot) = self.ready.borrow_mut().take(module.digest()) {
-            return Ok(slot);
+    fn shelf(&self, module: &Arc<LoadedModule>) -> Rc<Shelf> {
+        let number = module.number();
+        if let Some(Some(shelf)) = self.shelves.borrow().get(number) {
+            return shelf.clone();
         }
-        let slot = self.empty.borrow_mut().pop().or_else(|| self.ready.borrow_mut().take_oldest());
+        let shelf = Rc::new(Shelf::new(module.clone(), self.ladder));
+        let mut shelves = self.shelves.borrow_mut();
+        if shelves.len() <= number {
+            shelves.resize(number + 1, None);
+        }
+        shelves[number] = Some(shelf.clone());
+        shelf
+    }
+
+    fn take(&self, shelf: &Shelf) -> Result<Box<Slot>, AcquireError> {
+        let mut slot = match self.take_ready(shelf) {
+            Some(slot) => slot,
+            None => self.place(shelf)?,
+        };
+        slot.state = SlotState::InUse;
+        self.now.set(self.now.get() + 1);
+        shelf.used_at.set(self.now.get());
+        shelf.in_use.set(shelf.in_use.get() + 1);
+        self.in_use.set(self.in_use.get() + 1);
+        Ok(slot)
+    }
+
+    fn take_ready(&self, shelf: &Shelf) -> Option<Box<Slot>> {
+        let slot = shelf.ready.borrow_mut().pop()?;
+        self.warm_bytes.set(self.warm_bytes.get() - slot.memory.warm_bytes());
+        Some(slot)
+    }
+
+    /// A slot that holds this module for the first time.
+    fn place(&self, shelf: &Shelf) -> Result<Box<Slot>, AcquireError> {
+        let slot = self.empty.borrow_mut().pop().or_else(|| self.make()).or_else(|| self.take_oldest());
         let mut slot = slot.ok_or(AcquireError::Exhausted { slots: self.slots })?;
-        match slot.memory.place(module) {
+        match slot.memory.place(&shelf.module) {
             Ok(()) => Ok(slot),
             Err(error) => {
                 // Nothing has run in it: it is empty, unless the kernel refuses even that.
@@ -182,33 +240,103 @@ impl PoolState {
         }
     }
 
+    /// The next slot that was never used.
+    fn make(&self) -> Option<Box<Slot>> {
+        let (mut region, mut index) = self.made.get();
+        while index == self.regions.all().get(region)?.slots() {
+            (region, index) = (region + 1, 0);
+        }
+        self.made.set((region, index + 1));
+        let memory = SlotMemory::new(self.regions.all()[region].clone(), index);
+        Some(Box::new(Slot { state: SlotState::Empty, memory, activation: Activation::new() }))
+    }
+
+    /// A ready slot of the module that was used longest ago. A shelf that has no slots any more goes.
+    fn take_oldest(&self) -> Option<Box<Slot>> {
+        let mut shelves = self.shelves.borrow_mut();
+        let has_slots = shelves.iter_mut().filter(|place| place.as_ref().is_some_and(|shelf| !shelf.ready.borrow().is_empty()));
+        let oldest = has_slots.min_by_key(|place| place.as_ref().map(|shelf| shelf.used_at.get()))?;
+        let shelf = oldest.take()?;
+        let slot = self.take_ready(&shelf);
+        if shelf.in_use.get() > 0 || !shelf.ready.borrow().is_empty() {
+            *oldest = Some(shelf);
+        }
+        slot
+    }
+
     /// Resets a slot that an instance has used; only a slot that is pristine again becomes ready.
-    pub(crate) fn give_back(&self, mut slot: Slot, module: &LoadedModule) {
+    pub(crate) fn give_back(&self, slot: Box<Slot>, shelf: &Shelf) {
         self.in_use.set(self.in_use.get() - 1);
-        let started = Instant::now();
-        let reset = slot.memory.reset();
-        self.last_reset.set(started.elapsed());
-        let pristine = reset.is_ok() && (!self.verify_resets || slot.memory.is_pristine(module.image_view()));
-        if pristine && module.is_retired() {
-            self.put_empty(slot);
-        } else if pristine {
-            self.ready.borrow_mut().put(module.digest(), slot);
-        } else {
-            self.discard(slot);
+        shelf.in_use.set(shelf.in_use.get() - 1);
+        let started = clock::ticks();
+        let mut resetting = Resetting { pool: self, slot: Some(slot) };
+        let reset = resetting.run(shelf);
+        self.last_reset.set(clock::ticks().saturating_sub(started));
+        match reset {
+            Ok(slot) if shelf.module.is_retired() => self.put_empty(slot),
+            Ok(slot) => {
+                self.warm_bytes.set(self.warm_bytes.get() + slot.memory.warm_bytes());
+                shelf.ready.borrow_mut().push(slot);
+            }
+            // Dropping `resetting` discards the slot.
+            Err(NotPristine) => {}
         }
     }
 
     /// Unmaps what a slot holds, so that it can be any module's.
-    fn put_empty(&self, mut slot: Slot) {
+    fn put_empty(&self, mut slot: Box<Slot>) {
         match slot.memory.vacate() {
-            Ok(()) => self.empty.borrow_mut().push(slot),
+            Ok(()) => {
+                slot.state = SlotState::Empty;
+                self.empty.borrow_mut().push(slot);
+            }
             Err(_) => self.discard(slot),
         }
     }
 
-    /// Takes a slot out of use for good: its address space stays reserved, its content is unmapped if the kernel lets us.
-    fn discard(&self, mut slot: Slot) {
+    /// Takes a slot out of use for good; its content is unmapped if the kernel lets us.
+    #[expect(clippy::boxed_local, reason = "the box is what slots are handed on in")]
+    fn discard(&self, mut slot: Box<Slot>) {
+        slot.state = SlotState::Discarded;
         let _ = slot.memory.vacate();
         self.discarded.set(self.discarded.get() + 1);
+    }
+}
+
+/// The reset failed, or left something behind.
+struct NotPristine;
+
+/// A slot that is being reset. However that ends, by an error or by a panic, a slot that is still in here is discarded.
+struct Resetting<'p> {
+    pool: &'p PoolState,
+    slot: Option<Box<Slot>>,
+}
+
+impl Resetting<'_> {
+    /// The slot, pristine again.
+    fn run(&mut self, shelf: &Shelf) -> Result<Box<Slot>, NotPristine> {
+        let slot = self.slot.as_mut().ok_or(NotPristine)?;
+        slot.state = SlotState::Resetting;
+        slot.memory.reset(&shelf.module, &mut shelf.learned.borrow_mut()).map_err(|_| NotPristine)?;
+        if self.pool.verify_resets && !slot.memory.is_pristine(shelf.module.image_view()) {
+            return Err(NotPristine);
+        }
+        slot.state = SlotState::Ready;
+        self.slot.take().ok_or(NotPristine)
+    }
+}
+
+impl Drop for Resetting<'_> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            self.pool.discard(slot);
+        }
+    }
+}
+
+impl Shelf {
+    fn new(module: Arc<LoadedModule>, ladder: Ladder) -> Shelf {
+        let learned = RefCell::new(Learned::new(ladder, module.pages_always_written()));
+        Shelf { module, learned, ready: RefCell::new(Vec::new()), in_use: Cell::new(0), used_at: Cell::new(0) }
     }
 }

@@ -9,8 +9,9 @@ use thiserror::Error;
 
 use crate::module::{LoadError, LoadedModule};
 use crate::pool::Pool;
+use crate::reset::{Ladder, ResetMethod};
 use crate::sys::file::SealedFile;
-use crate::sys::{arena, signals, ticker};
+use crate::sys::{arena, clock, kernel, signals, ticker};
 
 /// How a process runs guests.
 #[derive(Debug, Clone, Copy)]
@@ -19,11 +20,13 @@ pub struct RuntimeSettings {
     pub slice: Duration,
     /// Compares every byte of a slot with the image after each reset; costs much, finds leaks.
     pub verify_resets: bool,
+    /// Uses this method alone, with `madvise` below it; otherwise the best that works here.
+    pub reset: Option<ResetMethod>,
 }
 
 impl Default for RuntimeSettings {
     fn default() -> Self {
-        RuntimeSettings { slice: Duration::from_millis(1), verify_resets: false }
+        RuntimeSettings { slice: Duration::from_millis(1), verify_resets: false, reset: None }
     }
 }
 
@@ -32,6 +35,8 @@ impl Default for RuntimeSettings {
 pub enum RuntimeError {
     #[error("preparing the process to run guests failed: {0}")]
     Start(io::Error),
+    #[error("the reset method {method} does not work here ({reason}); without the setting that forces it, the best that does is used")]
+    Reset { method: ResetMethod, reason: String },
     #[error("preparing a thread to run guests failed: {0}")]
     Pool(io::Error),
 }
@@ -40,15 +45,28 @@ pub enum RuntimeError {
 #[derive(Debug, Clone, Copy)]
 pub struct Runtime {
     settings: RuntimeSettings,
+    ladder: Ladder,
 }
 
 impl Runtime {
-    /// Prepares the process. Handlers for SIGSEGV, SIGBUS, SIGILL, SIGFPE and SIGURG are installed; no other may be without SA_ONSTACK.
+    /// Prepares the process, before it confines itself. Handlers for SIGSEGV, SIGBUS, SIGILL, SIGFPE and SIGURG are installed; no other may be without SA_ONSTACK.
     pub fn start(settings: RuntimeSettings) -> Result<Runtime, RuntimeError> {
         signals::install().map_err(RuntimeError::Start)?;
         arena::prepare().map_err(RuntimeError::Start)?;
+        clock::prepare();
+        let ladder = ladder(settings.reset)?;
         let slice = ticker::start(settings.slice).map_err(RuntimeError::Start)?;
-        Ok(Runtime { settings: RuntimeSettings { slice, ..settings } })
+        Ok(Runtime { settings: RuntimeSettings { slice, ..settings }, ladder })
+    }
+
+    /// Why a method cannot be used on this machine; `None` when it can.
+    pub fn obstacle(method: ResetMethod) -> Option<String> {
+        kernel::why_not(method)
+    }
+
+    /// The method with which slots of a module begin to be reset.
+    pub fn reset_method(&self) -> ResetMethod {
+        self.ladder.best()
     }
 
     /// Verifies a signed artifact, checks it, and maps its code.
@@ -58,6 +76,16 @@ impl Runtime {
 
     /// Prepares the calling thread to run guests in `slots` slots: other signals than the runtime's are blocked on it from now on.
     pub fn pool(&self, slots: u32) -> Result<Pool, RuntimeError> {
-        Pool::new(slots, self.settings).map_err(RuntimeError::Pool)
+        Pool::new(slots, self.settings, self.ladder).map_err(RuntimeError::Pool)
+    }
+}
+
+/// What works here, or the one that is asked for.
+fn ladder(forced: Option<ResetMethod>) -> Result<Ladder, RuntimeError> {
+    let works = kernel::prepare();
+    let Some(method) = forced else { return Ok(works) };
+    match kernel::why_not(method) {
+        Some(reason) => Err(RuntimeError::Reset { method, reason }),
+        None => Ok(Ladder::only(method)),
     }
 }

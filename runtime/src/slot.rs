@@ -27,6 +27,12 @@ pub fn slot_offset(index: u32) -> u64 {
     GUARD_BYTES + u64::from(index) * SLOT_STRIDE_BYTES
 }
 
+/// The slot in which an offset in its reservation lies, and how far inside; `None` in the guard before the first.
+pub fn slot_at(offset: u64) -> Option<(u32, u64)> {
+    let offset = offset.checked_sub(GUARD_BYTES)?;
+    Some((u32::try_from(offset / SLOT_STRIDE_BYTES).ok()?, offset % SLOT_STRIDE_BYTES))
+}
+
 /// Length of a reservation of that many slots, in bytes.
 pub fn reservation_bytes(slots: u32) -> u64 {
     slot_offset(slots)
@@ -119,5 +125,14 @@ mod tests {
         let highest_use = slot_offset(3) + SLOT_HEAD_BYTES_MAX + MEMORY_RESERVATION_BYTES;
         assert_eq!(slot_offset(4) - highest_use, GUARD_BYTES);
         assert_eq!(reservation_bytes(4), slot_offset(3) + SLOT_STRIDE_BYTES);
+    }
+
+    #[test]
+    fn an_offset_belongs_to_the_slot_that_it_lies_in() {
+        for index in [0, 1, 7, 30_000] {
+            assert_eq!(slot_at(slot_offset(index)), Some((index, 0)));
+            assert_eq!(slot_at(slot_offset(index) + SLOT_STRIDE_BYTES - 1), Some((index, SLOT_STRIDE_BYTES - 1)));
+        }
+        assert_eq!(slot_at(GUARD_BYTES - 1), None);
     }
 }

@@ -6,16 +6,27 @@ use std::time::{Duration, Instant};
 use ed25519_dalek::SigningKey;
 use vivarium_artifact::{FunctionType, Setting, SignedArtifact};
 use vivarium_compiler::{CompileError, ImportPolicy, Policy};
-use vivarium_runtime::{Exit, Instance, InstanceLimits, LoadedModule, Pool, Runtime, RuntimeSettings, SealedFile, Trap};
+use vivarium_runtime::{
+    Exit, Instance, InstanceLimits, LoadedModule, Pool, ResetMethod, Runtime, RuntimeError, RuntimeSettings, SealedFile, Trap,
+};
 
 /// How long a call in a test may run: honest ones end within milliseconds.
 pub const CALL_MAX: Duration = Duration::from_secs(20);
 
 static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::from_bytes(&[42; 32]));
 
+/// Forces one reset method upon all tests of a process, as it does upon a gateway.
+pub const FORCED_RESET: &str = "VIVARIUM_RESET";
+
 /// The process's runtime; every reset is verified byte for byte.
 pub fn runtime() -> Runtime {
-    Runtime::start(RuntimeSettings { slice: Duration::from_millis(1), verify_resets: true }).expect("the runtime starts")
+    let forced = std::env::var(FORCED_RESET).ok().map(|name| name.parse().expect("a reset method"));
+    runtime_with(forced).expect("the runtime starts")
+}
+
+/// The same with one reset method, or with the best; an error where that method does not work.
+pub fn runtime_with(reset: Option<ResetMethod>) -> Result<Runtime, RuntimeError> {
+    Runtime::start(RuntimeSettings { slice: Duration::from_millis(1), verify_resets: true, reset })
 }
 
 /// Limits that no test reaches by accident.

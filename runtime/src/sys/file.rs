@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::fs::FileExt as _;
 use std::ptr::null_mut;
@@ -75,6 +76,32 @@ impl SealedFile {
         Reader { file: &self.file, position: 0 }
     }
 
+    /// Which pages of a range, which begins on a page, hold data, as runs of page numbers within the range. The holes of the others are not looked at.
+    pub fn data_pages(&self, range: Range<usize>) -> io::Result<Vec<Range<usize>>> {
+        let mut runs = Vec::new();
+        let mut position = range.start;
+        while position < range.end {
+            let Some(start) = self.seek(position, libc::SEEK_DATA)?.filter(|start| *start < range.end) else { break };
+            let end = self.seek(start, libc::SEEK_HOLE)?.unwrap_or(range.end).min(range.end);
+            runs.push((start - range.start) / PAGE..(end - range.start).div_ceil(PAGE));
+            position = end.max(position + PAGE);
+        }
+        Ok(runs)
+    }
+
+    /// Where data, or a hole, begins from here; `None` when nothing of the kind follows.
+    fn seek(&self, position: usize, whence: i32) -> io::Result<Option<usize>> {
+        // SAFETY: moves the position of a descriptor of ours, by which nobody reads: `reader` and mappings have their own.
+        let found = unsafe { libc::lseek(self.file.as_raw_fd(), position as i64, whence) };
+        match usize::try_from(found) {
+            Ok(found) => Ok(Some(found)),
+            Err(_) => match io::Error::last_os_error() {
+                error if error.raw_os_error() == Some(libc::ENXIO) => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
     /// The file itself, for mapping pieces of it and for handing it to another process.
     pub fn file(&self) -> &File {
         &self.file
@@ -131,6 +158,19 @@ mod tests {
         assert!(sealed.file.set_len(1).is_err());
         let again = SealedFile::receive(sealed.file.as_fd().try_clone_to_owned().unwrap()).unwrap();
         assert_eq!(again.bytes(), &bytes[..]);
+    }
+
+    #[test]
+    fn pages_that_hold_data_are_known_without_looking_at_the_others() {
+        let mut bytes = vec![0; 10 * PAGE];
+        for page in [2, 3, 6, 9] {
+            bytes[page * PAGE + 5] = 1;
+        }
+        let sealed = SealedFile::from_bytes(&bytes).unwrap();
+        let pages = |range: Range<usize>| sealed.data_pages(range).unwrap().into_iter().flatten().collect::<Vec<_>>();
+        assert_eq!(pages(0..10 * PAGE), [2, 3, 6, 9]);
+        assert_eq!(pages(3 * PAGE..7 * PAGE), [0, 3]);
+        assert_eq!(pages(4 * PAGE..6 * PAGE), [0usize; 0]);
     }
 
     #[test]

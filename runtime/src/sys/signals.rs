@@ -1,10 +1,11 @@
 //! Faults and preemption: one handler for five signals.
 //!
-//! The handler calls nothing but: reading the thread's control block, `arena::code_at`, `SlotBounds::classify`, `TrapTable::lookup`, copying
+//! The handler calls nothing but: `region::first_write`, reading the thread's control block, `arena::code_at`, `SlotBounds::classify`, `TrapTable::lookup`, copying
 //! registers into the activation's record, and, before the process dies of a bug of ours, `sigaction`. It takes no lock and allocates nothing. It masks all of our
 //! signals, runs on a signal stack of its own, and never touches the guest's stack.
 //!
-//! Faults are told apart by the program counter and by the running instance: a *trap* has its program counter in guest text, and either its address
+//! Faults are told apart. *Write tracking* comes first: a write to a watched page of one of this thread's slots, whatever the program counter; the page is
+//! made writable and the instruction runs again. The others are told apart by the program counter and by the running instance: a *trap* has its program counter in guest text, and either its address
 //! lies in one of the running instance's guards or in the page of address zero (where the guards against speculation send it), or the instruction itself traps, at a
 //! site of the trap table. Anything else is a bug of the host: the default action is restored, the instruction runs
 //! again, and the process dies with the right core.
@@ -21,6 +22,7 @@ use crate::slot::Place;
 use crate::sys::activation::InterruptFrame;
 use crate::sys::arena;
 use crate::sys::control::{self, ControlBlock, Fault};
+use crate::sys::region;
 
 /// Size of a thread's signal stack, in bytes: the kernel's frame with all vector state takes up to 12 KiB.
 const SIGNAL_STACK_BYTES: usize = 64 << 10;
@@ -131,6 +133,9 @@ unsafe extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: 
     let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
     // SAFETY: the kernel fills in the signal's origin and, where it has one, its address.
     let (sent, address) = unsafe { ((*info).si_code <= 0, (*info).si_addr() as u64) };
+    if signal == libc::SIGBUS && !sent && is_write(context) && region::first_write(address) {
+        return;
+    }
     let pc = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
     let Some((code, text_offset)) = arena::code_at(pc) else {
         return not_the_guests(signal, sent);
@@ -158,6 +163,12 @@ unsafe extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: 
         Some(kind) => trap(control, context, kind),
         None => die(signal, sent),
     }
+}
+
+/// Whether a page fault was a write, as the processor's error code says.
+fn is_write(context: &libc::ucontext_t) -> bool {
+    const WRITE: i64 = 1 << 1;
+    context.uc_mcontext.gregs[libc::REG_ERR as usize] & WRITE != 0
 }
 
 fn trap(control: &mut ControlBlock, context: &mut libc::ucontext_t, kind: TrapKind) {

@@ -3,8 +3,9 @@
 //! Kept true here: (a) of a placed slot, `[0, image_bytes)` is a private mapping of the first piece of the module's image and what follows up to
 //! `memory_offset + memory_bytes` is anonymous memory; both are readable and writable, and all that is above is inaccessible, to the next memory, which is
 //! made in the same way of its own piece. What is open ends on a page of the processor; behind the length of a memory that does not, it reads as zero.
-//! (b) References handed out lie in that
-//! open part and borrow the slot; the guest runs only through `&mut SlotMemory` (`sys::control`), so no reference is alive while it does.
+//! (b) References handed out lie in that open part and borrow the slot; the guest runs only through `&mut SlotMemory` (`sys::control`), so no reference
+//! is alive while it does. (c) Of a watched slot, exactly the pages of the first piece that are not in its write set are write-protected; whoever
+//! writes for the host makes the pages writable first, and a write that does not is tracked by the fault handler like a guest's.
 
 use std::io;
 use std::rc::Rc;
@@ -13,17 +14,21 @@ use std::slice;
 use vivarium_artifact::{MemoryPlan, PAGE_BYTES};
 
 use crate::module::LoadedModule;
-use crate::slot::{SLOT_STRIDE_BYTES, SlotBounds, slot_offset, wide_reservation_bytes};
+use crate::slot::{SlotBounds, slot_offset, wide_reservation_bytes};
 use crate::sys::memory::{Access, Reservation};
+use crate::sys::region::{Region, let_write};
+use crate::write_set::{Watch, WriteSet};
+
+mod reset;
 
 /// The address space of one slot and what is open of it.
 #[derive(Debug)]
 pub struct SlotMemory {
-    /// The pool's reservation and where the slot lies in it.
-    home: (Rc<Reservation>, u64),
-    /// Where the slot lies now: at home, or, while its module has several memories, in a reservation of its own.
-    reservation: Rc<Reservation>,
-    offset: u64,
+    /// Where the slot is at home, and its number there.
+    home: Rc<Region>,
+    index: u32,
+    /// While its module has several memories it lies in a reservation of its own.
+    wide: Option<Reservation>,
     /// Offset in the slot of memory 0.
     memory_offset: u64,
     image_bytes: u64,
@@ -32,6 +37,12 @@ pub struct SlotMemory {
     memory_bytes: u64,
     /// Memories from 1.
     further: Vec<FurtherMemory>,
+    /// Whether the kernel was told to watch writes to the image.
+    registered: bool,
+    /// How many pages of the write set were in it when the last reset ended.
+    settled: usize,
+    /// What stays populated of the slot between two runs, in bytes.
+    warm_bytes: u64,
 }
 
 /// A memory other than memory 0.
@@ -57,19 +68,25 @@ impl FurtherMemory {
 }
 
 impl SlotMemory {
-    /// Slot `index` of a reservation that has room for it, still empty.
-    pub fn new(reservation: Rc<Reservation>, index: u32) -> SlotMemory {
-        let offset = slot_offset(index);
-        assert!(offset + SLOT_STRIDE_BYTES <= reservation.bytes() as u64, "a slot lies inside its reservation");
+    /// Slot `index` of a region, still empty.
+    ///
+    /// # Panics
+    ///
+    /// When the region has no such slot.
+    pub fn new(home: Rc<Region>, index: u32) -> SlotMemory {
+        assert!(index < home.slots(), "a slot lies inside its region");
         SlotMemory {
-            home: (reservation.clone(), offset),
-            reservation,
-            offset,
+            home,
+            index,
+            wide: None,
             memory_offset: 0,
             image_bytes: 0,
             memory_initial_bytes: 0,
             memory_bytes: 0,
             further: vec![],
+            registered: false,
+            settled: 0,
+            warm_bytes: 0,
         }
     }
 
@@ -79,8 +96,7 @@ impl SlotMemory {
         self.vacate()?;
         let memories = &module.contract().memories;
         if memories.len() > 1 {
-            self.reservation = Rc::new(Reservation::new(wide_reservation_bytes(memories.len()))?);
-            self.offset = slot_offset(0);
+            self.wide = Some(Reservation::new(wide_reservation_bytes(memories.len()))?);
         }
         let (file, file_offset) = module.image();
         // Before the first mapping, so that `vacate` finds all that was made, should a later one fail.
@@ -90,8 +106,8 @@ impl SlotMemory {
         self.memory_bytes = self.memory_initial_bytes;
         self.further = memories.iter().zip(0..).skip(1).map(|(plan, index)| further_memory(plan, layout.memory(index))).collect();
         for piece in &layout.pieces {
-            let (place, from) = (self.offset + piece.slot_offset, file_offset + piece.image_offset);
-            self.reservation.map_file(place, file, from, piece.bytes, Access::Private)?;
+            let (place, from) = (self.offset() + piece.slot_offset, file_offset + piece.image_offset);
+            self.reservation().map_file(place, file, from, piece.bytes, Access::Private)?;
         }
         self.open_between(self.image_bytes, self.memory_end())?;
         for index in 0..self.further.len() {
@@ -103,49 +119,22 @@ impl SlotMemory {
 
     /// Opens from one offset in the slot to another, both at a page; nothing when the second is not behind the first.
     fn open_between(&self, start: u64, end: u64) -> io::Result<()> {
-        if end > start { self.reservation.open(self.offset + start, end - start) } else { Ok(()) }
+        if end > start { self.reservation().open(self.offset() + start, end - start) } else { Ok(()) }
     }
 
-    /// Drops all that the slot holds; it is empty then.
+    /// Drops all that the slot holds; it is empty then, and nothing of it is watched.
     pub fn vacate(&mut self) -> io::Result<()> {
-        let (home, offset) = self.home.clone();
         let used = self.image_bytes.max(self.memory_end());
         // A reservation of its own goes as a whole.
-        if used > 0 && Rc::ptr_eq(&home, &self.reservation) {
-            self.reservation.clear(self.offset, used)?;
+        if used > 0 && self.wide.is_none() {
+            self.reservation().clear(self.offset(), used)?;
         }
-        *self = SlotMemory {
-            home: (home.clone(), offset),
-            reservation: home,
-            offset,
-            memory_offset: 0,
-            image_bytes: 0,
-            memory_initial_bytes: 0,
-            memory_bytes: 0,
-            further: vec![],
-        };
+        self.set().forget();
+        self.wide = None;
+        (self.memory_offset, self.image_bytes, self.memory_initial_bytes, self.memory_bytes) = (0, 0, 0, 0);
+        self.further.clear();
+        (self.registered, self.settled, self.warm_bytes) = (false, 0, 0);
         Ok(())
-    }
-
-    /// Gives back every byte that a guest or host can have changed to what the image says, and closes memory that grew.
-    pub fn reset(&mut self) -> io::Result<()> {
-        let open = self.image_bytes.max(self.memory_end());
-        self.reservation.empty(self.offset, open)?;
-        let grown_end = self.memory_end();
-        self.memory_bytes = self.memory_initial_bytes;
-        self.close_between(self.memory_end(), grown_end)?;
-        for index in 0..self.further.len() {
-            let memory = &self.further[index];
-            let (start, end) = (memory.offset + memory.initial_open_bytes(), memory.offset + memory.open_bytes());
-            self.reservation.empty(self.offset + memory.offset, memory.open_bytes())?;
-            self.close_between(start, end)?;
-            self.further[index].bytes = self.further[index].initial_bytes;
-        }
-        Ok(())
-    }
-
-    fn close_between(&self, start: u64, end: u64) -> io::Result<()> {
-        if end > start { self.reservation.close(self.offset + start, end - start) } else { Ok(()) }
     }
 
     /// Lengthens a memory; the new part reads as zero. The caller has checked limits.
@@ -197,10 +186,12 @@ impl SlotMemory {
         unsafe { slice::from_raw_parts(self.base().add(self.memory_offset as usize), self.memory_bytes as usize) }
     }
 
-    /// Memory 0 for writing.
-    pub fn memory_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as in `memory`; the mutable borrow is exclusive.
-        unsafe { slice::from_raw_parts_mut(self.base().add(self.memory_offset as usize), self.memory_bytes as usize) }
+    /// A range of memory 0 for writing; `None` when it is out of bounds.
+    pub fn memory_mut(&mut self, start: u64, bytes: u64) -> Option<&mut [u8]> {
+        let end = start.checked_add(bytes).filter(|end| *end <= self.memory_bytes)?;
+        self.make_writable(self.memory_offset + start, self.memory_offset + end);
+        // SAFETY: (a) this range is open; (b) the guest does not run while `self` is borrowed, and the mutable borrow is exclusive.
+        Some(unsafe { slice::from_raw_parts_mut(self.base().add((self.memory_offset + start) as usize), bytes as usize) })
     }
 
     /// A memory by index, as long as it is now.
@@ -233,10 +224,25 @@ impl SlotMemory {
         pristine
     }
 
-    /// All that the guest can reach below and in its image, for writing: tests fill it.
+    /// All that the guest can reach below and in its image, for writing: tests fill it. Nothing is made writable first: each first write is tracked by
+    /// the fault handler.
     pub fn image_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `image`; the mutable borrow is exclusive.
         unsafe { slice::from_raw_parts_mut(self.base(), self.image_bytes as usize) }
+    }
+
+    /// Lets the host, or a system call, write from one offset in the slot to another. Should the kernel refuse, the first write faults, the fault handler
+    /// tries once more, and the process dies there.
+    fn make_writable(&mut self, start: u64, end: u64) {
+        let set = self.set();
+        if set.watch() != Watch::Watched || start >= end {
+            return;
+        }
+        for page in start / PAGE_BYTES..=(end - 1) / PAGE_BYTES {
+            if set.is_protected(page as u32) && !let_write(set, self.base() as u64, page) {
+                return;
+            }
+        }
     }
 
     /// Eight bytes of the stack or context, at an offset in the slot; `None` outside.
@@ -253,21 +259,42 @@ impl SlotMemory {
 
     /// Writes sixteen bytes of the context.
     pub fn set_cell(&mut self, offset: u64, value: u128) {
-        self.context_mut()[offset as usize..][..16].copy_from_slice(&value.to_le_bytes());
+        self.write(offset, value.to_le_bytes());
     }
 
     /// Writes eight bytes of the context.
     pub fn set_word(&mut self, offset: u64, value: u64) {
-        self.context_mut()[offset as usize..][..8].copy_from_slice(&value.to_le_bytes());
+        self.write(offset, value.to_le_bytes());
+    }
+
+    fn write<const N: usize>(&mut self, offset: u64, bytes: [u8; N]) {
+        let end = offset + N as u64;
+        assert!(end <= self.memory_offset, "the layout keeps cells and lengths inside the context");
+        self.make_writable(offset, end);
+        // SAFETY: (a) the context is open; (b) nothing borrows the slot but this exclusive borrow.
+        unsafe { self.base().add(offset as usize).cast::<[u8; N]>().write_unaligned(bytes) };
+    }
+
+    /// What stays populated of it between two runs, in bytes.
+    pub fn warm_bytes(&self) -> u64 {
+        self.warm_bytes
     }
 
     fn context(&self) -> &[u8] {
         &self.image()[..self.memory_offset as usize]
     }
 
-    fn context_mut(&mut self) -> &mut [u8] {
-        let end = self.memory_offset as usize;
-        &mut self.image_mut()[..end]
+    fn set(&self) -> &WriteSet {
+        self.home.set(self.index)
+    }
+
+    fn reservation(&self) -> &Reservation {
+        self.wide.as_ref().unwrap_or_else(|| self.home.reservation())
+    }
+
+    /// Where the slot begins in its reservation.
+    fn offset(&self) -> u64 {
+        slot_offset(if self.wide.is_some() { 0 } else { self.index })
     }
 
     /// Offset in the slot of the end of what is open of memory 0.
@@ -276,8 +303,15 @@ impl SlotMemory {
     }
 
     fn base(&self) -> *mut u8 {
-        // SAFETY: `new` checked that the slot lies inside the reservation.
-        unsafe { self.reservation.start().as_ptr().add(self.offset as usize) }
+        // SAFETY: `new` checked that the slot lies inside its region; a reservation of its own has room for slot 0.
+        unsafe { self.reservation().start().as_ptr().add(self.offset() as usize) }
+    }
+}
+
+impl Drop for SlotMemory {
+    fn drop(&mut self) {
+        // Its pages stay as they are until the region goes.
+        self.set().forget();
     }
 }
 

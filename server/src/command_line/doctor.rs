@@ -5,11 +5,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
+use vivarium_runtime::{Runtime, RuntimeSettings};
 use vivarium_toolchains::{JailKind, LanguageStatus, Toolchains};
 
 use super::Context;
 use super::failure::Failure;
 use crate::assets;
+use crate::reset;
 
 #[derive(Debug, Args)]
 pub struct Doctor {}
@@ -27,7 +29,7 @@ impl Doctor {
     pub fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         let folder = context.data_folder()?;
         let toolchains = Toolchains::open(&folder.toolchains());
-        let mut findings = vec![data(&folder), jail(toolchains.jail()), front_end()];
+        let mut findings = vec![data(&folder), jail(toolchains.jail()), reset_of_slots(), front_end()];
         findings.extend(toolchains.status().into_iter().map(language));
         let sound = findings.iter().all(|finding| finding.sound);
         let json = || {
@@ -66,6 +68,17 @@ fn jail(kind: JailKind) -> Finding {
         ),
     };
     Finding { name: "jail", sound: kind != JailKind::None, said: said.into(), mend: mend.map(str::to_owned) }
+}
+
+fn reset_of_slots() -> Finding {
+    let started = reset::forced()
+        .and_then(|reset| Runtime::start(RuntimeSettings { reset, ..RuntimeSettings::default() }).map_err(|error| error.to_string()));
+    let (sound, said) = match started {
+        Ok(runtime) => (true, reset::described(runtime.reset_method())),
+        Err(sentence) => (false, sentence),
+    };
+    let mend = (!sound).then(|| format!("unset {}: the best method that works here is used then", reset::FORCED));
+    Finding { name: "reset", sound, said, mend }
 }
 
 fn front_end() -> Finding {

@@ -18,6 +18,7 @@ use super::{Context, artifact};
 use crate::control::messages::{Outcome, TrapReport};
 use crate::gateway::guest::{Guest, GuestLimits, Pause, Program, Refusal};
 use crate::limits::Limits;
+use crate::reset;
 
 /// What a shell shows for a process that aborted.
 const TRAPPED: u8 = 134;
@@ -60,7 +61,7 @@ impl Run {
     }
 
     fn run_guest(self, signed: Signed, limits: &Limits) -> Result<Ended, Failure> {
-        let settings = RuntimeSettings { slice: SLICE, ..RuntimeSettings::default() };
+        let settings = RuntimeSettings { slice: SLICE, reset: reset::forced().map_err(Failure::usage)?, ..RuntimeSettings::default() };
         let runtime = Runtime::start(settings).map_err(Failure::system)?;
         let pool = runtime.pool(1).map_err(Failure::system)?;
         let file = SealedFile::from_bytes(&signed.bytes).map_err(Failure::system)?;

@@ -18,6 +18,7 @@ use crate::gateway::listeners::bind_all;
 use crate::gateway::supervisor::{Gateway, GatewaySettings};
 use crate::limits::Limits;
 use crate::processes::Spawner;
+use crate::reset;
 use crate::workshop::addresses::{AddressOptions, Addresses};
 use crate::workshop::parts::Parts;
 use crate::workshop::{DEFAULT_ADDRESSES, Observer, Workshop};
@@ -79,6 +80,7 @@ impl Serve {
             verifying_key,
             limits: limits.clone(),
             verify_resets: self.verify_resets,
+            reset: reset::forced().map_err(Failure::usage)?,
         };
         let builder = toolchains.clone();
         let parts = |observer: Arc<Observer>| {

@@ -6,6 +6,8 @@ use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
 
+use vivarium_runtime::RESET_REQUESTS;
+
 use super::Role;
 
 /// What every role needs: to use descriptors that it has, memory, clocks, randomness; to wait, and to end.
@@ -81,7 +83,9 @@ pub fn program(role: Role, process: u32) -> Result<Vec<BpfProgram>, BackendError
     allow_memory(&mut rules)?;
     allow_signals_to_own_threads(&mut rules, process)?;
     rules.insert(libc::SYS_fcntl, FCNTL.into_iter().map(|operation| rule([equal(1, operation as u64)?])).collect::<Result<_, _>>()?);
-    rules.insert(libc::SYS_ioctl, vec![rule([equal(1, libc::FIONBIO)?])?]);
+    let of_reset = if role == Role::Gateway { &RESET_REQUESTS[..] } else { &[] };
+    let requests = of_reset.iter().map(|request| u64::from(*request)).chain([libc::FIONBIO]);
+    rules.insert(libc::SYS_ioctl, requests.map(|request| rule([equal(1, request)?])).collect::<Result<_, _>>()?);
     match role {
         Role::Gateway => {
             rules.extend(SERVING.into_iter().map(|call| (call, vec![])));
@@ -280,6 +284,13 @@ mod tests {
             check(role, libc::SYS_fcntl, &[3, libc::F_ADD_SEALS as u64], DENY);
             check(role, libc::SYS_fcntl, &[3, libc::F_SETOWN as u64], DENY);
             check(role, libc::SYS_ioctl, &[0, libc::TIOCSTI], DENY);
+            for request in RESET_REQUESTS {
+                check(role, libc::SYS_ioctl, &[9, u64::from(request)], if role == Role::Gateway { ALLOW } else { DENY });
+            }
+            // Pages of its own may be protected and asked for, not filled or moved, and no other descriptor for it made.
+            for request in [0xc028_aa03u64, 0xc020_aa04, 0xc028_aa05, 0xc018_aa3f] {
+                check(role, libc::SYS_ioctl, &[9, request], DENY);
+            }
         }
     }
 

@@ -57,7 +57,10 @@ impl ToGateway {
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FromGateway {
     /// Confined, every listener is served.
-    Ready,
+    Ready {
+        /// The name of the method by which slots are reset.
+        reset: String,
+    },
     /// It ends now, for this reason.
     Refused {
         sentence: String,
@@ -82,6 +85,8 @@ pub struct Start {
     pub limits: Limits,
     /// Compare every slot with its image after each reset; a test setting.
     pub verify_resets: bool,
+    /// The name of the one reset method to use; the best that works otherwise.
+    pub reset: Option<String>,
 }
 
 /// One revision of a deployment, to be served from now on.

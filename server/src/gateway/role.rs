@@ -1,6 +1,6 @@
 //! `vivarium gateway`: prepares, confines itself, serves until its control socket closes.
 //!
-//! receive `Start` → lower → prepare runtime and threads → seal → `Ready` → carry messages
+//! receive `Start` → prepare the runtime → lower → prepare threads → seal → `Ready` → carry messages
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ed25519_dalek::VerifyingKey;
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use vivarium_runtime::reset::UnknownMethod;
 use vivarium_runtime::{Runtime, RuntimeSettings};
 
 use super::deployments::{Answered, Deployments};
@@ -54,7 +55,8 @@ async fn serve() -> io::Result<()> {
             return Err(io::Error::other(sentence));
         }
     };
-    sender.send(&FromGateway::Ready, &[]).await?;
+    let reset = control.shared.runtime.reset_method().name().to_owned();
+    sender.send(&FromGateway::Ready { reset }, &[]).await?;
     let (answers, answered) = mpsc::channel(ANSWERS_MAX);
     let shared = control.shared.clone();
     // Whichever ends first, the other side is gone.
@@ -102,13 +104,15 @@ struct Control {
 
 impl Control {
     fn prepare(start: Start, listeners: Vec<OwnedFd>) -> Result<Control, String> {
-        confine::lower(confine::Role::Gateway).map_err(|error| error.to_string())?;
         let key = VerifyingKey::from_bytes(&start.verifying_key).map_err(|_| "the verifying key is no key")?;
         if listeners.is_empty() {
             return Err("a gateway needs a listener for each thread".into());
         }
-        let settings = RuntimeSettings { slice: Duration::from_micros(start.limits.slice_us), verify_resets: start.verify_resets };
+        let reset = start.reset.as_deref().map(str::parse).transpose().map_err(|error: UnknownMethod| error.to_string())?;
+        let settings = RuntimeSettings { slice: Duration::from_micros(start.limits.slice_us), verify_resets: start.verify_resets, reset };
+        // Before privileges go: a process that cannot be dumped may not open what tells of its own pages.
         let runtime = Runtime::start(settings).map_err(|error| error.to_string())?;
+        confine::lower(confine::Role::Gateway).map_err(|error| error.to_string())?;
         let limits = &start.limits;
         let shared = Arc::new(Shared {
             routes: Routes { guest_domain: start.guest_domain.to_ascii_lowercase(), guest_port: start.guest_port },

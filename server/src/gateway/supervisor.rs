@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde::Serialize;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
-use vivarium_runtime::SealedFile;
+use vivarium_runtime::{ResetMethod, SealedFile};
 
 use crate::control::channel::DESCRIPTORS_MAX;
 use crate::control::messages::{CallId, Loaded, LogEntry, Run, RunOutcome, RunReport, Timestamp, ToGateway, Wanted};
@@ -48,6 +48,8 @@ pub struct GatewaySettings {
     pub verifying_key: [u8; 32],
     pub limits: Limits,
     pub verify_resets: bool,
+    /// The one reset method to use; the best that works otherwise.
+    pub reset: Option<ResetMethod>,
 }
 
 /// Who hears what a gateway tells. Called on the supervisor's task: must not block.
@@ -70,6 +72,8 @@ pub struct GatewayStatus {
     /// How often it ended and was started again.
     pub restarts: u64,
     pub threads: usize,
+    /// By which method it resets slots.
+    pub reset: Option<String>,
     pub started_at: Option<Timestamp>,
     /// Why the last one ended.
     pub last_end: Option<String>,

@@ -107,6 +107,7 @@ impl Stage {
             verifying_key: key.verifying_key().to_bytes(),
             limits: limits.clone(),
             verify_resets: true,
+            reset: vivarium::reset::forced().unwrap(),
         };
         let compilers = CompilePool::start(spawner.clone(), 1, &limits);
         let gateway = Gateway::start(spawner, settings, heard.clone()).unwrap();

@@ -107,6 +107,7 @@ impl Supervisor {
             verifying_key: settings.verifying_key,
             limits: settings.limits.clone(),
             verify_resets: settings.verify_resets,
+            reset: settings.reset.map(|method| method.name().to_owned()),
         };
         let listeners: Vec<_> = settings.listeners.iter().map(|listener| listener.as_fd()).collect();
         let first = tokio::time::timeout(START_MAX, async {
@@ -114,7 +115,10 @@ impl Supervisor {
             receiver.receive::<FromGateway>().await
         });
         match first.await.map_err(|_| io::Error::other("it did not become ready in time"))?? {
-            Some((FromGateway::Ready, _)) => Ok(()),
+            Some((FromGateway::Ready { reset }, _)) => {
+                self.shared.status().reset = Some(reset);
+                Ok(())
+            }
             Some((FromGateway::Refused { sentence }, _)) => Err(io::Error::other(sentence)),
             Some(_) => Err(io::Error::other("its first message was not Ready")),
             None => Err(io::Error::other("it ended while it prepared")),
@@ -184,7 +188,7 @@ async fn hear(shared: &Shared, observer: &dyn GatewayObserver, mut receiver: Rec
             FromGateway::Batch(batch) => pass_on(observer, batch),
             FromGateway::Refused { sentence } => return Err(io::Error::other(sentence)),
             FromGateway::Pong => shared.pings_unanswered.store(0, Ordering::Relaxed),
-            FromGateway::Ready => {}
+            FromGateway::Ready { .. } => {}
         }
     }
     Ok(())

@@ -1,0 +1,195 @@
+//! Giving a slot back every byte that a guest or host can have changed.
+//!
+//! | the slot is | what changed is known by | it is given back by |
+//! |---|---|---|
+//! | watched | its write set: all other pages are protected | copying these pages from the image's view; zero pages are filled |
+//! | not watched, or outgrew its set | asking the kernel, where that is possible | copying and filling; beyond a bound, dropping |
+//! | the same, elsewhere | nothing | dropping all |
+//!
+//! A fresh slot is not watched in its first run: its first reset learns what was written without a fault, and protects the rest.
+
+use std::io;
+
+use vivarium_artifact::PAGE_BYTES;
+
+use super::SlotMemory;
+use crate::module::LoadedModule;
+use crate::reset::{FILLED_BYTES_MAX, KEPT_BYTES_MAX, Learned, ResetMethod, WRITE_SET_PAGES_MAX};
+use crate::sys::kernel;
+use crate::write_set::Watch;
+
+impl SlotMemory {
+    /// Makes the slot pristine again; after an error it must not be used any more.
+    pub fn reset(&mut self, module: &LoadedModule, learned: &mut Learned) -> io::Result<()> {
+        if self.wide.is_some() {
+            self.reservation().empty(self.offset(), self.image_bytes.max(self.memory_end()))?;
+        } else if self.set().watch() == Watch::Watched {
+            self.give_back_set(module, learned)?;
+        } else {
+            self.give_back_all(module, learned)?;
+        }
+        self.close_what_grew()
+    }
+
+    fn give_back_set(&mut self, module: &LoadedModule, learned: &mut Learned) -> io::Result<()> {
+        let written = self.set().len();
+        for index in 0..written {
+            self.give_back_page(module, self.set().page(index).into());
+        }
+        let first_writes = written - self.settled;
+        if first_writes > 0 {
+            self.settle(learned)?;
+        }
+        self.warm_bytes = written as u64 * PAGE_BYTES;
+        if self.memory_end() > self.image_bytes {
+            self.warm_bytes += self.give_back_behind(module, learned)?;
+        }
+        learned.note_reset(first_writes, false);
+        if learned.method() == ResetMethod::WriteSet { Ok(()) } else { self.unwatch() }
+    }
+
+    /// Pages that were written for the first time stay writable if the module's set takes them.
+    fn settle(&mut self, learned: &mut Learned) -> io::Result<()> {
+        let mut settled = self.settled;
+        for index in self.settled..self.set().len() {
+            let page = self.set().page(index);
+            if learned.admit(page) {
+                self.set().set(settled, page);
+                settled += 1;
+            } else {
+                kernel::protect(self.address(u64::from(page)), PAGE_BYTES, true)?;
+            }
+        }
+        self.set().keep(settled);
+        self.settled = settled;
+        Ok(())
+    }
+
+    fn give_back_all(&mut self, module: &LoadedModule, learned: &mut Learned) -> io::Result<()> {
+        let outgrown = self.set().watch() == Watch::Outgrown;
+        let end = self.memory_end().max(self.image_bytes);
+        let mut written = Vec::new();
+        self.warm_bytes = match learned.ladder().page_scan {
+            true => self.give_back_written(module, 0, end, &mut |page| {
+                if written.len() <= WRITE_SET_PAGES_MAX {
+                    written.push(page as u32);
+                }
+            })?,
+            false => {
+                self.reservation().empty(self.offset(), end)?;
+                0
+            }
+        };
+        if learned.method() != ResetMethod::WriteSet {
+            return self.unwatch();
+        }
+        let image_pages = (self.image_bytes / PAGE_BYTES) as u32;
+        written.retain(|page| *page < image_pages);
+        let outgrown = outgrown || written.len() > WRITE_SET_PAGES_MAX;
+        if !outgrown {
+            for page in written {
+                learned.admit(page);
+            }
+        }
+        learned.note_reset(0, outgrown);
+        if learned.method() == ResetMethod::WriteSet { self.watch(learned) } else { self.unwatch() }
+    }
+
+    /// Protects the image but for the pages of the module's write set.
+    fn watch(&mut self, learned: &mut Learned) -> io::Result<()> {
+        let (base, image_bytes) = (self.address(0), self.image_bytes);
+        if !self.registered && kernel::register(base, image_bytes).is_err() {
+            // The kernel has no room for it; nothing is protected yet.
+            learned.give_up_the_set();
+            return Ok(());
+        }
+        self.registered = true;
+        kernel::protect(base, image_bytes, true)?;
+        for page in learned.pages() {
+            kernel::protect(self.address(u64::from(*page)), PAGE_BYTES, false)?;
+        }
+        self.set().begin((image_bytes / PAGE_BYTES) as u32, learned.pages());
+        self.settled = learned.pages().len();
+        Ok(())
+    }
+
+    fn unwatch(&mut self) -> io::Result<()> {
+        if self.registered {
+            kernel::unregister(self.address(0), self.image_bytes)?;
+            self.registered = false;
+        }
+        self.set().forget();
+        self.settled = 0;
+        Ok(())
+    }
+
+    /// Empties what is open behind the image. Returns what stays populated, in bytes.
+    fn give_back_behind(&mut self, module: &LoadedModule, learned: &Learned) -> io::Result<u64> {
+        let (start, end) = (self.image_bytes, self.memory_end());
+        if learned.ladder().page_scan {
+            return self.give_back_written(module, start, end, &mut |_| {});
+        }
+        if end - start > FILLED_BYTES_MAX {
+            self.reservation().empty(self.offset() + start, end - start)?;
+            return Ok(0);
+        }
+        (start / PAGE_BYTES..end / PAGE_BYTES).for_each(|page| self.give_back_page(module, page));
+        Ok(end - start)
+    }
+
+    /// Gives back the pages between two offsets in the slot that the kernel says were written, and tells which. Returns what stays populated, in bytes.
+    fn give_back_written(&mut self, module: &LoadedModule, start: u64, end: u64, told: &mut dyn FnMut(u64)) -> io::Result<u64> {
+        let base = self.address(0);
+        let mut kept_bytes = 0;
+        let stopped = kernel::written_pages(base + start, base + end, |from, to| {
+            if kept_bytes + (to - from) > KEPT_BYTES_MAX {
+                return false;
+            }
+            kept_bytes += to - from;
+            for page in (from - base) / PAGE_BYTES..(to - base) / PAGE_BYTES {
+                self.give_back_page(module, page);
+                told(page);
+            }
+            true
+        })?;
+        if stopped < base + end {
+            self.reservation().empty(self.offset() + (stopped - base), base + end - stopped)?;
+        }
+        Ok(kept_bytes)
+    }
+
+    /// One page of the slot, as the image says; zero behind the image. The page lies in the open part and is writable.
+    fn give_back_page(&self, module: &LoadedModule, page: u64) {
+        let start = page * PAGE_BYTES;
+        assert!(start < self.memory_end().max(self.image_bytes), "a page that is given back is open");
+        // SAFETY: (a) the page lies in the open part, as just checked; (b) no reference into the slot is alive, for `reset` borrows it exclusively.
+        let to = unsafe { std::slice::from_raw_parts_mut(self.base().add(start as usize), PAGE_BYTES as usize) };
+        match module.image_page(page as usize) {
+            Some(from) => to.copy_from_slice(from),
+            None => to.fill(0),
+        }
+    }
+
+    /// Memory past its first length is closed, for the next instance must trap there; memories from 1 are dropped.
+    fn close_what_grew(&mut self) -> io::Result<()> {
+        let grown_end = self.memory_end();
+        self.memory_bytes = self.memory_initial_bytes;
+        self.close_between(self.memory_end(), grown_end)?;
+        for index in 0..self.further.len() {
+            let memory = &self.further[index];
+            let (start, end) = (memory.offset + memory.initial_open_bytes(), memory.offset + memory.open_bytes());
+            self.reservation().empty(self.offset() + memory.offset, memory.open_bytes())?;
+            self.close_between(start, end)?;
+            self.further[index].bytes = self.further[index].initial_bytes;
+        }
+        Ok(())
+    }
+
+    fn close_between(&self, start: u64, end: u64) -> io::Result<()> {
+        if end > start { self.reservation().close(self.offset() + start, end - start) } else { Ok(()) }
+    }
+
+    fn address(&self, page: u64) -> u64 {
+        self.base() as u64 + page * PAGE_BYTES
+    }
+}
