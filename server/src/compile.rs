@@ -4,9 +4,10 @@
 //!  pool (workshop) ──job──► worker (confined, warm)
 //!                  ◄─progress, artifact──
 //! ```
-//! **Parts.** [`pool`]: the workers and their jobs. [`worker`]: the role. [`frames`]: what goes over the pipes between them. A worker holds no key: the
-//! workshop signs what comes back.
+//! **Parts.** [`pool`]: the workers and their jobs. [`worker`]: the role. [`frames`]: what goes over the pipes between them. [`library`]:
+//! code that every worker is given. A worker holds no key: the workshop signs what comes back; nor does it keep anything of a job.
 
 pub mod frames;
+pub mod library;
 pub mod pool;
 pub mod worker;

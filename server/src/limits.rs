@@ -50,6 +50,13 @@ pub struct Limits {
     // Wasm to artifact.
     pub compile_wall_ms: u64,
     pub compile_memory_bytes_max: u64,
+    /// Code of functions that is kept for the next compilation of the same owner.
+    pub function_cache_owner_bytes_max: usize,
+    pub function_cache_owners_max: usize,
+    /// Of all owners.
+    pub function_cache_bytes_max: usize,
+    /// Code of functions of the languages' own libraries, which every compile worker has.
+    pub library_cache_bytes_max: usize,
     pub memory_bytes_max: u64,
     pub table_elements_max: u64,
     pub stack_bytes: u64,
@@ -146,6 +153,10 @@ impl Default for Limits {
 
             compile_wall_ms: 30_000,
             compile_memory_bytes_max: 2 * GIB,
+            function_cache_owner_bytes_max: 8 * MIB,
+            function_cache_owners_max: 256,
+            function_cache_bytes_max: 128 * MIB,
+            library_cache_bytes_max: 16 * MIB,
             memory_bytes_max: 128 * MIB as u64,
             table_elements_max: 10_000,
             stack_bytes: MIB as u64,

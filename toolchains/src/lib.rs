@@ -22,6 +22,7 @@ mod drivers;
 mod jail;
 mod job;
 mod language;
+pub mod library;
 mod linked;
 mod messages;
 mod output_guard;

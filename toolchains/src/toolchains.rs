@@ -14,7 +14,7 @@ use crate::stamp::Stamp;
 use crate::{BuildError, BuildLimits, BuildReport, Cancel, Diagnostic, Language, Severity, SourceTree, WasmBinary, job, text};
 
 /// Changes when a driver's options or the SDK do, so that no cache keeps what the drivers before it made.
-const DRIVERS_VERSION: u32 = 1;
+const DRIVERS_VERSION: u32 = 2;
 
 /// Whether programs of a language can be built.
 #[derive(Clone, Debug, Serialize)]

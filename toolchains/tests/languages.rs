@@ -188,3 +188,11 @@ fn programs_name_no_folder_of_the_machine_that_built_them() {
         assert!(!contains(&wasm, leak), "the program holds {leak}");
     }
 }
+
+#[test]
+fn programs_that_pull_in_the_libraries_build() {
+    for source in vivarium_toolchains::library::programs() {
+        let report = toolchains(JailKind::Bwrap).build(&source, &BuildLimits::default(), &Default::default()).unwrap();
+        assert!(report.wasm.is_some(), "{}: {:?}", source.language(), report.diagnostics);
+    }
+}

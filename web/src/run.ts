@@ -43,7 +43,7 @@ export async function run(store: Store<Workshop>, kind: Kind | null = null): Pro
     workshop.problem = 0;
   });
   try {
-    const build = await api.createBuild(program.language, program.files, kind);
+    const build = await api.createBuild(program.language, program.files, kind, ownerToken(program.slug));
     if (attempt.cancelled) await cancelQuietly(build.id);
     else heardBuild(store, program, build);
   } catch (error) {

@@ -31,6 +31,8 @@ pub use references::References;
 
 use crate::codegen::CompiledFunction;
 use crate::environment::Environment;
+use crate::error::CompileError;
+use crate::isa;
 use crate::module::ValidatedModule;
 use crate::parallel::Job;
 use crate::plan::Plan;
@@ -92,6 +94,12 @@ impl CacheUse {
         self.made.sort_unstable();
         self.made.dedup();
     }
+}
+
+/// Tells apart builds of the compiler and kinds of processor: none can use code that another made.
+pub fn host_identity() -> Result<String, CompileError> {
+    let target = isa::target(Setting::Fast, isa::Verify::No)?;
+    Ok([key::BUILD.to_owned()].into_iter().chain(target.cpu_features).collect::<Vec<_>>().join(" "))
 }
 
 /// Whether a module's code is made so that others can have it.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use vivarium_toolchains::Toolchains;
 
 use super::Context;
 use super::failure::Failure;
+use crate::compile::library;
 use crate::compile::pool::CompilePool;
 use crate::data_folder::DataFolder;
 use crate::gateway::listeners::bind_all;
@@ -86,6 +88,7 @@ impl Serve {
         let parts = |observer: Arc<Observer>| {
             let spawner = Spawner::start();
             let compiler = Arc::new(CompilePool::start(spawner.clone(), limits.builds_at_once, &limits));
+            provide_library(compiler.clone(), toolchains.clone(), folder.toolchains(), limits.clone())?;
             let guests = Arc::new(Gateway::start(spawner, settings, observer)?);
             Ok(Parts { builder, compiler, guests })
         };
@@ -135,6 +138,12 @@ fn warm(toolchains: Arc<Toolchains>) -> io::Result<()> {
         }
     };
     std::thread::Builder::new().name("warm".into()).spawn(work).map(drop)
+}
+
+/// So is the code of the languages' libraries.
+fn provide_library(compiler: Arc<CompilePool>, toolchains: Arc<Toolchains>, folder: PathBuf, limits: Limits) -> io::Result<()> {
+    let work = move || library::provide(&compiler, &toolchains, &folder, &limits);
+    std::thread::Builder::new().name("library".into()).spawn(work).map(drop)
 }
 
 fn ended() -> io::Result<impl Future<Output = ()>> {

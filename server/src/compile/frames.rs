@@ -1,12 +1,13 @@
 //! Messages over a worker's standard input and output: a length of four bytes, little-endian, then postcard.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use vivarium_artifact::Setting;
 use vivarium_compiler::{ImportPolicy, Policy};
 
@@ -23,8 +24,49 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// From the pool to a worker. The first frame is the setting-up, each further one a job.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ToWorker {
-    Setup(Bounds),
-    Compile { wasm: Vec<u8>, setting: Setting },
+    Setup {
+        bounds: Bounds,
+        /// Others come first.
+        in_background: bool,
+    },
+    /// Code of functions for every job from now on.
+    Share { pack: Blob },
+    Compile {
+        wasm: Blob,
+        setting: Setting,
+        /// Code of functions for this job.
+        own: Blob,
+        /// Of what becomes of `own`, in bytes.
+        own_bytes_max: u64,
+    },
+}
+
+/// Bytes that are copied as one, not encoded each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Blob(pub Vec<u8>);
+
+impl Serialize for Blob {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Blob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Blob, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = Blob;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("bytes")
+            }
+
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Blob, E> {
+                Ok(Blob(bytes.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
 }
 
 /// The bounds of the compiler's policy.
@@ -84,7 +126,12 @@ pub enum FromWorker {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Product {
-    pub elf: Vec<u8>,
+    pub elf: Blob,
+    /// What `own` has become, when something was added to it.
+    pub own: Option<Blob>,
+    /// Functions that were not compiled because their code was there, and all of them; trampolines count.
+    pub functions_found: u32,
+    pub functions: u32,
     pub validate_us: f64,
     pub translate_us: f64,
     pub codegen_us: f64,
@@ -228,6 +275,14 @@ mod tests {
         assert!(matches!(read(&mut reader).unwrap(), Some(FromWorker::Progress { done: 3, .. })));
         assert!(matches!(read(&mut reader).unwrap(), Some(FromWorker::Refused { .. })));
         assert!(read::<FromWorker>(&mut reader).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_blob_is_read_as_it_was_written() {
+        let mut bytes = Vec::new();
+        write(&mut bytes, &ToWorker::Share { pack: Blob(vec![1, 2, 255]) }).unwrap();
+        let Some(ToWorker::Share { pack }) = read(&mut Cursor::new(bytes)).unwrap() else { panic!("it is a pack") };
+        assert_eq!(pack.0, [1, 2, 255]);
     }
 
     #[test]

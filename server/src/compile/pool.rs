@@ -1,7 +1,7 @@
 //! The workshop's compile workers: kept warm, given one job at a time, ended and replaced when they hang or die.
 
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use vivarium_artifact::Setting;
 use vivarium_compiler::Timings;
 use vivarium_toolchains::Cancel;
 
-use super::frames::{Bounds, FromWorker, Interrupted, Patience, Product, ToWorker};
+use super::frames::{Blob, Bounds, FromWorker, Interrupted, Patience, Product, ToWorker};
 use crate::limits::Limits;
 use crate::processes::Spawner;
 
@@ -43,11 +43,34 @@ impl From<vivarium_compiler::Stage> for Stage {
     }
 }
 
+/// What is to be compiled.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'j> {
+    pub wasm: &'j [u8],
+    pub setting: Setting,
+    /// Code of functions that earlier jobs of the same tenant left, as they left it; of nobody else.
+    pub own: &'j [u8],
+    /// How large what becomes of `own` may be, in bytes.
+    pub own_bytes_max: u64,
+}
+
+impl<'j> Job<'j> {
+    /// A job that nothing is known of and that leaves nothing.
+    pub fn new(wasm: &'j [u8], setting: Setting) -> Job<'j> {
+        Job { wasm, setting, own: &[], own_bytes_max: 0 }
+    }
+}
+
 /// What a worker made of a wasm module.
 #[derive(Debug, Clone)]
 pub struct CompiledWasm {
     /// The artifact, not signed yet.
     pub elf: Vec<u8>,
+    /// What [`Job::own`] has become, when something was added to it.
+    pub own: Option<Vec<u8>>,
+    /// Functions that were not compiled because their code was there, and all of them; trampolines count.
+    pub functions_found: u32,
+    pub functions: u32,
     pub timings: Timings,
     pub kind: Kind,
     /// Imports that are known and not implemented, as `module.name`.
@@ -81,6 +104,8 @@ pub struct CompilePool {
     wall: Duration,
     slots: Mutex<Vec<Slot>>,
     freed: Condvar,
+    /// Code of functions that every worker gets.
+    shared: OnceLock<Arc<[u8]>>,
 }
 
 /// One place for a worker. `Vacant` → `Warm` → `Taken` → `Warm`, or `Vacant` when it was ended.
@@ -90,11 +115,19 @@ enum Slot {
     Taken,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Priority {
+    Usual,
+    Background,
+}
+
 struct Worker {
     child: Child,
     input: ChildStdin,
     output: ChildStdout,
     ready: bool,
+    /// Whether it has the code that every worker gets.
+    has_shared: bool,
     jobs: u32,
 }
 
@@ -104,32 +137,57 @@ impl CompilePool {
         let bounds = Bounds::of(limits);
         let slots = (0..workers.max(1)).map(|_| Slot::fresh(&spawner, bounds)).collect();
         let wall = Duration::from_millis(limits.compile_wall_ms);
-        CompilePool { spawner, bounds, wall, slots: Mutex::new(slots), freed: Condvar::new() }
+        CompilePool { spawner, bounds, wall, slots: Mutex::new(slots), freed: Condvar::new(), shared: OnceLock::new() }
+    }
+
+    /// Gives this code to every worker before its next job, once and for all. It must come from programs of this server's own.
+    pub fn share(&self, pack: Arc<[u8]>) {
+        // Whoever comes second has nothing better.
+        drop(self.shared.set(pack));
     }
 
     /// Compiles; blocks until it is done, was refused, took too long or was cancelled.
-    pub fn compile(
-        &self,
-        wasm: &[u8],
-        setting: Setting,
-        progress: &dyn Fn(Stage, u32, u32),
-        cancel: &Cancel,
-    ) -> Result<CompiledWasm, CompileFailure> {
+    pub fn compile(&self, job: Job<'_>, progress: &dyn Fn(Stage, u32, u32), cancel: &Cancel) -> Result<CompiledWasm, CompileFailure> {
         let (index, worker) = self.take(cancel)?;
         let mut place = Place { pool: self, index, worker: None };
         let mut worker = match worker {
             Some(worker) => worker,
-            None => Worker::start(&self.spawner, self.bounds).map_err(|error| CompileFailure::Unavailable(error.to_string()))?,
+            None => self.start_worker(Priority::Usual)?,
         };
-        let cancelled = || cancel.is_cancelled();
-        worker.warm_up(&cancelled)?;
-        let patience = Patience { deadline: Instant::now() + self.wall, cancelled: &cancelled };
-        let answer = worker.work(ToWorker::Compile { wasm: wasm.to_vec(), setting }, &patience, progress);
-        let answer = answer.map_err(|interrupted| self.failure(interrupted, &mut worker))?;
+        let answer = self.have_compiled(&mut worker, job, progress, cancel)?;
         if worker.jobs < JOBS_MAX {
             place.worker = Some(worker);
         }
         answer
+    }
+
+    /// As [`CompilePool::compile`], for what nobody waits for: by a worker of its own, of low priority, which ends with the job. It has seen no other
+    /// program before.
+    pub fn compile_in_background(&self, job: Job<'_>, cancel: &Cancel) -> Result<CompiledWasm, CompileFailure> {
+        let mut worker = self.start_worker(Priority::Background)?;
+        self.have_compiled(&mut worker, job, &|_, _, _| {}, cancel)?
+    }
+
+    fn start_worker(&self, priority: Priority) -> Result<Box<Worker>, CompileFailure> {
+        Worker::start(&self.spawner, self.bounds, priority).map_err(|error| CompileFailure::Unavailable(error.to_string()))
+    }
+
+    fn have_compiled(
+        &self,
+        worker: &mut Worker,
+        job: Job<'_>,
+        progress: &dyn Fn(Stage, u32, u32),
+        cancel: &Cancel,
+    ) -> Result<Result<CompiledWasm, CompileFailure>, CompileFailure> {
+        let cancelled = || cancel.is_cancelled();
+        worker.warm_up(&cancelled)?;
+        let patience = Patience { deadline: Instant::now() + self.wall, cancelled: &cancelled };
+        let answer = worker.take_shared(self.shared.get(), &patience).and_then(|()| {
+            let Job { wasm, setting, own, own_bytes_max } = job;
+            let job = ToWorker::Compile { wasm: Blob(wasm.to_vec()), setting, own: Blob(own.to_vec()), own_bytes_max };
+            worker.work(job, &patience, progress)
+        });
+        answer.map_err(|interrupted| self.failure(interrupted, worker))
     }
 
     /// Processes that are alive now.
@@ -187,18 +245,19 @@ impl Drop for Place<'_> {
 
 impl Slot {
     fn fresh(spawner: &Spawner, bounds: Bounds) -> Slot {
-        Worker::start(spawner, bounds).map_or(Slot::Vacant, Slot::Warm)
+        Worker::start(spawner, bounds, Priority::Usual).map_or(Slot::Vacant, Slot::Warm)
     }
 }
 
 impl Worker {
-    fn start(spawner: &Spawner, bounds: Bounds) -> std::io::Result<Box<Worker>> {
+    fn start(spawner: &Spawner, bounds: Bounds, priority: Priority) -> std::io::Result<Box<Worker>> {
         let mut child = spawner.spawn_role("compile-worker", Stdio::piped(), Stdio::piped())?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(std::io::Error::other("the worker has no pipes"));
         };
-        let mut worker = Box::new(Worker { child, input, output, ready: false, jobs: 0 });
-        super::frames::write(&mut worker.input, &ToWorker::Setup(bounds))?;
+        let mut worker = Box::new(Worker { child, input, output, ready: false, has_shared: false, jobs: 0 });
+        let in_background = priority == Priority::Background;
+        super::frames::write(&mut worker.input, &ToWorker::Setup { bounds, in_background })?;
         rustix::io::ioctl_fionbio(&worker.input, true)?;
         rustix::io::ioctl_fionbio(&worker.output, true)?;
         Ok(worker)
@@ -216,6 +275,15 @@ impl Worker {
                 Err(Interrupted::TimedOut) => return Err(CompileFailure::Unavailable("it did not become ready in time".into())),
                 Err(Interrupted::Broken(error)) => return Err(CompileFailure::Unavailable(self.end().unwrap_or(error.to_string()))),
             }
+        }
+        Ok(())
+    }
+
+    /// Gives it the code that every worker gets, unless it has that.
+    fn take_shared(&mut self, shared: Option<&Arc<[u8]>>, patience: &Patience<'_>) -> Result<(), Interrupted> {
+        if let Some(pack) = shared.filter(|_| !self.has_shared) {
+            patience.write(&mut self.input, &ToWorker::Share { pack: Blob(pack.to_vec()) })?;
+            self.has_shared = true;
         }
         Ok(())
     }
@@ -254,7 +322,10 @@ impl Drop for Worker {
 
 fn compiled(product: Product) -> CompiledWasm {
     CompiledWasm {
-        elf: product.elf,
+        elf: product.elf.0,
+        own: product.own.map(|own| own.0),
+        functions_found: product.functions_found,
+        functions: product.functions,
         timings: Timings {
             validate_us: product.validate_us,
             translate_us: product.translate_us,

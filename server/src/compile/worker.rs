@@ -2,19 +2,23 @@
 
 use std::io::{self, Stdin, Stdout};
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use vivarium_abi::program::Kind;
 use vivarium_abi::{Linkage, entry_point};
 use vivarium_artifact::Setting;
-use vivarium_compiler::{Compiled, Policy};
+use vivarium_compiler::{Compiled, FunctionCache, Pack, PackBounds, Policy};
 
-use super::frames::{FromWorker, Product, ToWorker, read, write};
+use super::frames::{Blob, FromWorker, Product, ToWorker, read, write};
 use super::pool::Stage;
 use crate::confine::{self, Role};
 
 /// Progress is told at most this often for each job.
 const PROGRESS_STEPS_MAX: u32 = 32;
+/// Functions whose code one job may leave behind.
+const OWN_ENTRIES_MAX: usize = 100_000;
+/// What is added to the priority of every compile worker for one that works in the background.
+const BACKGROUND_NICE: i32 = 9;
 /// The smallest module with a function: compiling it fills whatever a compiler makes once.
 const WARM_UP: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x0a\x04\x01\x02\0\x0b";
 
@@ -29,38 +33,60 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn serve(input: &mut Stdin, mut output: Stdout) -> io::Result<()> {
+fn serve(input: &mut Stdin, output: Stdout) -> io::Result<()> {
     confine::end_with_parent()?;
-    let Some(ToWorker::Setup(bounds)) = read(input)? else {
+    let Some(ToWorker::Setup { bounds, in_background }) = read(input)? else {
         return Err(io::Error::other("the first message must set the worker up: it is started by `vivarium serve`"));
     };
     let role = Role::CompileWorker { memory_bytes_max: bounds.compile_memory_bytes_max };
-    let policy = bounds.policy();
+    let mut compiler = Compiler { policy: bounds.policy(), shared: Arc::default(), output };
     // Before it is sealed: whatever the first compilation reads of the system.
-    let _ = compile(WARM_UP, &policy, Setting::Fast, &output);
+    let _ = compiler.compile(WARM_UP, Setting::Fast, Vec::new(), 0);
+    if in_background {
+        rustix::process::nice(BACKGROUND_NICE)?;
+    }
+    let output = &mut compiler.output;
     if let Err(error) = confine::lower(role).and_then(|()| confine::seal(role)) {
-        write(&mut output, &FromWorker::Unable { sentence: error.to_string() })?;
+        write(output, &FromWorker::Unable { sentence: error.to_string() })?;
         return Err(io::Error::other(error));
     }
-    write(&mut output, &FromWorker::Ready)?;
-    while let Some(job) = read(input)? {
-        let ToWorker::Compile { wasm, setting } = job else {
-            return Err(io::Error::other("a worker is set up once"));
-        };
-        let answer = match compile(&wasm, &policy, setting, &output) {
-            Ok(product) => FromWorker::Compiled(product),
-            Err(sentence) => FromWorker::Refused { sentence },
-        };
-        write(&mut output, &answer)?;
+    write(output, &FromWorker::Ready)?;
+    while let Some(message) = read(input)? {
+        match message {
+            ToWorker::Setup { .. } => return Err(io::Error::other("a worker is set up once")),
+            ToWorker::Share { pack } => compiler.shared = Arc::new(Pack::read(pack.0).unwrap_or_default()),
+            ToWorker::Compile { wasm, setting, own, own_bytes_max } => {
+                let answer = match compiler.compile(&wasm.0, setting, own.0, own_bytes_max) {
+                    Ok(product) => FromWorker::Compiled(product),
+                    Err(sentence) => FromWorker::Refused { sentence },
+                };
+                write(&mut compiler.output, &answer)?;
+            }
+        }
     }
     Ok(())
 }
 
-/// Exactly the functions that the host answers may be imported.
-fn compile(wasm: &[u8], policy: &Policy, setting: Setting, output: &Stdout) -> Result<Product, String> {
-    let telling = Telling { output, told: Mutex::new(None) };
-    let compiled = vivarium_compiler::compile(wasm, policy, setting, &|stage, done, total| telling.tell(stage.into(), done, total));
-    product(compiled.map_err(|error| error.to_string())?, wasm)
+struct Compiler {
+    /// Exactly the functions that the host answers may be imported.
+    policy: Policy,
+    /// Served to every job. What is of one job is gone when it is done.
+    shared: Arc<Pack>,
+    output: Stdout,
+}
+
+impl Compiler {
+    fn compile(&self, wasm: &[u8], setting: Setting, own: Vec<u8>, own_bytes_max: u64) -> Result<Product, String> {
+        let telling = Telling { output: &self.output, told: Mutex::new(None) };
+        let tell = |stage: vivarium_compiler::Stage, done, total| telling.tell(stage.into(), done, total);
+        // A pack that is damaged, or of another build, is as good as none.
+        let cache = FunctionCache { shared: self.shared.clone(), own: Arc::new(Pack::read(own).unwrap_or_default()) };
+        let compiled = vivarium_compiler::compile_cached(wasm, &self.policy, setting, Some(&cache), &tell);
+        let compiled = compiled.map_err(|error| error.to_string())?;
+        let bounds = PackBounds { entries_max: OWN_ENTRIES_MAX, bytes_max: usize::try_from(own_bytes_max).unwrap_or(usize::MAX) };
+        let own = cache.updated(&compiled.cache, bounds).map(|pack| Blob(pack.bytes().to_vec()));
+        Ok(Product { own, ..product(compiled, wasm)? })
+    }
 }
 
 fn product(compiled: Compiled, wasm: &[u8]) -> Result<Product, String> {
@@ -75,7 +101,10 @@ fn product(compiled: Compiled, wasm: &[u8]) -> Result<Product, String> {
         translate_us: compiled.timings.translate_us,
         codegen_us: compiled.timings.codegen_us,
         link_us: compiled.timings.link_us,
-        elf: compiled.artifact.encode().map_err(|error| error.to_string())?,
+        elf: Blob(compiled.artifact.encode().map_err(|error| error.to_string())?),
+        own: None,
+        functions_found: compiled.cache.found,
+        functions: compiled.cache.functions,
     })
 }
 

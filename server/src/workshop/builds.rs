@@ -3,10 +3,11 @@
 //! ```text
 //! enqueue ─► queue ─► thread ─► Pipeline::run ─► record (kept for a while) ─► event `build`, everybody who waits
 //! ```
-//! Parts: `record` is a build as the API shows it; `pipeline` goes from source to artifact; `failure` says why there is none; `recent` forgets
-//! in time.
+//! Parts: `record` is a build as the API shows it; `pipeline` goes from source to artifact; `failure` says why there is none;
+//! `functions` is what compiling left for the same owner's next build; `recent` forgets in time.
 
 mod failure;
+mod functions;
 mod pipeline;
 mod recent;
 mod record;
@@ -28,7 +29,7 @@ pub use record::{Build, BuildState, Functions, Stage};
 use record::diagnostic_bytes;
 
 use super::events::{Hub, Topic};
-use super::identifiers::new_slug;
+use super::identifiers::{TokenHash, new_slug};
 use crate::limits::Limits;
 
 /// The least time between two events that differ in a count of functions only.
@@ -71,10 +72,19 @@ struct State {
     ended: bool,
 }
 
+/// What a thread takes from the queue.
+struct Work {
+    id: String,
+    source: Arc<SourceTree>,
+    owner: Option<TokenHash>,
+    cancel: Cancel,
+}
+
 struct Record {
     build: Build,
     source: Arc<SourceTree>,
     kind: Option<ProgramKind>,
+    owner: Option<TokenHash>,
     cancel: Cancel,
     queued_at: Instant,
     product: Option<Product>,
@@ -93,8 +103,8 @@ impl Builds {
         Ok(Builds { shared })
     }
 
-    /// Puts a program at the end of the queue. `kind` overrides what its imports say it is.
-    pub fn enqueue(&self, source: SourceTree, kind: Option<ProgramKind>) -> Result<Build, EnqueueError> {
+    /// Puts a program at the end of the queue. `kind` overrides what its imports say it is; the owner, where there is one, has compiled before.
+    pub fn enqueue(&self, source: SourceTree, kind: Option<ProgramKind>, owner: Option<TokenHash>) -> Result<Build, EnqueueError> {
         let build_queue_max = self.shared.limits.build_queue_max;
         let mut state = self.shared.state();
         if state.queue.len() >= build_queue_max {
@@ -108,6 +118,7 @@ impl Builds {
             build: build.clone(),
             source: Arc::new(source),
             kind,
+            owner,
             cancel: Cancel::new(),
             queued_at: Instant::now(),
             product: None,
@@ -181,9 +192,9 @@ pub enum EnqueueError {
 
 impl Shared {
     fn work_off(&self) {
-        while let Some((id, source, cancel)) = self.next() {
+        while let Some(Work { id, source, owner, cancel }) = self.next() {
             // A panic ends this build, not the thread; no lock here keeps what was half done, for each is held for whole steps only.
-            let run = || self.pipeline.run(&source, &cancel, &|stage, functions| self.progress(&id, stage, functions));
+            let run = || self.pipeline.run(&source, owner, &cancel, &|stage, functions| self.progress(&id, stage, functions));
             let ended = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Ended::failed(BuildFailure::defect()));
             let mut state = self.state();
             self.finish(&mut state, &id, ended);
@@ -191,7 +202,7 @@ impl Shared {
     }
 
     /// Waits for work; none when the server ends.
-    fn next(&self) -> Option<(String, Arc<SourceTree>, Cancel)> {
+    fn next(&self) -> Option<Work> {
         let mut state = self.state();
         loop {
             if state.ended {
@@ -205,7 +216,7 @@ impl Shared {
             record.build.state = BuildState::Building;
             record.build.position = 0;
             record.build.timings.queue = Some(record.queued_at.elapsed().as_secs_f64() * 1e6);
-            let work = (id, record.source.clone(), record.cancel.clone());
+            let work = Work { id, source: record.source.clone(), owner: record.owner, cancel: record.cancel.clone() };
             self.tell_positions(&mut state);
             return Some(work);
         }
@@ -291,7 +302,8 @@ impl Record {
     fn bytes(&self) -> usize {
         let source: usize = self.source.files().values().map(String::len).sum();
         let diagnostics: usize = self.build.diagnostics.iter().map(diagnostic_bytes).sum();
-        source + self.build.output.len() + diagnostics + self.product.as_ref().map_or(0, |product| product.wasm.len())
+        let functions = |product: &Product| product.functions.as_ref().map_or(0, |functions| functions.len());
+        source + self.build.output.len() + diagnostics + self.product.as_ref().map_or(0, |product| product.wasm.len() + functions(product))
     }
 
     fn finished(&self) -> FinishedBuild {

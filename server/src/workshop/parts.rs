@@ -5,10 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use vivarium_artifact::Setting;
 use vivarium_toolchains::{BuildError, BuildLimits, BuildReport, Cancel, Language, LanguageStatus, SourceTree, Toolchains};
 
-use crate::compile::pool::{CompileFailure, CompilePool, CompiledWasm, Stage};
+use crate::compile::pool::{CompileFailure, CompilePool, CompiledWasm, Job, Stage};
 use crate::control::messages::{Loaded, Run, RunOutcome, Wanted};
 use crate::gateway::supervisor::{Gateway, LoadFailure};
 
@@ -29,7 +28,9 @@ pub trait SourceBuilder: Send + Sync {
 
 pub trait WasmCompiler: Send + Sync {
     /// Blocks.
-    fn compile(&self, wasm: &[u8], setting: Setting, progress: Progress<'_>, cancel: &Cancel) -> Result<CompiledWasm, CompileFailure>;
+    fn compile(&self, job: Job<'_>, progress: Progress<'_>, cancel: &Cancel) -> Result<CompiledWasm, CompileFailure>;
+    /// Blocks, and gives way to everybody else.
+    fn compile_in_background(&self, job: Job<'_>, cancel: &Cancel) -> Result<CompiledWasm, CompileFailure>;
 }
 
 pub trait GuestServer: Send + Sync {
@@ -79,8 +80,12 @@ impl SourceBuilder for Toolchains {
 }
 
 impl WasmCompiler for CompilePool {
-    fn compile(&self, wasm: &[u8], setting: Setting, progress: Progress<'_>, cancel: &Cancel) -> Result<CompiledWasm, CompileFailure> {
-        CompilePool::compile(self, wasm, setting, progress, cancel)
+    fn compile(&self, job: Job<'_>, progress: Progress<'_>, cancel: &Cancel) -> Result<CompiledWasm, CompileFailure> {
+        CompilePool::compile(self, job, progress, cancel)
+    }
+
+    fn compile_in_background(&self, job: Job<'_>, cancel: &Cancel) -> Result<CompiledWasm, CompileFailure> {
+        CompilePool::compile_in_background(self, job, cancel)
     }
 }
 

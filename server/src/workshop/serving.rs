@@ -90,7 +90,12 @@ impl Workshop {
                 let token = match target.owner_token {
                     // Who owns something already may own more by the same token.
                     Some(token) if !self.deployments.owned_by(TokenHash::of(&token)).is_empty() => token,
-                    _ => new_token().map_err(DeploymentError::Random)?,
+                    _ => {
+                        let token = new_token().map_err(DeploymentError::Random)?;
+                        // Of an owner who has nothing else: what somebody else's build left must serve no program but that.
+                        self.builds.pipeline().adopt(TokenHash::of(&token), product);
+                        token
+                    }
                 };
                 Ok((self.deployments.create(TokenHash::of(&token), new).await?, Some(token)))
             }

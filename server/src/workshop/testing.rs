@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use vivarium_artifact::{AddressMap, Artifact, Contract, FunctionTable, Setting, SignedArtifact, SlotLayout, TrapTable};
+use vivarium_artifact::{AddressMap, Artifact, Contract, FunctionTable, SignedArtifact, SlotLayout, TrapTable};
 use vivarium_toolchains::{
     BuildError, BuildLimits, BuildReport, Cancel, Diagnostic, Language, LanguageStatus, ProgramKind, Severity, SourceLimits, SourceTree,
     WasmBinary,
@@ -14,7 +14,7 @@ use vivarium_toolchains::{
 use super::blobs::BlobHash;
 use super::deployments::Revision;
 use super::parts::{GuestServer, Parts, Pending, Progress, SourceBuilder, WasmCompiler};
-use crate::compile::pool::{CompileFailure, CompiledWasm, Stage};
+use crate::compile::pool::{CompileFailure, CompiledWasm, Job, Stage};
 use crate::control::messages::{Loaded, LogEntry, LogStream, Outcome, Run, RunOutcome, RunReport, Timestamp, Timings, Wanted};
 use crate::gateway::supervisor::LoadFailure;
 
@@ -72,6 +72,8 @@ pub fn empty_artifact() -> Vec<u8> {
 pub struct Stand {
     pub builds: AtomicUsize,
     pub compilations: AtomicUsize,
+    /// What was compiled: the program, the setting, what its owner had.
+    pub jobs: Mutex<Vec<String>>,
     /// What the gateway was told, in words.
     pub told: Mutex<Vec<String>>,
     pub refuses_to_load: AtomicBool,
@@ -149,9 +151,10 @@ impl SourceBuilder for Stand {
 }
 
 impl WasmCompiler for Stand {
-    fn compile(&self, wasm: &[u8], _: Setting, progress: Progress<'_>, _: &Cancel) -> Result<CompiledWasm, CompileFailure> {
+    fn compile(&self, job: Job<'_>, progress: Progress<'_>, _: &Cancel) -> Result<CompiledWasm, CompileFailure> {
         self.compilations.fetch_add(1, Ordering::Relaxed);
-        let text = String::from_utf8_lossy(wasm);
+        let text = String::from_utf8_lossy(job.wasm);
+        self.jobs.lock().unwrap().push(format!("{text} {:?} own={}", job.setting, String::from_utf8_lossy(job.own)));
         if text.contains("refuse") {
             return Err(CompileFailure::Refused("the program imports env.emit, which no host function answers".into()));
         }
@@ -161,7 +164,21 @@ impl WasmCompiler for Stand {
         progress(Stage::Codegen, 1, 2);
         let timings = vivarium_compiler::Timings { validate_us: 1.0, translate_us: 2.0, codegen_us: 3.0, link_us: 4.0 };
         let kind = if text.contains("command") { vivarium_abi::program::Kind::Command } else { vivarium_abi::program::Kind::Service };
-        Ok(CompiledWasm { elf: empty_artifact(), timings, kind, stubs: vec!["wasi.stub".into()], exports: vec![], not_runnable: None })
+        Ok(CompiledWasm {
+            elf: empty_artifact(),
+            own: (job.own_bytes_max > 0).then(|| [job.own, b"+", job.wasm].concat()),
+            functions_found: 1,
+            functions: 2,
+            timings,
+            kind,
+            stubs: vec!["wasi.stub".into()],
+            exports: vec![],
+            not_runnable: None,
+        })
+    }
+
+    fn compile_in_background(&self, job: Job<'_>, cancel: &Cancel) -> Result<CompiledWasm, CompileFailure> {
+        self.compile(job, &|_, _, _| {}, cancel)
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use tokio::sync::Notify;
-use vivarium::compile::pool::CompilePool;
+use vivarium::compile::pool::{CompilePool, Job};
 use vivarium::control::messages::{Loaded, LogEntry, RunReport, Wanted};
 use vivarium::gateway::listeners::bind_all;
 use vivarium::gateway::supervisor::{Gateway, GatewayObserver, GatewaySettings};
@@ -119,7 +119,7 @@ impl Stage {
     /// A signed artifact.
     pub fn artifact(&self, wat: &str) -> Vec<u8> {
         let wasm = wat::parse_str(wat).unwrap();
-        let compiled = self.compilers.compile(&wasm, Setting::Fast, &|_, _, _| {}, &Cancel::new()).unwrap();
+        let compiled = self.compilers.compile(Job::new(&wasm, Setting::Fast), &|_, _, _| {}, &Cancel::new()).unwrap();
         let mut elf = compiled.elf;
         SignedArtifact::sign(&mut elf, &self.key);
         elf

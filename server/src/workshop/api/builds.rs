@@ -7,10 +7,11 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
-use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
+use super::bearer_token;
 use super::program::{Program, unknown_build};
 use crate::workshop::Workshop;
 use crate::workshop::builds::{Build, Product};
@@ -25,9 +26,10 @@ pub(super) struct Wait {
 pub(super) async fn create(
     State(workshop): State<Arc<Workshop>>,
     Query(Wait { wait }): Query<Wait>,
+    headers: HeaderMap,
     Json(program): Json<Program>,
 ) -> Result<Response, Problem> {
-    let build = program.enqueue(&workshop)?;
+    let build = program.by(bearer_token(&headers)).enqueue(&workshop)?;
     let build = match wait {
         None => build,
         Some(seconds) => {

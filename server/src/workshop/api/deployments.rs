@@ -55,7 +55,7 @@ pub(super) async fn create(
         workshop.deployments.check_owner(slug, owner_token.as_deref().map(TokenHash::of))?;
     }
     let status = if new.slug.is_some() { StatusCode::OK } else { StatusCode::CREATED };
-    let (build, product) = new.program.built(&workshop).await?;
+    let (build, product) = new.program.by(owner_token.as_deref()).built(&workshop).await?;
     let view = workshop.deploy(build, product, Target { slug: new.slug, owner_token, ttl_seconds: new.ttl_seconds }).await?;
     Ok((status, Json(view)))
 }

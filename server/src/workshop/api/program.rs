@@ -9,6 +9,7 @@ use vivarium_toolchains::{Language, ProgramKind, SourceTree};
 
 use crate::workshop::Workshop;
 use crate::workshop::builds::{Build, FinishedBuild, Product};
+use crate::workshop::identifiers::TokenHash;
 use crate::workshop::problem::Problem;
 
 /// Fields of a request's body.
@@ -19,6 +20,9 @@ pub(super) struct Program {
     files: Option<BTreeMap<String, String>>,
     /// Overrides what the program's imports say it is.
     kind: Option<ProgramKind>,
+    /// Whose it is, when the request says.
+    #[serde(skip)]
+    owner: Option<TokenHash>,
 }
 
 impl Program {
@@ -30,13 +34,18 @@ impl Program {
         Program { build_id: Some(id), ..Program::default() }
     }
 
+    /// Says whose it is: what compiling it leaves serves the same owner's next build.
+    pub fn by(self, owner_token: Option<&str>) -> Program {
+        Program { owner: owner_token.map(TokenHash::of), ..self }
+    }
+
     /// Puts the source in the queue.
     pub fn enqueue(self, workshop: &Workshop) -> Result<Build, Problem> {
         let (Some(language), Some(files)) = (self.language, self.files) else {
             return Err(Problem::bad_request("\"language\" and \"files\" are needed: a language's name, and text by file name"));
         };
         let source = SourceTree::new(language_of(&language)?, files, &workshop.limits.source())?;
-        Ok(workshop.builds.enqueue(source, self.kind)?)
+        Ok(workshop.builds.enqueue(source, self.kind, self.owner)?)
     }
 
     /// A build that gave something to run, made now or before.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
+use super::bearer_token;
 use super::program::Program;
 use crate::control::messages::{Outcome, Run, RunOutcome, Timings};
 use crate::limits::Limits;
@@ -37,8 +38,13 @@ pub(super) struct RunView {
     pub timings: Timings,
 }
 
-pub(super) async fn create(State(workshop): State<Arc<Workshop>>, Json(new): Json<NewRun>) -> Result<Json<RunView>, Problem> {
-    new.run(&workshop).await.map(Json)
+pub(super) async fn create(
+    State(workshop): State<Arc<Workshop>>,
+    headers: HeaderMap,
+    Json(new): Json<NewRun>,
+) -> Result<Json<RunView>, Problem> {
+    let program = new.program.by(bearer_token(&headers));
+    NewRun { program, ..new }.run(&workshop).await.map(Json)
 }
 
 impl NewRun {

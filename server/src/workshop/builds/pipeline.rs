@@ -7,13 +7,15 @@ use vivarium_artifact::Setting;
 use vivarium_toolchains::{BuildError, Cancel, ContentHash, Diagnostic, ProgramKind, SourceTree};
 
 use super::failure::BuildFailure;
+use super::functions::OwnFunctions;
 use super::recent::Recent;
 use super::record::{Functions, Stage, diagnostic_bytes};
-use crate::compile::pool::CompileFailure;
+use crate::compile::pool::{CompileFailure, Job};
 use crate::control::messages::Timings;
 use crate::limits::Limits;
 use crate::workshop::artifacts::Artifacts;
 use crate::workshop::blobs::BlobHash;
+use crate::workshop::identifiers::TokenHash;
 use crate::workshop::parts::Parts;
 
 /// What a fresh Run uses.
@@ -28,6 +30,8 @@ pub struct Product {
     /// Imports that are known and answer "unsupported".
     pub stubs: Arc<[String]>,
     pub artifact_bytes: usize,
+    /// Code of its functions, of a build that had no owner yet.
+    pub functions: Option<Arc<[u8]>>,
 }
 
 /// How a build ended.
@@ -76,17 +80,19 @@ pub struct Pipeline {
     limits: Arc<Limits>,
     built: Mutex<Recent<(ContentHash, String), Arc<Built>>>,
     compiled: Mutex<Recent<BlobHash, Compiled>>,
+    functions: OwnFunctions,
 }
 
 impl Pipeline {
     pub fn new(parts: Parts, artifacts: Arc<Artifacts>, limits: Arc<Limits>) -> Pipeline {
         let built = Mutex::new(Recent::new(limits.build_results_max, limits.build_results_bytes_max));
         let compiled = Mutex::new(Recent::new(limits.build_results_max, usize::MAX));
-        Pipeline { parts, artifacts, limits, built, compiled }
+        let functions = OwnFunctions::new(&limits);
+        Pipeline { parts, artifacts, limits, built, compiled, functions }
     }
 
     /// Blocks until the build has ended.
-    pub fn run(&self, source: &SourceTree, cancel: &Cancel, watch: Watch<'_>) -> Ended {
+    pub fn run(&self, source: &SourceTree, owner: Option<TokenHash>, cancel: &Cancel, watch: Watch<'_>) -> Ended {
         let mut timings = Timings::default();
         watch(Stage::Build, None);
         let built = match self.build(source, cancel, &mut timings) {
@@ -95,9 +101,16 @@ impl Pipeline {
         };
         let result = match &built.wasm {
             None => Err(None),
-            Some((hash, wasm)) => self.compile(*hash, wasm, cancel, watch, &mut timings).map_err(|failure| Some(failure.into())),
+            Some((hash, wasm)) => self.compile(*hash, wasm, owner, cancel, watch, &mut timings).map_err(|failure| Some(failure.into())),
         };
         Ended { result, diagnostics: built.diagnostics.clone(), output: built.output.clone(), timings }
+    }
+
+    /// A build that had no owner has one now.
+    pub fn adopt(&self, owner: TokenHash, product: &Product) {
+        if let Some(functions) = &product.functions {
+            self.functions.keep(owner, functions.clone());
+        }
     }
 
     /// The artifact of a wasm binary that was compiled before: from the cache, or compiled again. Blocks.
@@ -105,7 +118,7 @@ impl Pipeline {
         if let Some(artifact) = self.artifacts.load(hash, SETTING) {
             return Ok(artifact);
         }
-        let compiled = self.parts.compiler.compile(&wasm()?, SETTING, &|_, _, _| {}, &Cancel::new());
+        let compiled = self.parts.compiler.compile(Job::new(&wasm()?, SETTING), &|_, _, _| {}, &Cancel::new());
         compiled.map(|compiled| self.artifacts.sign(hash, SETTING, compiled.elf)).map_err(|failure| failure.to_string())
     }
 
@@ -130,19 +143,28 @@ impl Pipeline {
         &self,
         hash: BlobHash,
         wasm: &Arc<[u8]>,
+        owner: Option<TokenHash>,
         cancel: &Cancel,
         watch: Watch<'_>,
         timings: &mut Timings,
     ) -> Result<Product, CompileFailure> {
-        let product =
-            |Compiled { kind, stubs, artifact_bytes }| Product { wasm: wasm.clone(), wasm_hash: hash, kind, stubs, artifact_bytes };
+        let product = |Compiled { kind, stubs, artifact_bytes }, functions| Product {
+            wasm: wasm.clone(),
+            wasm_hash: hash,
+            kind,
+            stubs,
+            artifact_bytes,
+            functions,
+        };
         let known = lock(&self.compiled).get(&hash).cloned();
         if let Some(known) = known.filter(|_| self.artifacts.load(hash, SETTING).is_some()) {
-            return Ok(product(known));
+            return Ok(product(known, None));
         }
         watch(Stage::Validate, None);
         let told = |stage, done, total| watch(Stage::from(stage), (total > 0).then_some(Functions { done, total }));
-        let compiled = self.parts.compiler.compile(wasm, SETTING, &told, cancel)?;
+        let own = self.functions.of(owner);
+        let job = Job { wasm, setting: SETTING, own: &own, own_bytes_max: self.limits.function_cache_owner_bytes_max as u64 };
+        let compiled = self.parts.compiler.compile(job, &told, cancel)?;
         let stages = compiled.timings;
         [timings.validate, timings.translate, timings.codegen, timings.link] =
             [stages.validate_us, stages.translate_us, stages.codegen_us, stages.link_us].map(Some);
@@ -152,7 +174,15 @@ impl Pipeline {
         let artifact = self.artifacts.sign(hash, SETTING, compiled.elf);
         let made = Compiled { kind: kind_of(compiled.kind), stubs: compiled.stubs.into(), artifact_bytes: artifact.len() };
         lock(&self.compiled).insert(hash, made.clone(), 0);
-        Ok(product(made))
+        let functions = compiled.own.map(Arc::<[u8]>::from);
+        let functions = match owner {
+            Some(owner) => {
+                functions.into_iter().for_each(|functions| self.functions.keep(owner, functions));
+                None
+            }
+            None => functions,
+        };
+        Ok(product(made, functions))
     }
 }
 

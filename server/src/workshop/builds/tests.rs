@@ -32,7 +32,7 @@ fn fixture(limits: Limits) -> Fixture {
 
 impl Fixture {
     async fn build(&self, text: &str) -> Build {
-        let build = self.builds.enqueue(source(text), None).unwrap();
+        let build = self.builds.enqueue(source(text), None, None).unwrap();
         self.builds.wait(&build.id, Duration::from_secs(20)).await.unwrap()
     }
 }
@@ -100,12 +100,12 @@ async fn diagnostics_count_as_bytes_of_a_finished_build() {
 #[tokio::test]
 async fn the_queue_is_bounded_and_shows_places() {
     let fixture = fixture(Limits { builds_at_once: 1, build_queue_max: 2, ..Limits::default() });
-    let running = fixture.builds.enqueue(source("slow 0"), None).unwrap();
+    let running = fixture.builds.enqueue(source("slow 0"), None, None).unwrap();
     wait_until(|| fixture.builds.load() == (0, 1)).await;
-    let first = fixture.builds.enqueue(source("slow 1"), None).unwrap();
-    let second = fixture.builds.enqueue(source("slow 2"), None).unwrap();
+    let first = fixture.builds.enqueue(source("slow 1"), None, None).unwrap();
+    let second = fixture.builds.enqueue(source("slow 2"), None, None).unwrap();
     assert_eq!((first.position, second.position), (1, 2));
-    let refused = fixture.builds.enqueue(source("slow 3"), None).unwrap_err();
+    let refused = fixture.builds.enqueue(source("slow 3"), None, None).unwrap_err();
     assert!(refused.to_string().contains("build_queue_max"), "{refused}");
 
     fixture.builds.cancel(&running.id).unwrap();
@@ -120,8 +120,8 @@ async fn the_queue_is_bounded_and_shows_places() {
 #[tokio::test]
 async fn stages_are_told_as_they_begin() {
     let fixture = fixture(Limits { builds_at_once: 1, ..Limits::default() });
-    let slow = fixture.builds.enqueue(source("slow"), None).unwrap();
-    let build = fixture.builds.enqueue(source("fern"), None).unwrap();
+    let slow = fixture.builds.enqueue(source("slow"), None, None).unwrap();
+    let build = fixture.builds.enqueue(source("fern"), None, None).unwrap();
     let mut stream = fixture.events.subscribe(vec![Topic::Build(build.id.clone())], None).unwrap();
     fixture.builds.cancel(&slow.id).unwrap();
     fixture.builds.wait(&build.id, Duration::from_secs(20)).await.unwrap();
@@ -142,4 +142,22 @@ async fn finished_builds_are_forgotten_in_time() {
     fixture.build("c").await;
     assert!(fixture.builds.find(&first.id).is_none());
     assert!(fixture.builds.finished(&second.id).is_some());
+}
+
+#[tokio::test]
+async fn what_a_build_leaves_serves_its_owner_only() {
+    let fixture = fixture(Limits::default());
+    let build = async |text: &str, owner: Option<&str>| {
+        let build = fixture.builds.enqueue(source(text), None, owner.map(TokenHash::of)).unwrap();
+        fixture.builds.wait(&build.id, Duration::from_secs(20)).await.unwrap();
+        fixture.builds.finished(&build.id).unwrap().product.unwrap()
+    };
+    build("fern", Some("a")).await;
+    build("moss", Some("b")).await;
+    build("oak", Some("a")).await;
+    let nobodys = build("elm", None).await;
+    fixture.builds.pipeline().adopt(TokenHash::of("c"), &nobodys);
+    build("ash", Some("c")).await;
+    let jobs = fixture.stand.jobs.lock().unwrap().clone();
+    assert_eq!(jobs, ["fern Fast own=", "moss Fast own=", "oak Fast own=+fern", "elm Fast own=", "ash Fast own=+elm"]);
 }
