@@ -280,6 +280,13 @@ impl Instance {
         clock::duration(self.ran)
     }
 
+    /// Resets the slot and gives it back, as dropping does; how long that took.
+    pub fn end(self) -> Duration {
+        let started = clock::ticks();
+        drop(self);
+        clock::duration(clock::ticks().saturating_sub(started))
+    }
+
     fn answer_builtin(&mut self, builtin: Builtin) {
         let answer = match builtin {
             Builtin::MemoryGrow => self.grow_memory(self.argument(0), self.argument(1) as u32),

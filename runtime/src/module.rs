@@ -20,6 +20,7 @@ use crate::reset::DataPages;
 use crate::slot::SLOT_HEAD_BYTES_MAX;
 use crate::sys::arena::MappedCode;
 use crate::sys::file::SealedFile;
+use crate::write_set::{LINE_BYTES, Written};
 
 /// Why a module cannot be loaded.
 #[derive(Debug, Error)]
@@ -126,9 +127,19 @@ impl LoadedModule {
         self.data_pages.holds(page).then(|| &self.file.bytes()[start..][..PAGE_BYTES as usize])
     }
 
-    /// Pages of the image that every run writes: the stack's first, and that of the cells.
-    pub(crate) fn pages_always_written(&self) -> [u32; 2] {
-        [self.layout.stack_top.saturating_sub(1), self.layout.cell(0)].map(|offset| (offset / PAGE_BYTES) as u32)
+    /// A page of the first piece of the image, with the lines of it that hold data.
+    pub(crate) fn written(&self, page: u32) -> Written {
+        let Some(bytes) = self.image_page(page as usize) else { return Written::new(page, 0, 0) };
+        let holds_data = |line: &[u8]| line.iter().any(|byte| *byte != 0);
+        let mut lines = bytes.chunks(LINE_BYTES);
+        let from = lines.position(holds_data);
+        let to = bytes.chunks(LINE_BYTES).rposition(holds_data).map(|last| last + 1);
+        Written::new(page, from.unwrap_or(0) as u32, to.unwrap_or(0) as u32)
+    }
+
+    /// Pages of the image that every run writes: the stack's first, and that of the cells; one, most often.
+    pub(crate) fn pages_always_written(&self) -> [Written; 2] {
+        [self.layout.stack_top - 1, self.layout.cell(0)].map(|offset| self.written((offset / PAGE_BYTES) as u32))
     }
 
     /// A small number that no other loaded module of the process has: pools find its slots by it.
@@ -238,7 +249,7 @@ fn check_contract(contract: &Contract, text: &[u8]) -> Result<(), LoadError> {
     if contract.memories.len() > MEMORIES_MAX {
         return damaged("it has more memories than a slot has room for");
     }
-    if !contract.stack_bytes.is_multiple_of(PAGE_BYTES) || !contract.memories.iter().all(memory_is_sound) {
+    if contract.stack_bytes == 0 || !contract.stack_bytes.is_multiple_of(PAGE_BYTES) || !contract.memories.iter().all(memory_is_sound) {
         return damaged("its memory plan contradicts itself");
     }
     if contract.tables.iter().any(|table| table.minimum > table.capacity) {

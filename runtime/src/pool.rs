@@ -13,7 +13,6 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use thiserror::Error;
 
@@ -98,8 +97,6 @@ pub(crate) struct PoolState {
     discarded: Cell<u32>,
     /// What ready slots keep populated, in bytes.
     warm_bytes: Cell<u64>,
-    /// In ticks of the clock.
-    last_reset: Cell<u64>,
     ladder: Ladder,
     verify_resets: bool,
     /// What one turn counts as processor time at most, in ticks of the clock.
@@ -131,7 +128,6 @@ impl Pool {
             in_use: Cell::new(0),
             discarded: Cell::new(0),
             warm_bytes: Cell::new(0),
-            last_reset: Cell::new(0),
             ladder,
             verify_resets: settings.verify_resets,
             turn_max_ticks: clock::ticks_of(2 * settings.slice),
@@ -153,11 +149,6 @@ impl Pool {
     /// How many slots are lost because their reset failed.
     pub fn discarded(&self) -> u32 {
         self.0.discarded.get()
-    }
-
-    /// How long the last reset took.
-    pub fn last_reset(&self) -> Duration {
-        clock::duration(self.0.last_reset.get())
     }
 
     /// Memory that ready slots keep populated, so that the next instance faults less; in bytes.
@@ -268,11 +259,8 @@ impl PoolState {
     pub(crate) fn give_back(&self, slot: Box<Slot>, shelf: &Shelf) {
         self.in_use.set(self.in_use.get() - 1);
         shelf.in_use.set(shelf.in_use.get() - 1);
-        let started = clock::ticks();
         let mut resetting = Resetting { pool: self, slot: Some(slot) };
-        let reset = resetting.run(shelf);
-        self.last_reset.set(clock::ticks().saturating_sub(started));
-        match reset {
+        match resetting.run(shelf) {
             Ok(slot) if shelf.module.is_retired() => self.put_empty(slot),
             Ok(slot) => {
                 self.warm_bytes.set(self.warm_bytes.get() + slot.memory.warm_bytes());

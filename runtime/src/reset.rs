@@ -10,6 +10,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::write_set::Written;
+
 /// Pages of a learned write set at most: copying more costs about what asking the kernel does.
 pub const WRITE_SET_PAGES_MAX: usize = 64;
 /// Written bytes that a slot keeps populated at most; what is beyond is dropped, and fresh pages are faulted in again.
@@ -19,10 +21,12 @@ pub const FILLED_BYTES_MAX: u64 = 64 << 10;
 /// Resets after which a module's write set does not grow any more: a rare large writer must not make every request pay, and a visitor must not learn from
 /// a fault that nobody had written a page before.
 const WARM_UP_RESETS: u64 = 64;
-/// A module whose misses outnumber this and an eighth of its resets is better served by asking the kernel.
-const MISSES_MIN: u64 = 96;
-/// What outgrowing the set counts as, in misses.
-const OVERFLOW_MISSES: u64 = 24;
+/// First writes outside a frozen set, besides one in eight resets, after which the module has changed its ways and its set is open again.
+const MISSES_MIN: u64 = 32;
+/// How often a set is opened again; a module that changes its ways more often is better served by asking the kernel.
+const OPENINGS_MAX: u32 = 16;
+/// Runs that outgrow the set, besides one in 256, after which the module has none.
+const OUTGROWN_MIN: u64 = 3;
 
 /// How a slot is given back its image. The better ones need a newer kernel, and permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,17 +99,31 @@ impl Ladder {
 pub struct Learned {
     ladder: Ladder,
     method: ResetMethod,
-    pages: Vec<u32>,
+    pages: Vec<Written>,
     resets: u64,
+    /// The set is frozen from this reset on.
+    frozen_at: u64,
+    openings: u32,
+    /// First writes since the set was frozen.
     misses: u64,
+    outgrown: u64,
 }
 
 impl Learned {
     /// Nothing but the pages that every run writes.
-    pub fn new(ladder: Ladder, always: impl IntoIterator<Item = u32>) -> Learned {
-        let mut learned = Learned { ladder, method: ladder.best(), pages: Vec::new(), resets: 0, misses: 0 };
-        for page in always {
-            learned.admit(page);
+    pub fn new(ladder: Ladder, always: impl IntoIterator<Item = Written>) -> Learned {
+        let mut learned = Learned {
+            ladder,
+            method: ladder.best(),
+            pages: Vec::new(),
+            resets: 0,
+            frozen_at: WARM_UP_RESETS,
+            openings: 0,
+            misses: 0,
+            outgrown: 0,
+        };
+        for written in always {
+            learned.admit(written);
         }
         learned
     }
@@ -119,19 +137,19 @@ impl Learned {
         self.ladder
     }
 
-    /// The write set: numbers of pages of the image.
-    pub fn pages(&self) -> &[u32] {
+    /// The write set.
+    pub fn pages(&self) -> &[Written] {
         &self.pages
     }
 
     /// Whether a page that a run has written may stay writable, as part of the set from now on.
-    pub fn admit(&mut self, page: u32) -> bool {
-        if self.pages.contains(&page) {
+    pub fn admit(&mut self, written: Written) -> bool {
+        if self.pages.iter().any(|other| other.page() == written.page()) {
             return true;
         }
-        let room = self.resets < WARM_UP_RESETS && self.pages.len() < WRITE_SET_PAGES_MAX;
+        let room = self.resets < self.frozen_at && self.pages.len() < WRITE_SET_PAGES_MAX;
         if room {
-            self.pages.push(page);
+            self.pages.push(written);
         }
         room
     }
@@ -139,10 +157,23 @@ impl Learned {
     /// One more reset of a watched slot, which had so many first writes outside its set, or outgrew it.
     pub fn note_reset(&mut self, first_writes: usize, outgrown: bool) {
         self.resets += 1;
-        // During warm-up first writes are how the set is learned.
-        self.misses += if self.resets > WARM_UP_RESETS { first_writes as u64 } else { 0 };
-        self.misses += if outgrown { OVERFLOW_MISSES } else { 0 };
-        if self.misses > MISSES_MIN + self.resets / 8 {
+        self.outgrown += u64::from(outgrown);
+        // Until then first writes are how the set is learned.
+        if self.resets > self.frozen_at {
+            self.misses += first_writes as u64;
+        }
+        if self.outgrown > OUTGROWN_MIN + self.resets / 256 {
+            self.give_up_the_set();
+        } else if self.misses > MISSES_MIN + (self.resets - self.frozen_at.min(self.resets)) / 8 {
+            self.open_again();
+        }
+    }
+
+    fn open_again(&mut self) {
+        self.openings += 1;
+        self.misses = 0;
+        self.frozen_at = self.resets + WARM_UP_RESETS;
+        if self.openings > OPENINGS_MAX || self.pages.len() == WRITE_SET_PAGES_MAX {
             self.give_up_the_set();
         }
     }
@@ -181,6 +212,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn page(number: u32) -> Written {
+        Written::whole(number)
+    }
+
     const ALL: Ladder = Ladder { write_set: true, page_scan: true };
 
     #[test]
@@ -193,29 +228,55 @@ mod tests {
 
     #[test]
     fn the_set_grows_during_warm_up_only() {
-        let mut learned = Learned::new(ALL, [7]);
-        assert!(learned.admit(9));
+        let mut learned = Learned::new(ALL, [page(7)]);
+        assert!(learned.admit(page(9)));
         for _ in 0..WARM_UP_RESETS {
             learned.note_reset(1, false);
         }
-        assert!(learned.admit(9), "a page of the set stays in it");
-        assert!(!learned.admit(10));
-        assert_eq!((learned.pages(), learned.method()), (&[7, 9][..], ResetMethod::WriteSet));
+        assert!(learned.admit(page(9)), "a page of the set stays in it");
+        assert!(!learned.admit(page(10)));
+        assert_eq!((learned.pages(), learned.method()), (&[page(7), page(9)][..], ResetMethod::WriteSet));
     }
 
     #[test]
     fn a_module_that_writes_ever_new_pages_gives_its_set_up() {
         for (ladder, below) in [(ALL, ResetMethod::PageScan), (Ladder::only(ResetMethod::WriteSet), ResetMethod::Madvise)] {
-            let mut learned = Learned::new(ladder, [0]);
-            (0..WARM_UP_RESETS + 2 * MISSES_MIN).for_each(|_| learned.note_reset(1, false));
+            let mut learned = Learned::new(ladder, [page(0)]);
+            let lives = u64::from(OPENINGS_MAX + 1) * (WARM_UP_RESETS + 2 * MISSES_MIN);
+            (0..lives).for_each(|_| learned.note_reset(1, false));
             assert_eq!(learned.method(), below);
         }
     }
 
     #[test]
+    fn a_module_that_changes_its_ways_is_learned_anew() {
+        let mut learned = Learned::new(ALL, [page(0)]);
+        for way in 1..10 {
+            let mut first_writes = 0;
+            for _ in 0..1000 {
+                let missed = !learned.pages().contains(&page(way)) && !learned.admit(page(way));
+                first_writes += u64::from(missed);
+                learned.note_reset(usize::from(missed), false);
+            }
+            assert!(learned.admit(page(way)), "after {first_writes} first writes");
+        }
+        assert_eq!(learned.method(), ResetMethod::WriteSet);
+    }
+
+    #[test]
+    fn a_module_that_fills_its_set_and_goes_on_gives_it_up() {
+        let mut learned = Learned::new(ALL, []);
+        for number in 0..1000 {
+            let missed = !learned.admit(page(number));
+            learned.note_reset(usize::from(missed), false);
+        }
+        assert_eq!(learned.method(), ResetMethod::PageScan);
+    }
+
+    #[test]
     fn a_module_that_rarely_writes_more_keeps_its_set() {
-        let mut learned = Learned::new(ALL, [0]);
-        for reset in 0..10_000 {
+        let mut learned = Learned::new(ALL, [page(0)]);
+        for reset in 1..10_000 {
             learned.note_reset(usize::from(reset % 16 == 0), reset % 1000 == 0);
         }
         assert_eq!(learned.method(), ResetMethod::WriteSet);
@@ -226,12 +287,12 @@ mod tests {
     proptest! {
         #[test]
         fn the_set_is_bounded_and_has_each_page_once(written in prop::collection::vec(0u32..200, 0..300)) {
-            let mut learned = Learned::new(ALL, [3, 3]);
-            for page in &written {
-                let admitted = learned.admit(*page);
-                prop_assert_eq!(admitted, learned.pages().contains(page));
+            let mut learned = Learned::new(ALL, [page(3), page(3)]);
+            for number in &written {
+                let admitted = learned.admit(page(*number));
+                prop_assert_eq!(admitted, learned.pages().contains(&page(*number)));
             }
-            let mut pages = learned.pages().to_vec();
+            let mut pages: Vec<u32> = learned.pages().iter().map(|written| written.page()).collect();
             pages.sort_unstable();
             pages.dedup();
             prop_assert_eq!(pages.len(), learned.pages().len());

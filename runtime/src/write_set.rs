@@ -9,9 +9,49 @@
 //! One set for each slot, in an array that stays where it is for as long as the thread has its pool. All fields are atomic because a signal handler
 //! changes them between any two instructions of the same thread; no other thread looks.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
+use vivarium_artifact::PAGE_BYTES;
+
 use crate::reset::WRITE_SET_PAGES_MAX;
+
+/// Bytes of what an image's page is told apart in: a line of the processor's cache.
+pub const LINE_BYTES: usize = 64;
+const LINES: u32 = (PAGE_BYTES as usize / LINE_BYTES) as u32;
+const LINE_BITS: u32 = LINES.trailing_zeros() + 1;
+
+/// A page that is written, and which of its lines the image holds data in: the others are zero there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written(u32);
+
+impl Written {
+    /// A page of which nothing is known: all of it may hold data.
+    pub fn whole(page: u32) -> Written {
+        Written::new(page, 0, LINES)
+    }
+
+    /// A page with data from one line up to another.
+    ///
+    /// # Panics
+    ///
+    /// When a page has no such lines, or a slot no such page.
+    pub fn new(page: u32, from_line: u32, to_line: u32) -> Written {
+        assert!(from_line <= to_line && to_line <= LINES && page < 1 << (u32::BITS - 2 * LINE_BITS), "a page and lines of it");
+        Written(page << (2 * LINE_BITS) | from_line << LINE_BITS | to_line)
+    }
+
+    pub fn page(self) -> u32 {
+        self.0 >> (2 * LINE_BITS)
+    }
+
+    /// The bytes of the page that hold data.
+    pub fn data(self) -> Range<usize> {
+        let line = |shift: u32| ((self.0 >> shift & ((1 << LINE_BITS) - 1)) as usize).min(LINES as usize);
+        let (from, to) = (line(LINE_BITS), line(0));
+        from.min(to) * LINE_BYTES..to * LINE_BYTES
+    }
+}
 
 /// Whether the kernel reports first writes to a slot's image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,11 +96,11 @@ impl WriteSet {
     }
 
     /// From now on an image of so many pages is watched, with these writable.
-    pub fn begin(&self, image_pages: u32, writable: &[u32]) {
+    pub fn begin(&self, image_pages: u32, writable: &[Written]) {
         self.image_pages.store(image_pages, Relaxed);
         self.keep(0);
-        for page in writable {
-            self.push(*page);
+        for written in writable {
+            self.push(*written);
         }
         self.watch.store(Watch::Watched as u8, Relaxed);
     }
@@ -78,10 +118,10 @@ impl WriteSet {
     }
 
     /// Adds a page that is not in the set; false when the set is full.
-    pub fn push(&self, page: u32) -> bool {
+    pub fn push(&self, written: Written) -> bool {
         let length = self.length.load(Relaxed);
         let Some(place) = self.pages.get(length as usize) else { return false };
-        place.store(page, Relaxed);
+        place.store(written.0, Relaxed);
         self.length.store(length + 1, Relaxed);
         true
     }
@@ -94,18 +134,16 @@ impl WriteSet {
         self.len() == 0
     }
 
-    pub fn page(&self, index: usize) -> u32 {
-        self.pages[index].load(Relaxed)
-    }
-
     /// The pages in the order in which they joined.
-    pub fn pages(&self) -> impl Iterator<Item = u32> + '_ {
-        self.pages[..self.len().min(WRITE_SET_PAGES_MAX)].iter().map(|page| page.load(Relaxed))
+    pub fn pages(&self) -> impl Iterator<Item = Written> + '_ {
+        self.pages[..self.len().min(WRITE_SET_PAGES_MAX)].iter().map(|page| Written(page.load(Relaxed)))
     }
 
-    /// Writes a page's number over another's.
-    pub fn set(&self, index: usize, page: u32) {
-        self.pages[index].store(page, Relaxed);
+    /// Takes out the page that joined last.
+    pub fn pop(&self) -> Option<Written> {
+        let last = self.pages().last()?;
+        self.keep(self.len() - 1);
+        Some(last)
     }
 
     /// Forgets all but the first `length` pages.
@@ -115,7 +153,7 @@ impl WriteSet {
 
     /// Whether a write to this page of a watched image would fault.
     pub fn is_protected(&self, page: u32) -> bool {
-        self.watch() == Watch::Watched && page < self.image_pages.load(Relaxed) && !self.pages().any(|other| other == page)
+        self.watch() == Watch::Watched && page < self.image_pages.load(Relaxed) && !self.pages().any(|other| other.page() == page)
     }
 
     /// Whether this page belongs to an image that is watched.
@@ -137,7 +175,7 @@ mod tests {
     fn only_a_watched_image_has_protected_pages() {
         let set = WriteSet::default();
         assert!(!set.is_protected(0) && !set.watches(0));
-        set.begin(10, &[3]);
+        set.begin(10, &[Written::whole(3)]);
         assert!(set.is_protected(0) && !set.is_protected(3) && !set.is_protected(10));
         assert!(set.watches(3) && set.watches(9) && !set.watches(10));
         set.outgrow();
@@ -154,14 +192,24 @@ mod tests {
             let set = WriteSet::default();
             set.begin(1000, &[]);
             for (count, page) in pages.iter().enumerate() {
-                prop_assert_eq!(set.push(*page), count < WRITE_SET_PAGES_MAX);
+                prop_assert_eq!(set.push(Written::whole(*page)), count < WRITE_SET_PAGES_MAX);
             }
-            let held = &pages[..pages.len().min(WRITE_SET_PAGES_MAX)];
-            prop_assert_eq!(set.pages().collect::<Vec<_>>(), held);
-            prop_assert!(held.iter().all(|page| !set.is_protected(*page)));
+            let held: Vec<Written> = pages[..pages.len().min(WRITE_SET_PAGES_MAX)].iter().map(|page| Written::whole(*page)).collect();
+            prop_assert_eq!(set.pages().collect::<Vec<_>>(), held.clone());
+            prop_assert!(held.iter().all(|written| !set.is_protected(written.page())));
             let kept = kept.min(set.len());
-            set.keep(kept);
+            while set.len() > kept {
+                prop_assert_eq!(set.pop(), Some(held[set.len()]));
+            }
             prop_assert_eq!(set.pages().collect::<Vec<_>>(), &held[..kept]);
+        }
+
+        #[test]
+        fn a_written_page_keeps_its_number_and_lines(page in 0u32..1 << 18, from in 0u32..=64, lines in 0u32..=64) {
+            let to = (from + lines).min(64);
+            let written = Written::new(page, from, to);
+            prop_assert_eq!((written.page(), written.data()), (page, from as usize * LINE_BYTES..to as usize * LINE_BYTES));
+            prop_assert_eq!(Written::whole(page).data(), 0..PAGE_BYTES as usize);
         }
     }
 }

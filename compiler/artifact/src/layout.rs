@@ -1,9 +1,12 @@
 //! Where things lie in a slot, as arithmetic over the contract.
 //!
 //! ```text
-//!  0                stack_bytes                                            memory_offset = vmctx
+//!  0                stack_top                                                      page             memory_offset = vmctx
 //!  │ stack, grows down │ memory lengths · table lengths · segment lengths │ cells │ globals │ tables │ pad │ memory 0 … │ guard │ memory 1 … │ guard …
 //! ```
+//!
+//! Lengths, cells and globals end on a page of the processor, and the stack grows down from where they begin: a request that goes no deeper than what is
+//! left of that page dirties one page for all of them. So the stack is a little longer than the contract says, never shorter.
 //!
 //! Memory k lies at the constant distance k × [`MEMORY_STRIDE_BYTES`] from memory 0, so that no access loads a base. The image is one run of bytes in
 //! the artifact and several *pieces* in a slot: stack, context, tables and the beginning of memory 0 first, then the beginning of each further memory.
@@ -56,7 +59,8 @@ pub struct SlotLayout {
 impl SlotLayout {
     /// The layout of a module. `None` when the sizes add up past 2^31, which offsets from `vmctx` could not express.
     pub fn of(contract: &Contract) -> Option<SlotLayout> {
-        let mut end = contract.stack_bytes;
+        let stack_top = stack_top(contract)?;
+        let mut end = stack_top;
         let mut take = |bytes: u64| {
             let start = end;
             end = end.checked_add(bytes)?;
@@ -78,7 +82,7 @@ impl SlotLayout {
         let pieces = pieces(contract, memory_offset)?;
         let image_bytes = pieces.iter().map(|piece| piece.bytes).sum();
         Some(SlotLayout {
-            stack_top: contract.stack_bytes,
+            stack_top,
             memory_lengths,
             table_lengths,
             data_segment_lengths,
@@ -144,6 +148,15 @@ impl SlotLayout {
         let relative = offset as i64 - self.memory_offset as i64;
         i32::try_from(relative).expect("SlotLayout::of refuses slots whose context is larger than i32")
     }
+}
+
+/// Where the stack begins, so that lengths, cells and globals, which follow, end on a page.
+fn stack_top(contract: &Contract) -> Option<u64> {
+    let lengths = contract.memories.len() + contract.tables.len() + contract.data_segments.len() + contract.element_segments.len();
+    let cells = CELL_BYTES.checked_mul(u64::from(contract.cells))?;
+    let globals = GLOBAL_BYTES * contract.globals.len() as u64;
+    let bytes = (8 * lengths as u64).next_multiple_of(CELL_BYTES).checked_add(cells)?.checked_add(globals)?;
+    Some(contract.stack_bytes.checked_add(bytes)?.checked_next_multiple_of(PAGE_BYTES)? - bytes)
 }
 
 /// The pieces of the image of a slot whose memory 0 begins at `memory_offset`.
@@ -235,9 +248,12 @@ mod tests {
     }
 
     #[test]
-    fn the_stack_top_and_the_globals_share_a_page() {
+    fn the_stacks_first_frames_and_the_globals_share_a_page() {
         let layout = SlotLayout::of(&contract()).unwrap();
-        assert!(layout.global(3) - layout.stack_top < PAGE_BYTES);
+        let page = |offset: u64| offset / PAGE_BYTES;
+        assert_eq!(page(layout.stack_top - 1024), page(layout.global(3) - 1));
+        assert!(layout.stack_top >= contract().stack_bytes && layout.stack_top.is_multiple_of(16));
+        assert_eq!(layout.table(0) % PAGE_BYTES, 0, "tables, which are hardly ever written, have pages of their own");
     }
 
     #[test]

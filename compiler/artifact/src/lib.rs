@@ -32,7 +32,7 @@ pub use sign::{Digest, SignedArtifact};
 pub use trap::{TrapKind, TrapSite, TrapTable};
 
 /// Version of everything in this crate that a file can hold. A file of another version is compiled again from its wasm.
-pub const FORMAT_VERSION: u16 = 2;
+pub const FORMAT_VERSION: u16 = 3;
 
 /// Size of a page of the processor, in bytes: what the kernel maps and protects.
 pub const PAGE_BYTES: u64 = 4096;

@@ -13,7 +13,7 @@ use vivarium_artifact::PAGE_BYTES;
 use crate::slot::{reservation_bytes, slot_at, slot_offset};
 use crate::sys::kernel;
 use crate::sys::memory::Reservation;
-use crate::write_set::WriteSet;
+use crate::write_set::{WriteSet, Written};
 
 /// A thread without a pool.
 const NONE: *const [Rc<Region>] = slice_from_raw_parts(null(), 0);
@@ -95,7 +95,7 @@ pub fn let_write(set: &WriteSet, base: u64, page: u64) -> bool {
     if !set.watches(page) {
         return false;
     }
-    if set.push(page as u32) {
+    if set.push(Written::whole(page as u32)) {
         return kernel::protect(base + page * PAGE_BYTES, PAGE_BYTES, false).is_ok();
     }
     set.outgrow();

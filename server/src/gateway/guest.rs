@@ -196,6 +196,11 @@ impl Guest {
         self.instance.ran() + self.hosted
     }
 
+    /// Gives its slot back; how long resetting it took.
+    pub fn end(self) -> Duration {
+        self.instance.end()
+    }
+
     fn returned(&mut self) -> Option<Pause> {
         if !std::mem::take(&mut self.initializing) {
             return Some(Pause::Ended(Outcome::Finished));

@@ -191,8 +191,7 @@ impl Thread {
     pub fn end(&self, guest: Guest, queued: Duration) -> Timings {
         let us = |duration: Duration| Some(duration.as_secs_f64() * 1e6);
         let (instantiate, run) = (us(guest.instantiated_in()), us(guest.ran()));
-        drop(guest);
-        Timings { queue: us(queued), instantiate, run, reset: us(self.pool.last_reset()), ..Timings::default() }
+        Timings { queue: us(queued), instantiate, run, reset: us(guest.end()), ..Timings::default() }
     }
 }
 

@@ -16,7 +16,7 @@ use super::SlotMemory;
 use crate::module::LoadedModule;
 use crate::reset::{FILLED_BYTES_MAX, KEPT_BYTES_MAX, Learned, ResetMethod, WRITE_SET_PAGES_MAX};
 use crate::sys::kernel;
-use crate::write_set::Watch;
+use crate::write_set::{Watch, Written};
 
 impl SlotMemory {
     /// Makes the slot pristine again; after an error it must not be used any more.
@@ -32,15 +32,14 @@ impl SlotMemory {
     }
 
     fn give_back_set(&mut self, module: &LoadedModule, learned: &mut Learned) -> io::Result<()> {
-        let written = self.set().len();
-        for index in 0..written {
-            self.give_back_page(module, self.set().page(index).into());
+        for written in self.set().pages().take(self.settled) {
+            self.give_back_lines(module, written);
         }
-        let first_writes = written - self.settled;
+        let first_writes = self.set().len() - self.settled;
         if first_writes > 0 {
-            self.settle(learned)?;
+            self.settle(module, learned)?;
         }
-        self.warm_bytes = written as u64 * PAGE_BYTES;
+        self.warm_bytes = self.settled as u64 * PAGE_BYTES;
         if self.memory_end() > self.image_bytes {
             self.warm_bytes += self.give_back_behind(module, learned)?;
         }
@@ -48,20 +47,23 @@ impl SlotMemory {
         if learned.method() == ResetMethod::WriteSet { Ok(()) } else { self.unwatch() }
     }
 
-    /// Pages that were written for the first time stay writable if the module's set takes them.
-    fn settle(&mut self, learned: &mut Learned) -> io::Result<()> {
-        let mut settled = self.settled;
-        for index in self.settled..self.set().len() {
-            let page = self.set().page(index);
-            if learned.admit(page) {
-                self.set().set(settled, page);
-                settled += 1;
+    /// Gives back the pages that were written for the first time; they stay writable if the module's set takes them.
+    fn settle(&mut self, module: &LoadedModule, learned: &mut Learned) -> io::Result<()> {
+        let mut first_writes = Vec::new();
+        while self.set().len() > self.settled
+            && let Some(written) = self.set().pop()
+        {
+            first_writes.push(module.written(written.page()));
+        }
+        for written in first_writes {
+            self.give_back_lines(module, written);
+            if learned.admit(written) {
+                self.set().push(written);
+                self.settled += 1;
             } else {
-                kernel::protect(self.address(u64::from(page)), PAGE_BYTES, true)?;
+                kernel::protect(self.address(u64::from(written.page())), PAGE_BYTES, true)?;
             }
         }
-        self.set().keep(settled);
-        self.settled = settled;
         Ok(())
     }
 
@@ -88,7 +90,7 @@ impl SlotMemory {
         let outgrown = outgrown || written.len() > WRITE_SET_PAGES_MAX;
         if !outgrown {
             for page in written {
-                learned.admit(page);
+                learned.admit(module.written(page));
             }
         }
         learned.note_reset(0, outgrown);
@@ -105,8 +107,8 @@ impl SlotMemory {
         }
         self.registered = true;
         kernel::protect(base, image_bytes, true)?;
-        for page in learned.pages() {
-            kernel::protect(self.address(u64::from(*page)), PAGE_BYTES, false)?;
+        for written in learned.pages() {
+            kernel::protect(self.address(u64::from(written.page())), PAGE_BYTES, false)?;
         }
         self.set().begin((image_bytes / PAGE_BYTES) as u32, learned.pages());
         self.settled = learned.pages().len();
@@ -158,16 +160,38 @@ impl SlotMemory {
         Ok(kept_bytes)
     }
 
-    /// One page of the slot, as the image says; zero behind the image. The page lies in the open part and is writable.
+    /// A page of the write set: the lines that hold data are copied, the others filled, so that the image takes less of the processor's cache.
+    fn give_back_lines(&self, module: &LoadedModule, written: Written) {
+        let to = self.page_mut(u64::from(written.page()));
+        let data = written.data();
+        let image = &module.image_view()[written.page() as usize * PAGE_BYTES as usize..];
+        to[data.clone()].copy_from_slice(&image[data.clone()]);
+        // Never a fill of nothing at the page's end: it may become a masked store into the next page, which costs an assist if that is protected.
+        if data.end < to.len() {
+            to[data.end..].fill(0);
+        }
+        if data.start > 0 {
+            to[..data.start].fill(0);
+        }
+    }
+
+    /// One page of the slot, as the image says; zero behind the image.
     fn give_back_page(&self, module: &LoadedModule, page: u64) {
-        let start = page * PAGE_BYTES;
-        assert!(start < self.memory_end().max(self.image_bytes), "a page that is given back is open");
-        // SAFETY: (a) the page lies in the open part, as just checked; (b) no reference into the slot is alive, for `reset` borrows it exclusively.
-        let to = unsafe { std::slice::from_raw_parts_mut(self.base().add(start as usize), PAGE_BYTES as usize) };
+        let to = self.page_mut(page);
         match module.image_page(page as usize) {
             Some(from) => to.copy_from_slice(from),
             None => to.fill(0),
         }
+    }
+
+    /// A page of the open part, which is writable.
+    #[expect(clippy::mut_from_ref, reason = "whoever calls it has the slot to himself, and gives one page back at a time")]
+    fn page_mut(&self, page: u64) -> &mut [u8] {
+        let start = page * PAGE_BYTES;
+        assert!(start < self.memory_end().max(self.image_bytes), "a page that is given back is open");
+        // SAFETY: (a) the page lies in the open part, as just checked; (b) no other reference into the slot is alive: `reset` borrows it exclusively, and the
+        // callers, all in this file, let go of one page before they take the next.
+        unsafe { std::slice::from_raw_parts_mut(self.base().add(start as usize), PAGE_BYTES as usize) }
     }
 
     /// Memory past its first length is closed, for the next instance must trap there; memories from 1 are dropped.

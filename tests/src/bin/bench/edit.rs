@@ -1,14 +1,12 @@
-//! `make bench`: the figures, measured on the server that a person would use, as a table and in `target/bench.json`.
-//!
-//! Group `edit`: from sending an edited source to the new code answering at its URL, on a warm server, one person. An asc worker serves one build
-//! and is replaced behind it, so AssemblyScript is measured at a person's pace, and once more without any pause.
-#![forbid(unsafe_code)]
+//! Edits on a warm server, one person. An asc worker serves one build and is replaced behind it, so AssemblyScript is measured at a person's pace,
+//! and once more without any pause.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use vivarium_tests::server::{Server, eventually};
+
+use super::table::{Row, percentile};
 
 /// Edits of each program that are measured; one more before them is not.
 const EDITS: usize = 30;
@@ -42,7 +40,8 @@ const PROGRAMS: [Program; 5] = [
         name: "Rust, -O0",
         language: "rust",
         file: "main.rs",
-        source: "fn main() {\n    let n: u32 = NNN;\n    eprintln!(\"n is {n}\");\n    println!(\"Content-Type: text/plain\\n\\n{n}\");\n}\n",
+        source: "/// All rows of the group.
+pub fn rows() -> Vec<Value> {\n    let n: u32 = NNN;\n    eprintln!(\"n is {n}\");\n    println!(\"Content-Type: text/plain\\n\\n{n}\");\n}\n",
         pause_ms: 0,
         goal_ms: Some(800.0),
     },
@@ -72,7 +71,8 @@ const PROGRAMS: [Program; 5] = [
     },
 ];
 
-fn main() {
+/// All rows of the group.
+pub fn rows() -> Vec<Value> {
     let server = Server::start();
     // The asc workers warm up behind the first request.
     eventually("every language", || {
@@ -85,8 +85,7 @@ fn main() {
         rows.extend(measure(&server, program, 100_000 + 1000 * index));
     }
     rows.push(starts(server));
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").join("target/bench.json");
-    std::fs::write(&path, serde_json::to_string_pretty(&rows).expect("rows are JSON")).expect("target/ can be written");
+    rows
 }
 
 /// From starting the server over a data folder that has deployments to its page being answered, in milliseconds.
@@ -140,19 +139,6 @@ fn median_parts(parts: &[Value]) -> String {
     ["queue", "build", "validate", "translate", "codegen", "link", "load"].into_iter().filter_map(stage).collect::<Vec<_>>().join(" · ")
 }
 
-fn percentile(values: &[f64], rank: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[((sorted.len() - 1) as f64 * rank).round() as usize]
-}
-
 fn row(name: &str, values: Vec<f64>, goal: Option<f64>, parts: &str) -> Value {
-    let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|rank| percentile(&values, rank));
-    let verdict = match goal {
-        Some(goal) if p50 > goal => format!("goal {goal:3.0}, missed"),
-        Some(goal) => format!("goal {goal:3.0}"),
-        None => String::new(),
-    };
-    println!("{name:<44} p50 {p50:7.1} ms  p95 {p95:7.1}  p99 {p99:7.1}  {verdict:<17} {parts}");
-    json!({"group": "edit", "name": name, "unit": "ms", "ours": p50, "peer": null, "peer_name": null, "ratio": null, "goal": goal, "p99": p99})
+    Row { group: "edit", name, unit: "ms", values, goal, said: parts }.print()
 }

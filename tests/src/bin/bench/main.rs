@@ -1,0 +1,25 @@
+//! `make bench`: the figures, as a table and in `target/bench.json`.
+//!
+//! Group `runtime`: instances in this process, from taking a slot to giving it back. Group `edit`: from sending an edited source to the new code answering
+//! at its URL, on the server that a person would use. Arguments name the groups to measure; without any, all are.
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+
+mod edit;
+mod runtime;
+mod table;
+
+fn main() {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let wants = |group: &str| asked.is_empty() || asked.iter().any(|name| name == group);
+    let mut rows = Vec::new();
+    if wants("runtime") {
+        rows.extend(runtime::rows());
+    }
+    if wants("edit") {
+        rows.extend(edit::rows());
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").join("target/bench.json");
+    std::fs::write(&path, serde_json::to_string_pretty(&rows).expect("rows are JSON")).expect("target/ can be written");
+}

@@ -1,0 +1,53 @@
+//! Instances in this process. A sample is the mean of a few requests, so that reading the clock does not count; each checks what the guest computed.
+
+use std::time::Instant;
+
+use serde_json::Value;
+use vivarium_runtime::{ResetMethod, Runtime, RuntimeSettings};
+use vivarium_tests::requests::Requests;
+
+use super::table::Row;
+
+const SAMPLES: usize = 2_000;
+const REQUESTS_OF_A_SAMPLE: u32 = 16;
+
+/// All rows of the group: each reset method that works here, by number of dirty pages.
+pub fn rows() -> Vec<Value> {
+    let methods = ResetMethod::ALL.into_iter().filter(|method| Runtime::obstacle(*method).is_none());
+    methods.flat_map(of_method).collect()
+}
+
+fn of_method(method: ResetMethod) -> Vec<Value> {
+    let runtime = Runtime::start(RuntimeSettings { reset: Some(method), ..RuntimeSettings::default() }).expect("the method works here");
+    let pool = runtime.pool(4).expect("a pool can be made");
+    let growing = Requests::new(2, 16 << 10, "grow");
+    let large = Requests::new(256, 2 << 20, "run");
+    let mut rows = Vec::new();
+    let mut measure = |name: String, goal: Option<f64>, samples: usize, serve: &mut dyn FnMut(u32)| {
+        (0..200).for_each(&mut *serve);
+        let mut sample = |round: u32| {
+            let started = Instant::now();
+            (0..REQUESTS_OF_A_SAMPLE).for_each(|request| serve(round + request));
+            started.elapsed().as_secs_f64() * 1e6 / f64::from(REQUESTS_OF_A_SAMPLE)
+        };
+        let values = (0..samples as u32).map(&mut sample).collect();
+        rows.push(Row { group: "runtime", name: &name, unit: "µs", values, goal, said: "" }.print());
+    };
+    for pages in [0, 1, 2, 4, 8, 16, 32] {
+        // A module each: what is learned of one number of pages is not what another needs.
+        let small = Requests::new(2, (16 << 10) + pages, "run");
+        let goal = (method == ResetMethod::WriteSet && pages <= 4).then_some(0.3);
+        measure(format!("{method}: instance + call + reset, {pages} pages"), goal, SAMPLES, &mut |x| {
+            assert_eq!(small.serve(&pool, x, pages), Requests::expected(x, pages));
+        });
+    }
+    for (name, pages) in [("1 MiB", 256), ("10 MiB", 2560)] {
+        measure(format!("{method}: instance + call + reset, {name} touched"), None, SAMPLES / 40, &mut |x| {
+            assert_eq!(large.serve(&pool, x, pages), Requests::expected(x, pages));
+        });
+    }
+    measure(format!("{method}: instance + call that grows + reset"), None, SAMPLES / 4, &mut |x| {
+        assert_eq!(growing.serve(&pool, x, 0), 3);
+    });
+    rows
+}
