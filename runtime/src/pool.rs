@@ -269,6 +269,10 @@ impl PoolState {
             // Dropping `resetting` discards the slot.
             Err(NotPristine) => {}
         }
+        if shelf.module.is_retired() && shelf.in_use.get() == 0 {
+            // It may have been taken out anew after it was forgotten, by a request that had found the module before.
+            drop(self.shelves.borrow_mut().get_mut(shelf.module.number()).and_then(Option::take));
+        }
     }
 
     /// Unmaps what a slot holds, so that it can be any module's.

@@ -55,6 +55,10 @@ pub struct Limits {
     pub function_cache_owners_max: usize,
     /// Of all owners.
     pub function_cache_bytes_max: usize,
+    /// How long an owner must be quiet before his program is compiled again, optimised.
+    pub optimise_after_ms: u64,
+    /// Programs that wait for that; beyond it one stays as it was compiled first.
+    pub optimisations_waiting_max: usize,
     /// Code of functions of the languages' own libraries, which every compile worker has.
     pub library_cache_bytes_max: usize,
     pub memory_bytes_max: u64,
@@ -156,6 +160,8 @@ impl Default for Limits {
             function_cache_owner_bytes_max: 8 * MIB,
             function_cache_owners_max: 256,
             function_cache_bytes_max: 128 * MIB,
+            optimise_after_ms: 2_000,
+            optimisations_waiting_max: 256,
             library_cache_bytes_max: 16 * MIB,
             memory_bytes_max: 128 * MIB as u64,
             table_elements_max: 10_000,

@@ -6,7 +6,7 @@
 //!                                     └◄─ events (SSE) ◄───┴───────────┴◄── reports, log lines of guests
 //! ```
 //! Parts: `accept` is the loop of connections, with `write_timeout` for clients that do not read; `guard` refuses what no page of ours sent; [`api`] has a file for each resource; [`builds`],
-//! [`deployments`] and `serving` do the work; [`blobs`], [`database`] and `artifacts` keep it; [`events`] tells; `expiry` ends and sweeps;
+//! [`deployments`], `serving` and `optimise` do the work; [`blobs`], [`database`] and `artifacts` keep it; [`events`] tells; `expiry` ends and sweeps;
 //! [`parts`] is what is asked of the rest of the server.
 
 mod accept;
@@ -22,6 +22,7 @@ mod expiry;
 mod guard;
 mod identifiers;
 mod observer;
+mod optimise;
 pub mod parts;
 mod problem;
 mod serving;
@@ -49,6 +50,7 @@ use builds::{Builds, Pipeline};
 use database::{Database, DatabaseError};
 use deployments::Deployments;
 use events::Hub;
+use optimise::Optimising;
 use parts::Parts;
 
 /// Why the workshop did not start.
@@ -76,6 +78,7 @@ pub struct Workshop {
     pub(crate) parts: Parts,
     /// Commands that run.
     pub(crate) runs: Semaphore,
+    pub(crate) optimising: Optimising,
     blobs: Arc<Blobs>,
     artifacts: Arc<Artifacts>,
     started_at: Instant,
@@ -103,7 +106,7 @@ impl Workshop {
         let parts = parts(Arc::new(observer)).map_err(StartError::Gateway)?;
         let pipeline = Arc::new(Pipeline::new(parts.clone(), artifacts.clone(), limits.clone()));
         let builds = Builds::start(pipeline, events.clone(), limits.clone()).map_err(StartError::Thread)?;
-        let runs = Semaphore::new(limits.runs_at_once);
+        let (runs, optimising) = (Semaphore::new(limits.runs_at_once), Optimising::new(&limits));
         let workshop = Arc::new(Workshop {
             limits,
             addresses,
@@ -112,6 +115,7 @@ impl Workshop {
             deployments,
             parts,
             runs,
+            optimising,
             blobs,
             artifacts,
             started_at: Instant::now(),
@@ -134,6 +138,7 @@ impl Workshop {
     fn begin_to_end(&self) {
         self.events.end();
         self.builds.end();
+        self.optimising.end();
     }
 }
 

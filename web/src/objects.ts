@@ -123,6 +123,7 @@ export interface RequestReport {
   outcome: Outcome;
   timings: Timings;
   hostcalls: number;
+  setting: "fast" | "best";
 }
 
 export interface LogLine {

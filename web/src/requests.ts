@@ -83,11 +83,14 @@ function linesOf(program: Program): Line[] {
 }
 
 function lineOfRequest(report: RequestReport): Line {
-  const { id, time, method, path, status, outcome, timings, bytes, hostcalls } = report;
+  const { id, time, method, path, status, outcome, timings, bytes, hostcalls, setting } = report;
   const went = outcome.kind === "finished" || outcome.kind === "exited";
-  const facts = [String(status), went ? byteText(bytes) : outcomeText(outcome), countText(hostcalls, "hostcall")].join(
-    ", ",
-  );
+  const facts = [
+    String(status),
+    went ? byteText(bytes) : outcomeText(outcome),
+    countText(hostcalls, "hostcall"),
+    setting === "best" ? "optimised code" : "fast code",
+  ].join(", ");
   return {
     id,
     name: `req-${id}`,

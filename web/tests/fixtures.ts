@@ -83,6 +83,7 @@ export function request(
     outcome,
     timings: timings({ queue: 9, instantiate: 0.1, run: 1930, reset: 0.1 }),
     hostcalls: 31,
+    setting: "fast",
     ...changes,
   };
 }

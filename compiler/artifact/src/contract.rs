@@ -155,6 +155,7 @@ pub struct EntryTrampoline {
 
 /// How the code generator was set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Setting {
     /// No optimisation and single-pass register allocation: what a fresh Run uses.
     Fast,

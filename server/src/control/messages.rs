@@ -1,6 +1,7 @@
 //! Every message between workshop and gateway. Descriptors travel beside the message that names them here.
 
 use serde::{Deserialize, Serialize};
+use vivarium_artifact::Setting;
 
 pub use super::outcome::{LimitReport, Outcome, TrapFrame, TrapReport};
 pub use super::timestamp::Timestamp;
@@ -162,6 +163,8 @@ pub struct RunReport {
     pub outcome: Outcome,
     pub timings: Timings,
     pub hostcalls: u64,
+    /// Which code answered: what was compiled first, or optimised since.
+    pub setting: Setting,
 }
 
 /// One line; the workshop adds its id.

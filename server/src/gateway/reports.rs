@@ -229,6 +229,7 @@ mod tests {
             outcome: Outcome::Trapped(trap),
             timings,
             hostcalls: u64::MAX,
+            setting: vivarium_artifact::Setting::Best,
         }
     }
 

@@ -217,6 +217,7 @@ impl<'t> Telling<'t> {
             outcome: Outcome::Failed { message: "the visitor left before the answer".into() },
             timings: Timings::default(),
             hostcalls: 0,
+            setting: revision.program.module.contract().setting,
         };
         Telling { thread, report, in_flight: Some(in_flight) }
     }

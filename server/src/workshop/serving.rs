@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc};
+use vivarium_artifact::Setting;
 use vivarium_toolchains::SourceTree;
 
 use super::Workshop;
@@ -49,11 +50,14 @@ impl Workshop {
         target: Target,
     ) -> Result<DeploymentView, DeploymentError> {
         let workshop = self.clone();
+        let owner = target.owner_token.as_deref().map(TokenHash::of);
         run_to_end(async move {
             let (view, owner_token) = workshop.make_durable(&build, &product, target).await?;
             let load_us = workshop.load_first(&view, &product).await?;
             workshop.deployments.note_load(&view.slug, view.revision, load_us);
             workshop.note_live(&view, &product, load_us);
+            let owner = owner_token.as_deref().map_or(owner, |token| Some(TokenHash::of(token)));
+            workshop.optimise_unless_done(&view.slug, view.revision, product.wasm_hash, owner).await;
             let timings = Timings { load: Some(load_us), ..view.timings };
             Ok(DeploymentView { owner_token, timings, ..view })
         })
@@ -150,15 +154,7 @@ impl Workshop {
         let Lookup::Found { revision, current, expires_at, next_request_id } = self.deployments.lookup(slug, Some(number)) else {
             return Err(LoadFailure::Refused("it was stopped meanwhile".into()));
         };
-        let loaded = Loaded {
-            slug: slug.to_owned(),
-            revision: number,
-            current,
-            language: revision.language.name().to_owned(),
-            expires_at_unix_ms: expires_at.unix_ms,
-            environment: Vec::new(),
-            next_request_id,
-        };
+        let loaded = Loaded { current, ..Loaded::of(slug, &revision, expires_at, next_request_id) };
         let loaded = self.parts.guests.load(loaded, artifact).await;
         self.settle(slug, number, expires_at);
         loaded
@@ -166,7 +162,7 @@ impl Workshop {
 
     /// After the gateway was told of this revision and this end, it is told of what is true by now. Messages are taken in order, so that
     /// this holds even where the load itself got lost on its way and is taken by the next gateway.
-    fn settle(&self, slug: &str, number: u32, told_expires_at: Timestamp) {
+    pub(super) fn settle(&self, slug: &str, number: u32, told_expires_at: Timestamp) {
         let guests = &self.parts.guests;
         if matches!(self.deployments.lookup(slug, Some(number)), Lookup::Unknown) {
             guests.unload(slug, number);
@@ -241,12 +237,32 @@ impl Workshop {
     /// An artifact that the gateway refuses is made again, once. A gateway that ended asks no more; the next one asks for itself.
     async fn serve_again(self: &Arc<Self>, slug: &str, revision: &Revision) -> Result<(), String> {
         let artifact = self.artifact(revision.wasm, None).await?;
-        let Err(LoadFailure::Refused(_)) = self.load(slug, revision.number, artifact).await else { return Ok(()) };
-        self.artifacts.forget(revision.wasm, SETTING);
+        let Err(LoadFailure::Refused(_)) = self.load(slug, revision.number, artifact).await else {
+            self.optimise_unless_done(slug, revision.number, revision.wasm, None).await;
+            return Ok(());
+        };
+        for setting in [SETTING, Setting::Best] {
+            self.artifacts.forget(revision.wasm, setting);
+        }
         let artifact = self.artifact(revision.wasm, None).await?;
         match self.load(slug, revision.number, artifact).await {
             Err(LoadFailure::Refused(sentence)) => Err(sentence),
             Ok(_) | Err(LoadFailure::Lost) => Ok(()),
+        }
+    }
+}
+
+impl Loaded {
+    /// A revision as the gateway is told of it, without saying that it is the current one.
+    pub(super) fn of(slug: &str, revision: &Revision, expires_at: Timestamp, next_request_id: u64) -> Loaded {
+        Loaded {
+            slug: slug.to_owned(),
+            revision: revision.number,
+            current: false,
+            language: revision.language.name().to_owned(),
+            expires_at_unix_ms: expires_at.unix_ms,
+            environment: Vec::new(),
+            next_request_id,
         }
     }
 }

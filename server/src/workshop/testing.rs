@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use vivarium_artifact::{AddressMap, Artifact, Contract, FunctionTable, SignedArtifact, SlotLayout, TrapTable};
+use vivarium_artifact::{AddressMap, Artifact, Contract, FunctionTable, Setting, SignedArtifact, SlotLayout, TrapTable};
 use vivarium_toolchains::{
     BuildError, BuildLimits, BuildReport, Cancel, Diagnostic, Language, LanguageStatus, ProgramKind, Severity, SourceLimits, SourceTree,
     WasmBinary,
@@ -31,6 +31,7 @@ pub fn report(slug: &str, revision: u32, id: u64, outcome: Outcome) -> RunReport
         outcome,
         timings: Timings::default(),
         hostcalls: 3,
+        setting: Setting::Fast,
     }
 }
 

@@ -44,6 +44,7 @@ impl Program {
         let (Some(language), Some(files)) = (self.language, self.files) else {
             return Err(Problem::bad_request("\"language\" and \"files\" are needed: a language's name, and text by file name"));
         };
+        workshop.optimising.touch(self.owner);
         let source = SourceTree::new(language_of(&language)?, files, &workshop.limits.source())?;
         Ok(workshop.builds.enqueue(source, self.kind, self.owner)?)
     }

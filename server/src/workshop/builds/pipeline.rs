@@ -113,13 +113,39 @@ impl Pipeline {
         }
     }
 
-    /// The artifact of a wasm binary that was compiled before: from the cache, or compiled again. Blocks.
+    /// The artifact of a wasm binary that was compiled before, optimised if it was that too: from the cache, or compiled again. Blocks.
     pub fn artifact(&self, hash: BlobHash, wasm: impl FnOnce() -> Result<Vec<u8>, String>) -> Result<Vec<u8>, String> {
-        if let Some(artifact) = self.artifacts.load(hash, SETTING) {
+        if let Some(artifact) = self.artifacts.load(hash, Setting::Best).or_else(|| self.artifacts.load(hash, SETTING)) {
             return Ok(artifact);
         }
         let compiled = self.parts.compiler.compile(Job::new(&wasm()?, SETTING), &|_, _, _| {}, &Cancel::new());
         compiled.map(|compiled| self.artifacts.sign(hash, SETTING, compiled.elf)).map_err(|failure| failure.to_string())
+    }
+
+    /// Whether a wasm binary was compiled optimised, and still is.
+    pub fn is_optimised(&self, hash: BlobHash) -> bool {
+        self.artifacts.load(hash, Setting::Best).is_some()
+    }
+
+    /// The optimised artifact of a wasm binary. Blocks, for as long as it takes behind everybody else.
+    pub fn optimised(
+        &self,
+        hash: BlobHash,
+        owner: Option<TokenHash>,
+        wasm: impl FnOnce() -> Result<Vec<u8>, String>,
+        cancel: &Cancel,
+    ) -> Result<Vec<u8>, String> {
+        if let Some(artifact) = self.artifacts.load(hash, Setting::Best) {
+            return Ok(artifact);
+        }
+        let (wasm, own) = (wasm()?, self.functions.of(owner));
+        let own_bytes_max = self.limits.function_cache_owner_bytes_max as u64;
+        let job = Job { wasm: &wasm, setting: Setting::Best, own: &own, own_bytes_max };
+        let compiled = self.parts.compiler.compile_in_background(job, cancel).map_err(|failure| failure.to_string())?;
+        if let (Some(owner), Some(functions)) = (owner, compiled.own) {
+            self.functions.keep(owner, functions.into());
+        }
+        Ok(self.artifacts.sign(hash, Setting::Best, compiled.elf))
     }
 
     fn build(&self, source: &SourceTree, cancel: &Cancel, timings: &mut Timings) -> Result<Arc<Built>, BuildError> {

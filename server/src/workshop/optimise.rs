@@ -1,0 +1,239 @@
+//! The second setting: a program that nobody edits any more is compiled again, optimised, and swapped in behind the same revision.
+//!
+//! ```text
+//! served ─► quiet for `optimise_after_ms` ─► compiled in the background ─► swapped in
+//!               ▲                                   │ an edit: it is given up
+//!               └───────────────────────────────────┘
+//! ```
+//! It ends without a swap when another revision is served, the program expires, or its optimised code cannot be made: then it stays as it is. Requests in
+//! flight finish on the code that they began with; a request never waits for a swap.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use vivarium_artifact::Setting;
+use vivarium_toolchains::Cancel;
+
+use super::Workshop;
+use super::blobs::BlobHash;
+use super::deployments::Lookup;
+use super::identifiers::TokenHash;
+use crate::control::messages::Loaded;
+use crate::gateway::supervisor::LoadFailure;
+use crate::limits::Limits;
+
+/// Programs that are optimised at the same time: it must cost who edits nothing.
+const AT_ONCE: usize = 1;
+
+/// Programs that are to be optimised, by slug.
+pub struct Optimising {
+    waiting: Mutex<HashMap<String, Waiting>>,
+    at_once: Semaphore,
+    quiet: Duration,
+    waiting_max: usize,
+}
+
+struct Waiting {
+    revision: u32,
+    owner: Option<TokenHash>,
+    /// When it was served, or its owner last built something.
+    touched_at: Instant,
+    /// Of the compilation that runs, if one does.
+    cancel: Cancel,
+}
+
+/// What the next step is for a program.
+enum Step {
+    Wait(Duration),
+    Compile(Cancel),
+    /// Another revision has taken its place.
+    Over,
+}
+
+impl Optimising {
+    pub fn new(limits: &Limits) -> Optimising {
+        Optimising {
+            waiting: Mutex::default(),
+            at_once: Semaphore::new(AT_ONCE),
+            quiet: Duration::from_millis(limits.optimise_after_ms),
+            waiting_max: limits.optimisations_waiting_max,
+        }
+    }
+
+    /// This owner is at work: what was to be optimised for him waits again.
+    pub fn touch(&self, owner: Option<TokenHash>) {
+        for waiting in self.waiting().values_mut().filter(|waiting| owner.is_some() && waiting.owner == owner) {
+            waiting.touched_at = Instant::now();
+            waiting.cancel.cancel();
+        }
+    }
+
+    /// Gives up everything.
+    pub fn end(&self) {
+        self.waiting().drain().for_each(|(_, waiting)| waiting.cancel.cancel());
+    }
+
+    /// False when so many wait that this one stays as it is.
+    fn begin(&self, slug: &str, revision: u32, owner: Option<TokenHash>) -> bool {
+        let mut all = self.waiting();
+        if all.len() >= self.waiting_max && !all.contains_key(slug) {
+            return false;
+        }
+        let waiting = Waiting { revision, owner, touched_at: Instant::now(), cancel: Cancel::new() };
+        if let Some(before) = all.insert(slug.to_owned(), waiting) {
+            before.cancel.cancel();
+        }
+        true
+    }
+
+    fn step(&self, slug: &str, revision: u32) -> Step {
+        let mut all = self.waiting();
+        let Some(waiting) = all.get_mut(slug).filter(|waiting| waiting.revision == revision) else { return Step::Over };
+        let left = self.quiet.saturating_sub(waiting.touched_at.elapsed());
+        if !left.is_zero() {
+            return Step::Wait(left);
+        }
+        waiting.cancel = Cancel::new();
+        Step::Compile(waiting.cancel.clone())
+    }
+
+    fn finish(&self, slug: &str, revision: u32) {
+        let mut all = self.waiting();
+        if all.get(slug).is_some_and(|waiting| waiting.revision == revision) {
+            all.remove(slug);
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<String, Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Workshop {
+    /// [`Workshop::optimise_later`], of what was not optimised before.
+    pub(super) async fn optimise_unless_done(self: &Arc<Self>, slug: &str, revision: u32, wasm: BlobHash, owner: Option<TokenHash>) {
+        let workshop = self.clone();
+        let is_done = tokio::task::spawn_blocking(move || workshop.builds.pipeline().is_optimised(wasm)).await;
+        if matches!(is_done, Ok(false)) && self.is_served(slug, revision) {
+            self.optimise_later(slug, revision, wasm, owner);
+        }
+    }
+
+    /// Sees to it that a revision which is served as it was compiled first is optimised when its owner is quiet.
+    fn optimise_later(self: &Arc<Self>, slug: &str, revision: u32, wasm: BlobHash, owner: Option<TokenHash>) {
+        if self.optimising.begin(slug, revision, owner) {
+            let (workshop, slug) = (self.clone(), slug.to_owned());
+            tokio::spawn(async move {
+                workshop.optimise(&slug, revision, wasm, owner).await;
+                workshop.optimising.finish(&slug, revision);
+            });
+        }
+    }
+
+    async fn optimise(self: &Arc<Self>, slug: &str, revision: u32, wasm: BlobHash, owner: Option<TokenHash>) {
+        loop {
+            match self.optimising.step(slug, revision) {
+                Step::Over => return,
+                Step::Wait(left) => tokio::time::sleep(left).await,
+                Step::Compile(cancel) => {
+                    let Ok(_permit) = self.optimising.at_once.acquire().await else { return };
+                    if cancel.is_cancelled() {
+                        continue;
+                    }
+                    if !self.is_served(slug, revision) {
+                        return;
+                    }
+                    let optimised = self.optimised(wasm, owner, cancel.clone()).await;
+                    if cancel.is_cancelled() {
+                        continue;
+                    }
+                    return match optimised {
+                        Ok(artifact) => self.swap_in(slug, revision, wasm, artifact).await,
+                        Err(sentence) => self.note_not_optimised(slug, revision, &sentence),
+                    };
+                }
+            }
+        }
+    }
+
+    fn is_served(&self, slug: &str, number: u32) -> bool {
+        matches!(self.deployments.lookup(slug, None), Lookup::Found { revision, .. } if revision.number == number)
+    }
+
+    async fn optimised(self: &Arc<Self>, wasm: BlobHash, owner: Option<TokenHash>, cancel: Cancel) -> Result<Vec<u8>, String> {
+        let workshop = self.clone();
+        let read = move || {
+            let bytes = |hash| workshop.blobs.get(hash).map_err(|error| error.to_string());
+            workshop.builds.pipeline().optimised(wasm, owner, || bytes(wasm), &cancel)
+        };
+        tokio::task::spawn_blocking(read).await.map_err(|error| error.to_string())?
+    }
+
+    /// The same revision with other code. It does not become the current one by that: a later one may have become it meanwhile.
+    async fn swap_in(&self, slug: &str, number: u32, wasm: BlobHash, artifact: Vec<u8>) {
+        let Lookup::Found { revision, current: true, expires_at, next_request_id } = self.deployments.lookup(slug, Some(number)) else {
+            return;
+        };
+        let loaded = Loaded::of(slug, &revision, expires_at, next_request_id);
+        let swapped = self.parts.guests.load(loaded, artifact).await;
+        self.settle(slug, number, expires_at);
+        if let Err(LoadFailure::Refused(sentence)) = swapped {
+            self.artifacts.forget(wasm, Setting::Best);
+            self.note_not_optimised(slug, number, &sentence);
+        }
+    }
+
+    fn note_not_optimised(&self, slug: &str, revision: u32, sentence: &str) {
+        self.deployments.note(slug, revision, format!("r{revision} stays on the code that was compiled first: {sentence}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn optimising(optimise_after_ms: u64) -> Optimising {
+        Optimising::new(&Limits { optimise_after_ms, optimisations_waiting_max: 2, ..Limits::default() })
+    }
+
+    #[test]
+    fn a_program_waits_until_its_owner_is_quiet() {
+        let (owner, other) = (Some(TokenHash::of("fern")), Some(TokenHash::of("moss")));
+        let all = optimising(60_000);
+        assert!(all.begin("fern", 1, owner));
+        assert!(matches!(all.step("fern", 1), Step::Wait(left) if left > Duration::from_secs(30)));
+
+        let all = optimising(0);
+        assert!(all.begin("fern", 1, owner));
+        let Step::Compile(cancel) = all.step("fern", 1) else { panic!("it is quiet") };
+        all.touch(other);
+        all.touch(None);
+        assert!(!cancel.is_cancelled(), "others may edit");
+        all.touch(owner);
+        assert!(cancel.is_cancelled());
+        assert!(matches!(all.step("fern", 1), Step::Compile(again) if !again.is_cancelled()));
+    }
+
+    #[test]
+    fn the_next_revision_takes_its_place() {
+        let all = optimising(0);
+        all.begin("fern", 1, None);
+        let Step::Compile(cancel) = all.step("fern", 1) else { panic!("it is quiet") };
+        all.begin("fern", 2, None);
+        assert!(cancel.is_cancelled() && matches!(all.step("fern", 1), Step::Over));
+        all.finish("fern", 1);
+        assert!(matches!(all.step("fern", 2), Step::Compile(_)), "the end of the first is not that of the second");
+        all.finish("fern", 2);
+        assert!(matches!(all.step("fern", 2), Step::Over));
+    }
+
+    #[test]
+    fn so_many_wait_and_no_more() {
+        let all = optimising(0);
+        assert!(all.begin("a", 1, None) && all.begin("b", 1, None) && !all.begin("c", 1, None) && all.begin("b", 2, None));
+        all.end();
+        assert!(matches!(all.step("a", 1), Step::Over) && all.begin("c", 1, None));
+    }
+}
