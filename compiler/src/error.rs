@@ -25,6 +25,14 @@ pub enum CompileError {
 }
 
 impl CompileError {
+    /// Where in the wasm binary it is, where one place is to blame.
+    pub fn offset(&self) -> Option<u64> {
+        match self {
+            CompileError::Invalid { offset, .. } | CompileError::Unsupported { offset, .. } => Some(*offset),
+            _ => None,
+        }
+    }
+
     pub(crate) fn limit(what: impl Into<String>, found: u64, limit: u64) -> CompileError {
         CompileError::Limit { what: what.into(), found, limit }
     }

@@ -5,7 +5,7 @@
 //! runtime. [`clif`] shows the intermediate code.
 //!
 //! **Parts, one type a stage.** bytes → `validate` → `ValidatedModule` → `translate` and `trampoline` → CLIF of a function → `codegen` →
-//! `CompiledFunction` → `link` → `Artifact`. `parallel` runs the middle for all functions. Beside the code, `segments`, `plan` and `image` decide how
+//! `CompiledFunction` → `link` → `Artifact`. [`lines`] makes one table of whatever debug information there is. `parallel` runs the middle for all functions. Beside the code, `segments`, `plan` and `image` decide how
 //! an instance begins.
 //!
 //! **Invariants.** The same input, policy, setting and processor give the same artifact. The text refers to nothing outside itself. No input makes
@@ -21,6 +21,7 @@ mod environment;
 mod error;
 mod image;
 mod isa;
+pub mod lines;
 mod link;
 mod module;
 mod names;
@@ -114,7 +115,7 @@ pub fn compile_cached(
     let linking = Instant::now();
     progress(Stage::Link, functions, functions);
     let image = image::draw(&module, &placement, &plan);
-    let artifact = link::link(&module, plan, image, &code.functions)?;
+    let artifact = link::link(&module, plan, image, &code.functions, lines::table(wasm))?;
     let timings = Timings {
         validate_us: microseconds(validated),
         translate_us: microseconds(code.translate),

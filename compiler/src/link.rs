@@ -25,6 +25,7 @@ pub fn link(
     plan: Plan,
     image: Vec<u8>,
     functions: &[(Job, CompiledFunction)],
+    lines: Vec<u8>,
 ) -> Result<Artifact, CompileError> {
     let mut text = Text::new(stubs::stubs());
     let placed: Vec<Placed<'_>> = functions.iter().map(|(job, function)| text.place_function(*job, function)).collect();
@@ -43,7 +44,8 @@ pub fn link(
         image,
         traps: TrapTable::new(placed.iter().flat_map(Placed::trap_sites).collect()),
         functions: FunctionTable::new(placed.iter().filter_map(|placed| record(placed, module)).collect()),
-        map: AddressMap::new(address_runs(&placed)),
+        map: AddressMap::new(address_runs(&placed, module)),
+        lines,
         text: text.bytes,
     })
 }
@@ -170,8 +172,9 @@ fn record(placed: &Placed<'_>, module: &ValidatedModule<'_>) -> Option<FunctionR
     })
 }
 
-/// Runs of code by wasm offset. What no instruction gave rise to, and the space between functions, belongs to none.
-fn address_runs(placed: &[Placed<'_>]) -> Vec<(u32, u32)> {
+/// Runs of code by wasm offset. What comes before a function's first instruction belongs to its beginning, what comes between two (moves, jumps) to the
+/// first of them. Code that was made from no function, and the space between functions, belongs to none.
+fn address_runs(placed: &[Placed<'_>], module: &ValidatedModule<'_>) -> Vec<(u32, u32)> {
     let mut runs: Vec<(u32, u32)> = vec![(0, AddressMap::NO_WASM)];
     let mut begin = |offset: u32, wasm_offset: u32| {
         if let Some(last) = runs.last_mut().filter(|last| last.0 == offset) {
@@ -181,10 +184,12 @@ fn address_runs(placed: &[Placed<'_>]) -> Vec<(u32, u32)> {
         }
     };
     for placed in placed {
+        let Job::Function { body: Some(body), .. } = placed.job else { continue };
+        begin(placed.offset, module.bodies[body as usize].range().start as u32);
         for location in &placed.function.locations {
             begin(placed.offset + location.start, location.wasm_offset);
-            begin(placed.offset + location.end, AddressMap::NO_WASM);
         }
+        begin(placed.offset + placed.function.code.len() as u32, AddressMap::NO_WASM);
     }
     runs
 }

@@ -36,4 +36,4 @@ pub use reset::ResetMethod;
 pub use runtime::{Runtime, RuntimeError, RuntimeSettings};
 pub use sys::file::{NotSealed, SealedFile};
 pub use sys::kernel::REQUESTS as RESET_REQUESTS;
-pub use trap::{Frame, Trap};
+pub use trap::{Frame, SourcePlace, Trap};

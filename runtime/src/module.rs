@@ -12,14 +12,15 @@ use thiserror::Error;
 use vivarium_artifact::abi::RESUME_STUB;
 use vivarium_artifact::layout::{MEMORIES_MAX, MEMORY_RESERVATION_BYTES};
 use vivarium_artifact::{
-    AddressMap, Artifact, ArtifactError, Contract, Digest, FunctionTable, FunctionType, MemoryPlan, PAGE_BYTES, SignedArtifact, SlotLayout,
-    ValueType, WASM_PAGE_BYTES,
+    AddressMap, Artifact, ArtifactError, Contract, Digest, FunctionTable, FunctionType, LineTable, MemoryPlan, PAGE_BYTES, SignedArtifact,
+    SlotLayout, ValueType, WASM_PAGE_BYTES,
 };
 
 use crate::reset::DataPages;
 use crate::slot::SLOT_HEAD_BYTES_MAX;
 use crate::sys::arena::MappedCode;
 use crate::sys::file::SealedFile;
+use crate::trap::{Frame, SourcePlace};
 use crate::write_set::{LINE_BYTES, Written};
 
 /// Why a module cannot be loaded.
@@ -50,6 +51,8 @@ pub struct LoadedModule {
     number: Number,
     /// Where the text lies in the file.
     text: Range<usize>,
+    /// Where the table of lines lies in the file.
+    lines: Range<usize>,
     retired: AtomicBool,
     code: Box<MappedCode>,
     load_us: f64,
@@ -75,6 +78,7 @@ impl LoadedModule {
             layout: parts.layout,
             functions: parts.functions,
             map: parts.map,
+            lines: parts.lines,
             image_offset: parts.image.start as u64,
             data_pages,
             number: Number::take(),
@@ -167,11 +171,19 @@ impl LoadedModule {
         ((function as usize) < self.contract.function_types.len()).then(|| self.text_address(table).wrapping_add_signed(i64::from(offset)))
     }
 
-    /// The function and wasm offset of an address in the text.
-    pub(crate) fn describe(&self, address: u64) -> Option<(String, Option<u32>)> {
+    /// What is told of an address in the text of a function.
+    pub(crate) fn describe(&self, address: u64) -> Option<Frame> {
         let offset = self.code.offset_of(address)?;
         let function = self.functions.at(offset)?;
-        Some((function.display_name(), self.map.wasm_offset(offset)))
+        let wasm_offset = self.map.wasm_offset(offset);
+        let place = wasm_offset.and_then(|offset| self.lines().at(offset));
+        let place = place.map(|place| SourcePlace { file: place.file.to_owned(), line: place.line, column: place.column });
+        Some(Frame { function: function.display_name(), wasm_offset, place })
+    }
+
+    /// From wasm offset to line, read where it lies in the file.
+    pub fn lines(&self) -> LineTable<'_> {
+        LineTable::parse(&self.file.bytes()[self.lines.clone()]).unwrap_or_default()
     }
 
     /// Whether an address lies in this module's text.

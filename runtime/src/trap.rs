@@ -42,6 +42,18 @@ pub struct Frame {
     pub function: String,
     /// Offset in the wasm binary, in bytes.
     pub wasm_offset: Option<u32>,
+    /// None where the artifact has no lines of it: there was no debug information, or the function is a library's.
+    pub place: Option<SourcePlace>,
+}
+
+/// A place in the program's source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourcePlace {
+    pub file: String,
+    /// From 1.
+    pub line: u32,
+    /// From 1; 0 where it is not known.
+    pub column: u32,
 }
 
 /// Walks the frame pointers of a guest that stopped at `pc` with `rbp`. Each frame must lie inside the stack and higher than the last, else the walk
@@ -55,7 +67,7 @@ pub(crate) fn walk(module: &LoadedModule, slot: &SlotMemory, pc: u64, rbp: u64) 
     let mut lowest = base;
     while frames.len() < TRAP_FRAMES_MAX {
         match module.describe(address) {
-            Some((function, wasm_offset)) => frames.push(Frame { function, wasm_offset }),
+            Some(frame) => frames.push(frame),
             // Trampolines and stubs have no record; the frame above them may have one.
             None if module.holds(address) => {}
             None => break,

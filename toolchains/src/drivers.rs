@@ -64,8 +64,9 @@ pub(crate) fn is_reserved_name(language: Language, name: &str) -> bool {
 }
 
 /// The options that every link of C and Rust has: relocations for the compiler's cache, a stack below the data so that an overflow traps
-/// before it overwrites anything, and room to start with, so that small programs never grow their memory.
-const LINK_OPTIONS: &[&str] = &["--emit-relocs", "--stack-first", "-zstack-size=1048576", "--initial-heap=524288", "--strip-debug"];
+/// before it overwrites anything, and room to start with, so that small programs never grow their memory. Debug information stays: the compiler makes a
+/// table of lines of it and throws it away.
+const LINK_OPTIONS: &[&str] = &["--emit-relocs", "--stack-first", "-zstack-size=1048576", "--initial-heap=524288"];
 
 /// The program that wasm-ld wrote. What counts against the limit is the program, not the zeros that it writes with it.
 fn read_linked(job: &JobFolder, name: &str, limits: &BuildLimits) -> Result<Vec<u8>, BuildError> {

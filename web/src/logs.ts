@@ -3,7 +3,7 @@
 import { byId, make, setText } from "./dom.js";
 import { clockText, countText } from "./numbers.js";
 import { matches, type Row } from "./rows.js";
-import { currentProgram, type Program, type Workshop } from "./state.js";
+import { currentProgram, type Program, placeText, type Workshop } from "./state.js";
 
 /** So close to the end, in pixels, counts as reading the newest line. */
 const FOLLOW_PX = 24;
@@ -103,7 +103,8 @@ function logRow(row: Row, selectRequest: (id: number) => void): HTMLLIElement {
   else text.append(row.text);
   row.frames.forEach((frame, depth) => {
     const offset = frame.wasm_offset === null ? "" : `  wasm 0x${frame.wasm_offset.toString(16)}`;
-    text.append(make("span", { class: "frame" }, `#${depth} ${frame.function ?? "unnamed"}${offset}`));
+    const place = frame.place === null ? "" : `  ${placeText(frame.place)}`;
+    text.append(make("span", { class: "frame" }, `#${depth} ${frame.function ?? "unnamed"}${place}${offset}`));
   });
   return item;
 }

@@ -92,9 +92,17 @@ export interface Deployment {
   owner_token?: string;
 }
 
+export interface Place {
+  file: string;
+  line: number;
+  /** 0 where it is not known. */
+  column: number;
+}
+
 export interface Frame {
   function: string | null;
   wasm_offset: number | null;
+  place: Place | null;
 }
 
 export interface Trap extends Frame {

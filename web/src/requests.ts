@@ -3,7 +3,16 @@
 import { append, byId, icon, make, replace, setText } from "./dom.js";
 import { byteText, clockText, countText, millisecondText, percentile } from "./numbers.js";
 import type { Outcome, RequestReport, Stage, Timings } from "./objects.js";
-import { currentProgram, limitText, type Program, type Run, trapText, viewOf, type Workshop } from "./state.js";
+import {
+  currentProgram,
+  limitText,
+  type Program,
+  placeText,
+  type Run,
+  trapText,
+  viewOf,
+  type Workshop,
+} from "./state.js";
 import { barsOf, stageRow, totalOf } from "./waterfall.js";
 
 /** How many rows are drawn; more are kept for the figures. */
@@ -181,7 +190,7 @@ function drawDetail(detail: HTMLElement, line: Line | null): void {
 }
 
 function whatOf(stage: string, line: Line): string {
-  const offset = line.outcome.trap?.wasm_offset;
+  const { place, wasm_offset: offset } = line.outcome.trap ?? {};
   const failed = shapeOf(line.outcome) !== null;
   switch (stage) {
     case "queue":
@@ -192,6 +201,7 @@ function whatOf(stage: string, line: Line): string {
       return "a slot of its own";
     case "run":
       if (!failed) return "the program";
+      if (place) return `stopped at ${placeText(place)}`;
       return offset === null || offset === undefined
         ? outcomeText(line.outcome)
         : `stopped at wasm 0x${offset.toString(16)}`;

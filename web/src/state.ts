@@ -14,6 +14,7 @@ import type {
   Kind,
   Language,
   Outcome,
+  Place,
   RequestReport,
   RunResult,
   Starter,
@@ -212,11 +213,19 @@ export function lastOutcome(program: Program): Outcome | null {
   return program.requests.at(-1)?.outcome ?? null;
 }
 
-/** "integer divide by zero in frond" */
+/** "integer divide by zero in frond at main.c:23"; in code without lines, the nearest caller that has some: ", called from main at main.c:40" */
 export function trapText(outcome: Outcome): string {
   const trap = outcome.trap;
   if (trap === null || trap === undefined) return outcome.message ?? "the program stopped";
-  return trap.function ? `${trap.message} in ${trap.function}` : trap.message;
+  const text = trap.function ? `${trap.message} in ${trap.function}` : trap.message;
+  if (trap.place) return `${text} at ${placeText(trap.place)}`;
+  const caller = trap.frames.find((frame) => frame.place !== null);
+  return caller?.place ? `${text}, called from ${caller.function ?? "unnamed"} at ${placeText(caller.place)}` : text;
+}
+
+/** "main.c:23" */
+export function placeText(place: Place): string {
+  return `${place.file}:${place.line}`;
 }
 
 /** "16 MiB of memory used up", of what a request or run met. */

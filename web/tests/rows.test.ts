@@ -43,8 +43,15 @@ test("the filter takes words of the stream, the request, the revision and the te
 });
 
 test("a trap has a row of its own, a request that went well has none", () => {
-  const trap = { kind: "unreachable", message: "unreachable", function: "frond", wasm_offset: 1, frames: [] };
-  assert.equal(rowOfRequest(request(1, { kind: "trapped", trap }))?.text, "unreachable in frond");
+  const trap = {
+    kind: "unreachable",
+    message: "unreachable",
+    function: "frond",
+    wasm_offset: 1,
+    place: { file: "main.c", line: 23, column: 5 },
+    frames: [],
+  };
+  assert.equal(rowOfRequest(request(1, { kind: "trapped", trap }))?.text, "unreachable in frond at main.c:23");
   assert.equal(rowOfRequest(request(1)), null);
 });
 

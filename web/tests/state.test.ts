@@ -12,6 +12,7 @@ const divide = {
     message: "integer divide by zero",
     function: "frond",
     wasm_offset: 876,
+    place: null,
     frames: [],
   },
 };

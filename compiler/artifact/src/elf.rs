@@ -6,6 +6,7 @@
 //! | `.viv.image` | the first bytes of every slot; begins on a page, mapped privately once a slot |
 //! | `.viv.contract` `.viv.functions` | [`Contract`], [`FunctionTable`], postcard |
 //! | `.viv.traps` `.viv.map` | [`TrapTable`], [`AddressMap`], arrays |
+//! | `.viv.lines` | [`LineTable`], read where it lies |
 //! | `.symtab` | a symbol for each function |
 //!
 //! The padding of `e_ident` carries `VIV` and the format version, so that a foreign or stale file fails on its first sixteen bytes.
@@ -20,6 +21,7 @@ use thiserror::Error;
 
 use crate::contract::Contract;
 use crate::layout::SlotLayout;
+use crate::lines::LineTable;
 use crate::map::{AddressMap, FunctionTable};
 use crate::trap::TrapTable;
 use crate::{FORMAT_VERSION, PAGE_BYTES};
@@ -53,9 +55,11 @@ pub struct Artifact {
     pub traps: TrapTable,
     pub functions: FunctionTable,
     pub map: AddressMap,
+    /// An encoded [`LineTable`]; no bytes where there is no debug information.
+    pub lines: Vec<u8>,
 }
 
-/// The parts of an encoded artifact. Text and image stay in the file, to be mapped from there.
+/// The parts of an encoded artifact. Text, image and lines stay in the file.
 #[derive(Debug, Clone)]
 pub struct ArtifactFile {
     pub contract: Contract,
@@ -67,6 +71,15 @@ pub struct ArtifactFile {
     pub traps: TrapTable,
     pub functions: FunctionTable,
     pub map: AddressMap,
+    /// Where the encoded [`LineTable`] lies in the file.
+    pub lines: Range<usize>,
+}
+
+impl ArtifactFile {
+    /// The table of lines, in the file that this was parsed from.
+    pub fn line_table<'f>(&self, file: &'f [u8]) -> LineTable<'f> {
+        file.get(self.lines.clone()).and_then(LineTable::parse).unwrap_or_default()
+    }
 }
 
 impl Artifact {
@@ -82,6 +95,7 @@ impl Artifact {
             Section { name: ".viv.functions", bytes: &functions, align: 8, flags: Default::default() },
             Section { name: ".viv.traps", bytes: &traps, align: 8, flags: Default::default() },
             Section { name: ".viv.map", bytes: &map, align: 8, flags: Default::default() },
+            Section { name: ".viv.lines", bytes: &self.lines, align: 8, flags: Default::default() },
         ];
         let mut bytes = write(&sections, &self.functions).map_err(|_| ArtifactError::TooLarge)?;
         bytes[IDENT_MARK].copy_from_slice(MARK);
@@ -110,6 +124,10 @@ impl Artifact {
         if image.len() as u64 != layout.image_bytes {
             return Err(ArtifactError::Damaged("its image does not have the length that its contract says"));
         }
+        let lines = range(".viv.lines")?;
+        if LineTable::parse(&file[lines.clone()]).is_none() {
+            return Err(ArtifactError::Damaged("its table of lines does not parse"));
+        }
         Ok(ArtifactFile {
             traps: TrapTable::decode(bytes(".viv.traps")?).ok_or(ArtifactError::Damaged("its trap table does not parse"))?,
             map: AddressMap::decode(bytes(".viv.map")?).ok_or(ArtifactError::Damaged("its address map does not parse"))?,
@@ -119,6 +137,7 @@ impl Artifact {
             layout,
             text,
             image,
+            lines,
         })
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! **Parts.** [`abi`]: the numbers that machine code and host share. [`contract`]: what a module may import and how much of everything it gets.
 //! [`layout`]: where things lie in a slot, as arithmetic over the contract. [`trap`]: kinds of trap and the table of their sites. [`map`]: functions,
-//! their names, and native address to wasm offset. [`elf`]: the container. [`sign`]: digest and signature.
+//! their names, and native address to wasm offset. [`lines`]: wasm offset to a line of the source. [`elf`]: the container. [`sign`]: digest and signature.
 //!
 //! **Invariants.** An artifact is position independent and has no relocations. Its format version is in its first sixteen bytes. Whatever is read
 //! back is checked against the file's length first: damaged bytes give an [`ArtifactError`], never a panic.
@@ -17,6 +17,7 @@ pub mod abi;
 pub mod contract;
 pub mod elf;
 pub mod layout;
+pub mod lines;
 pub mod map;
 pub mod sign;
 pub mod trap;
@@ -27,6 +28,7 @@ pub use contract::{
 };
 pub use elf::{Artifact, ArtifactError, ArtifactFile};
 pub use layout::SlotLayout;
+pub use lines::{LineTable, Place};
 pub use map::{AddressMap, FunctionRecord, FunctionTable};
 pub use sign::{Digest, SignedArtifact};
 pub use trap::{TrapKind, TrapSite, TrapTable};

@@ -1,10 +1,18 @@
 //! An artifact survives its container, and nothing else passes for one.
 
 use ed25519_dalek::SigningKey;
+use vivarium_artifact::lines::LineTableBuilder;
 use vivarium_artifact::{
-    AddressMap, AddressType, Artifact, ArtifactError, Contract, FunctionRecord, FunctionTable, MemoryPlan, SignedArtifact, SlotLayout,
-    TrapKind, TrapSite, TrapTable,
+    AddressMap, AddressType, Artifact, ArtifactError, Contract, FunctionRecord, FunctionTable, MemoryPlan, Place, SignedArtifact,
+    SlotLayout, TrapKind, TrapSite, TrapTable,
 };
+
+fn lines() -> Vec<u8> {
+    let mut builder = LineTableBuilder::default();
+    builder.push(1, Some(Place { file: "main.c", line: 3, column: 5 }));
+    builder.push(9, None);
+    builder.finish()
+}
 
 fn artifact() -> Artifact {
     let contract = Contract {
@@ -34,6 +42,7 @@ fn artifact() -> Artifact {
             wasm_bytes: 9,
         }]),
         map: AddressMap::new(vec![(0, 1), (8, 3)]),
+        lines: lines(),
     }
 }
 
@@ -45,6 +54,7 @@ fn what_is_encoded_is_what_is_parsed() {
     assert_eq!(parsed.contract, artifact.contract);
     assert_eq!(&file[parsed.text.clone()], &artifact.text[..]);
     assert_eq!(&file[parsed.image.clone()], &artifact.image[..]);
+    assert_eq!(parsed.line_table(&file).at(3), Some(Place { file: "main.c", line: 3, column: 5 }));
     assert_eq!((parsed.traps, parsed.functions, parsed.map), (artifact.traps, artifact.functions, artifact.map));
 }
 

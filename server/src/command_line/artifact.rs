@@ -43,7 +43,9 @@ pub fn read_wasm(path: &Path, limits: &Limits) -> Result<Vec<u8>, Failure> {
     let wasm = if bytes.starts_with(b"\0asm") {
         bytes
     } else {
-        wat::parse_bytes(&bytes)
+        wat::Parser::new()
+            .generate_dwarf(wat::GenerateDwarf::Lines)
+            .parse_bytes(Some(path), &bytes)
             .map_err(|mut error| {
                 error.set_path(path);
                 Failure::program(error)

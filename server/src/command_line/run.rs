@@ -93,7 +93,7 @@ fn run_program(pool: &Pool, program: &Arc<Program>, input: HostInput, limits: &L
     let mut guest = match Guest::begin(pool, program, input, guest_limits) {
         Ok(guest) => guest,
         Err(Refusal::Busy) => return Err(Failure::system("the only slot is in use")),
-        Err(Refusal::Outcome(outcome)) => return Ok(Ended::Outcome(outcome)),
+        Err(Refusal::Outcome(outcome)) => return Ok(Ended::Outcome(*outcome)),
     };
     let mut pause = guest.run();
     loop {
@@ -151,9 +151,10 @@ fn finish(ended: Ended, context: &Context) -> ExitCode {
 }
 
 fn trap_text(trap: &TrapReport) -> String {
-    let frames = trap.frames.iter().map(|frame| match frame.wasm_offset {
-        Some(offset) => format!("  in {} (wasm offset {offset:#x})\n", frame.function),
-        None => format!("  in {}\n", frame.function),
+    let frames = trap.frames.iter().map(|frame| {
+        let place = frame.place.as_ref().map(|place| format!(" at {place}")).unwrap_or_default();
+        let offset = frame.wasm_offset.map(|offset| format!(" (wasm offset {offset:#x})")).unwrap_or_default();
+        format!("  in {}{place}{offset}\n", frame.function)
     });
     format!("vivarium: the program trapped: {}\n", trap.message) + &frames.collect::<String>()
 }

@@ -12,6 +12,7 @@ use vivarium_artifact::Setting;
 use vivarium_compiler::{ImportPolicy, Policy};
 
 use super::pool::Stage;
+use crate::control::messages::SourcePlace;
 use crate::limits::Limits;
 
 /// A longer frame is a mistake of the other side: the largest image and the code of the largest wasm are well below it.
@@ -121,12 +122,15 @@ pub enum FromWorker {
     /// The module is refused, for this reason.
     Refused {
         sentence: String,
+        place: Option<SourcePlace>,
     },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Product {
     pub elf: Blob,
+    /// The wasm that the artifact is of and that is to be kept, where that is not what was sent: with a table of lines for its debug information.
+    pub condensed: Option<Blob>,
     /// What `own` has become, when something was added to it.
     pub own: Option<Blob>,
     /// Functions that were not compiled because their code was there, and all of them; trampolines count.
@@ -270,7 +274,7 @@ mod tests {
     fn frames_are_read_as_they_were_written() {
         let mut bytes = Vec::new();
         write(&mut bytes, &FromWorker::Progress { stage: Stage::Codegen, done: 3, total: 7 }).unwrap();
-        write(&mut bytes, &FromWorker::Refused { sentence: "no".into() }).unwrap();
+        write(&mut bytes, &FromWorker::Refused { sentence: "no".into(), place: None }).unwrap();
         let mut reader = Cursor::new(bytes);
         assert!(matches!(read(&mut reader).unwrap(), Some(FromWorker::Progress { done: 3, .. })));
         assert!(matches!(read(&mut reader).unwrap(), Some(FromWorker::Refused { .. })));

@@ -12,6 +12,7 @@ use vivarium_compiler::Timings;
 use vivarium_toolchains::Cancel;
 
 use super::frames::{Blob, Bounds, FromWorker, Interrupted, Patience, Product, ToWorker};
+use crate::control::messages::SourcePlace;
 use crate::limits::Limits;
 use crate::processes::Spawner;
 
@@ -66,6 +67,8 @@ impl<'j> Job<'j> {
 pub struct CompiledWasm {
     /// The artifact, not signed yet.
     pub elf: Vec<u8>,
+    /// The wasm that the artifact is of and that is to be kept, where that is not what was sent: with a table of lines for its debug information.
+    pub condensed: Option<Vec<u8>>,
     /// What [`Job::own`] has become, when something was added to it.
     pub own: Option<Vec<u8>>,
     /// Functions that were not compiled because their code was there, and all of them; trampolines count.
@@ -83,9 +86,9 @@ pub struct CompiledWasm {
 /// Why there is no artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CompileFailure {
-    /// The module's own fault, as a sentence.
-    #[error("{0}")]
-    Refused(String),
+    /// The module's own fault, and where in its source that is, when known.
+    #[error("{sentence}")]
+    Refused { sentence: String, place: Option<SourcePlace> },
     #[error("the compiler ended without an answer, most likely for want of memory ({0}); make the program smaller")]
     Crashed(String),
     #[error("compiling took longer than {wall_ms} ms (limit {limit}); make the program smaller")]
@@ -300,7 +303,7 @@ impl Worker {
             match patience.read(&mut self.output)? {
                 FromWorker::Progress { stage, done, total } => progress(stage, done, total),
                 FromWorker::Compiled(product) => return Ok(Ok(compiled(product))),
-                FromWorker::Refused { sentence } => return Ok(Err(CompileFailure::Refused(sentence))),
+                FromWorker::Refused { sentence, place } => return Ok(Err(CompileFailure::Refused { sentence, place })),
                 FromWorker::Unable { sentence } => return Ok(Err(CompileFailure::Unavailable(sentence))),
                 FromWorker::Ready => {}
             }
@@ -323,6 +326,7 @@ impl Drop for Worker {
 fn compiled(product: Product) -> CompiledWasm {
     CompiledWasm {
         elf: product.elf.0,
+        condensed: product.condensed.map(|condensed| condensed.0),
         own: product.own.map(|own| own.0),
         functions_found: product.functions_found,
         functions: product.functions,

@@ -1,17 +1,19 @@
 //! `vivarium compile-worker`: takes wasm, gives artifacts, until its standard input ends.
 
+use std::borrow::Cow;
 use std::io::{self, Stdin, Stdout};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use vivarium_abi::program::Kind;
 use vivarium_abi::{Linkage, entry_point};
-use vivarium_artifact::Setting;
-use vivarium_compiler::{Compiled, FunctionCache, Pack, PackBounds, Policy};
+use vivarium_artifact::{LineTable, Setting};
+use vivarium_compiler::{CompileError, Compiled, FunctionCache, Pack, PackBounds, Policy, lines};
 
 use super::frames::{Blob, FromWorker, Product, ToWorker, read, write};
 use super::pool::Stage;
 use crate::confine::{self, Role};
+use crate::control::messages::SourcePlace;
 
 /// Progress is told at most this often for each job.
 const PROGRESS_STEPS_MAX: u32 = 32;
@@ -58,7 +60,7 @@ fn serve(input: &mut Stdin, output: Stdout) -> io::Result<()> {
             ToWorker::Compile { wasm, setting, own, own_bytes_max } => {
                 let answer = match compiler.compile(&wasm.0, setting, own.0, own_bytes_max) {
                     Ok(product) => FromWorker::Compiled(product),
-                    Err(sentence) => FromWorker::Refused { sentence },
+                    Err(Refused { sentence, place }) => FromWorker::Refused { sentence, place },
                 };
                 write(&mut compiler.output, &answer)?;
             }
@@ -76,24 +78,51 @@ struct Compiler {
 }
 
 impl Compiler {
-    fn compile(&self, wasm: &[u8], setting: Setting, own: Vec<u8>, own_bytes_max: u64) -> Result<Product, String> {
+    /// Debug information is read here, behind the wall, whoever wrote it.
+    fn compile(&self, wasm: &[u8], setting: Setting, own: Vec<u8>, own_bytes_max: u64) -> Result<Product, Refused> {
         let telling = Telling { output: &self.output, told: Mutex::new(None) };
         let tell = |stage: vivarium_compiler::Stage, done, total| telling.tell(stage.into(), done, total);
         // A pack that is damaged, or of another build, is as good as none.
         let cache = FunctionCache { shared: self.shared.clone(), own: Arc::new(Pack::read(own).unwrap_or_default()) };
-        let compiled = vivarium_compiler::compile_cached(wasm, &self.policy, setting, Some(&cache), &tell);
-        let compiled = compiled.map_err(|error| error.to_string())?;
+        let wasm = lines::condense(wasm);
+        let compiled = vivarium_compiler::compile_cached(&wasm, &self.policy, setting, Some(&cache), &tell);
+        let compiled = compiled.map_err(|error| Refused::at(&error, &wasm))?;
         let bounds = PackBounds { entries_max: OWN_ENTRIES_MAX, bytes_max: usize::try_from(own_bytes_max).unwrap_or(usize::MAX) };
         let own = cache.updated(&compiled.cache, bounds).map(|pack| Blob(pack.bytes().to_vec()));
         Ok(Product { own, ..product(compiled, wasm)? })
     }
 }
 
-fn product(compiled: Compiled, wasm: &[u8]) -> Result<Product, String> {
+/// Why a module is not compiled, and where in its source that is.
+struct Refused {
+    sentence: String,
+    place: Option<SourcePlace>,
+}
+
+impl Refused {
+    fn at(error: &CompileError, wasm: &[u8]) -> Refused {
+        Refused { sentence: error.to_string(), place: error.offset().and_then(|offset| place(wasm, offset)) }
+    }
+}
+
+impl<E: std::error::Error> From<E> for Refused {
+    fn from(error: E) -> Refused {
+        Refused { sentence: error.to_string(), place: None }
+    }
+}
+
+/// Where in the source the code at this offset comes from.
+fn place(wasm: &[u8], offset: u64) -> Option<SourcePlace> {
+    let table = lines::table(wasm);
+    let place = LineTable::parse(&table)?.at(u32::try_from(offset).ok()?)?;
+    Some(SourcePlace { file: place.file.to_owned(), line: place.line, column: place.column })
+}
+
+fn product(compiled: Compiled, wasm: Cow<'_, [u8]>) -> Result<Product, Refused> {
     let contract = &compiled.artifact.contract;
-    let stubs = Linkage::resolve(contract).map_err(|error| error.to_string())?.stubs();
+    let stubs = Linkage::resolve(contract)?.stubs();
     Ok(Product {
-        is_service: Kind::of(&contract.imports, wasm) == Kind::Service,
+        is_service: Kind::of(&contract.imports, &wasm) == Kind::Service,
         stubs,
         exports: contract.exports.iter().map(|export| export.name.clone()).collect(),
         not_runnable: entry_point(contract).err().map(|error| error.to_string()),
@@ -101,7 +130,8 @@ fn product(compiled: Compiled, wasm: &[u8]) -> Result<Product, String> {
         translate_us: compiled.timings.translate_us,
         codegen_us: compiled.timings.codegen_us,
         link_us: compiled.timings.link_us,
-        elf: Blob(compiled.artifact.encode().map_err(|error| error.to_string())?),
+        elf: Blob(compiled.artifact.encode()?),
+        condensed: if let Cow::Owned(condensed) = wasm { Some(Blob(condensed)) } else { None },
         own: None,
         functions_found: compiled.cache.found,
         functions: compiled.cache.functions,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use vivarium_artifact::Setting;
 
-pub use super::outcome::{LimitReport, Outcome, TrapFrame, TrapReport};
+pub use super::outcome::{LimitReport, Outcome, SourcePlace, TrapFrame, TrapReport};
 pub use super::timestamp::Timestamp;
 use crate::limits::Limits;
 

@@ -1,5 +1,7 @@
 //! How a run ended. What the guest did is an [`Outcome`], never an error of the host.
 
+use std::fmt;
+
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -32,14 +34,50 @@ pub struct TrapReport {
     /// The function in which it happened, when known.
     pub function: Option<String>,
     pub wasm_offset: Option<u64>,
+    /// Where that is in the source, when known.
+    pub place: Option<SourcePlace>,
     /// Innermost first.
     pub frames: Vec<TrapFrame>,
+}
+
+/// A place in the source, under the names that its author gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcePlace {
+    pub file: String,
+    /// From 1.
+    pub line: u32,
+    /// From 1; 0 where it is not known.
+    pub column: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrapFrame {
     pub function: String,
     pub wasm_offset: Option<u64>,
+    pub place: Option<SourcePlace>,
+}
+
+/// `main.c:23:5`
+impl fmt::Display for SourcePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)?;
+        if self.column > 0 { write!(f, ":{}", self.column) } else { Ok(()) }
+    }
+}
+
+/// `integer divide by zero in frond at main.c:23:5`; where that function has no lines, the nearest caller that has some is told too.
+impl fmt::Display for TrapReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        let Some(function) = &self.function else { return Ok(()) };
+        write!(f, " in {function}")?;
+        let caller = self.frames.iter().find_map(|frame| Some((&frame.function, frame.place.as_ref()?)));
+        match (&self.place, caller) {
+            (Some(place), _) => write!(f, " at {place}"),
+            (None, Some((caller, place))) => write!(f, ", called from {caller} at {place}"),
+            (None, None) => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,17 +177,42 @@ mod tests {
             Outcome::Limited(LimitReport { name: "cpu_ms".into(), message: "500 ms of processor time are used up".into() }),
             r#"{"kind":"limited","limit":{"name":"cpu_ms","message":"500 ms of processor time are used up"}}"#,
         );
-        let frame = TrapFrame { function: "frond".into(), wasm_offset: Some(1234) };
+        let place = SourcePlace { file: "main.c".into(), line: 23, column: 5 };
+        let frame = TrapFrame { function: "frond".into(), wasm_offset: Some(1234), place: Some(place.clone()) };
         let trap = TrapReport {
             kind: "unreachable".into(),
             message: "unreachable".into(),
             function: Some("frond".into()),
             wasm_offset: Some(1234),
+            place: Some(place),
             frames: vec![frame],
         };
         check(
             Outcome::Trapped(trap),
-            r#"{"kind":"trapped","trap":{"kind":"unreachable","message":"unreachable","function":"frond","wasm_offset":1234,"frames":[{"function":"frond","wasm_offset":1234}]}}"#,
+            r#"{"kind":"trapped","trap":{"kind":"unreachable","message":"unreachable","function":"frond","wasm_offset":1234,"place":{"file":"main.c","line":23,"column":5},"frames":[{"function":"frond","wasm_offset":1234,"place":{"file":"main.c","line":23,"column":5}}]}}"#,
         );
+    }
+
+    #[test]
+    fn the_sentence_names_a_line_that_the_user_wrote() {
+        let place = |line| Some(SourcePlace { file: "main.rs".into(), line, column: 0 });
+        let frame = |function: &str, place| TrapFrame { function: function.into(), wasm_offset: None, place };
+        let check = |place: Option<SourcePlace>, frames: Vec<TrapFrame>, text: &str| {
+            let (kind, message) = ("unreachable".to_owned(), "unreachable".to_owned());
+            let trap = TrapReport {
+                kind,
+                message,
+                function: frames.first().map(|frame| frame.function.clone()),
+                wasm_offset: None,
+                place,
+                frames,
+            };
+            assert_eq!(trap.to_string(), text);
+        };
+        check(place(3), vec![frame("main::deep", place(3))], "unreachable in main::deep at main.rs:3");
+        let unwound = vec![frame("abort", None), frame("main::deep", place(3)), frame("main::main", place(9))];
+        check(None, unwound, "unreachable in abort, called from main::deep at main.rs:3");
+        check(None, vec![frame("f", None)], "unreachable in f");
+        check(None, vec![], "unreachable");
     }
 }

@@ -17,10 +17,10 @@ use vivarium_abi::{Answer, Host, HostInput, HostLimits, LimitReached, Linkage, L
 use vivarium_artifact::MemoryPlan;
 use vivarium_runtime::{AcquireError, Exit, Instance, InstanceLimits, LoadedModule, Pool, Runtime, SealedFile, Trap};
 
-use crate::control::messages::{LimitReport, Outcome, TrapFrame, TrapReport};
+use crate::control::messages::{LimitReport, Outcome, SourcePlace, TrapFrame, TrapReport};
 
-/// What is told of a function's name, in bytes.
-const FUNCTION_SHOWN_BYTES_MAX: usize = 128;
+/// What is told of the name of a function or file, in bytes.
+const NAME_SHOWN_BYTES_MAX: usize = 128;
 
 /// A loaded module that can be run: its imports have been resolved and it has an entry.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ pub enum Pause {
 pub enum Refusal {
     /// All slots are in use.
     Busy,
-    Outcome(Outcome),
+    Outcome(Box<Outcome>),
 }
 
 /// One run.
@@ -107,13 +107,13 @@ impl Guest {
             ..HostLimits::default()
         };
         let input_bytes = input.stdin.len() as u64;
-        let host = Host::new(input, host_limits).map_err(|reached| Refusal::Outcome(limited(&reached, limits)))?;
+        let host = Host::new(input, host_limits).map_err(|reached| Refusal::Outcome(Box::new(limited(&reached, limits))))?;
         let instance_limits = InstanceLimits { memory_bytes_max: limits.memory_bytes_max };
         let mut instance = pool.acquire(&program.module, instance_limits).map_err(|error| match error {
             AcquireError::Exhausted { .. } => Refusal::Busy,
-            AcquireError::Place(_) => Refusal::Outcome(Outcome::Failed { message: error.to_string() }),
+            AcquireError::Place(_) => Refusal::Outcome(Box::new(Outcome::Failed { message: error.to_string() })),
         })?;
-        let failed = |message: String| Refusal::Outcome(Outcome::Failed { message });
+        let failed = |message: String| Refusal::Outcome(Box::new(Outcome::Failed { message }));
         let initializing = instance.initialize().map_err(|error| failed(error.to_string()))?;
         if !initializing {
             instance.invoke(program.entry, &[]).map_err(|error| failed(error.to_string()))?;
@@ -239,9 +239,9 @@ fn limited(reached: &LimitReached, limits: GuestLimits) -> Outcome {
 }
 
 /// A name of the program's choice, cut to what is told of it.
-fn cut(mut function: String) -> String {
-    function.truncate(function.floor_char_boundary(FUNCTION_SHOWN_BYTES_MAX));
-    function
+fn cut(mut name: String) -> String {
+    name.truncate(name.floor_char_boundary(NAME_SHOWN_BYTES_MAX));
+    name
 }
 
 /// A trap in the words of reports.
@@ -250,7 +250,11 @@ pub fn told(trap: Trap) -> TrapReport {
     let frames: Vec<TrapFrame> = trap
         .frames
         .into_iter()
-        .map(|frame| TrapFrame { function: cut(frame.function), wasm_offset: frame.wasm_offset.map(u64::from) })
+        .map(|frame| TrapFrame {
+            function: cut(frame.function),
+            wasm_offset: frame.wasm_offset.map(u64::from),
+            place: frame.place.map(|place| SourcePlace { file: cut(place.file), line: place.line, column: place.column }),
+        })
         .collect();
     let innermost = frames.first();
     TrapReport {
@@ -258,6 +262,7 @@ pub fn told(trap: Trap) -> TrapReport {
         message,
         function: innermost.map(|frame| frame.function.clone()),
         wasm_offset: innermost.and_then(|frame| frame.wasm_offset),
+        place: innermost.and_then(|frame| frame.place.clone()),
         frames,
     }
 }

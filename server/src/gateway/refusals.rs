@@ -5,7 +5,7 @@ use http::header::HOST;
 
 use super::answers::{Answer, page, page_with_retry};
 use super::routes::Target;
-use crate::control::messages::{Outcome, RunReport, Start, Timestamp, TrapReport};
+use crate::control::messages::{Outcome, RunReport, SourcePlace, Start, Timestamp, TrapReport};
 use crate::pages::{
     BadAnswerPage, ExpiredPage, Frame, LimitedPage, TrappedPage, UnavailablePage, UnknownPage, Waiting, WaitingPage, WrongHostPage,
 };
@@ -112,7 +112,11 @@ impl<'r> Refusals<'r> {
 
     fn trapped(&self, report: &RunReport, trap: &TrapReport, elapsed_us: Option<f64>) -> Answer {
         let offset = |offset: Option<u64>| offset.and_then(|offset| u32::try_from(offset).ok());
-        let frames = trap.frames.iter().map(|frame| Frame { function: frame.function.clone(), wasm_offset: offset(frame.wasm_offset) });
+        let frames = trap.frames.iter().map(|frame| Frame {
+            function: frame.function.clone(),
+            wasm_offset: offset(frame.wasm_offset),
+            place: frame.place.as_ref().map(SourcePlace::to_string),
+        });
         let shown = TrappedPage {
             slug: report.slug.clone(),
             revision: report.revision,
@@ -122,6 +126,7 @@ impl<'r> Refusals<'r> {
             trap: trap.message.clone(),
             function: trap.function.clone().unwrap_or_default(),
             wasm_offset: offset(trap.wasm_offset),
+            place: trap.place.as_ref().map(SourcePlace::to_string),
             frames: frames.collect(),
             elapsed_us,
             time: report.time.clock(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::control::channel::MESSAGE_BYTES_MAX;
-use crate::control::messages::{Batch, LogEntry, LogStream, Outcome, RunReport, Timestamp, Wanted};
+use crate::control::messages::{Batch, LogEntry, LogStream, Outcome, RunReport, SourcePlace, Timestamp, Wanted};
 
 /// The least time between two batches of one gateway, in milliseconds: a line is in the page within a hundred.
 pub const BATCH_INTERVAL: Duration = Duration::from_millis(20);
@@ -21,6 +21,7 @@ const _: () = assert!(PILE_BYTES_MAX + DROPS_MAX * DROP_LINE_BYTES < MESSAGE_BYT
 /// What numbers and lengths of one entry take on the wire at most: of a report, of a trap's frame, of a line or a question.
 const REPORT_BYTES: usize = 256;
 const FRAME_BYTES: usize = 24;
+const PLACE_BYTES: usize = 16;
 const ENTRY_BYTES: usize = 64;
 /// A line about drops, at most.
 const DROP_LINE_BYTES: usize = 512;
@@ -105,8 +106,9 @@ fn report_bytes(report: &RunReport) -> usize {
     let outcome = match &report.outcome {
         Outcome::Finished | Outcome::Exited { .. } => 0,
         Outcome::Trapped(trap) => {
-            let frames: usize = trap.frames.iter().map(|frame| FRAME_BYTES + frame.function.len()).sum();
-            trap.kind.len() + trap.message.len() + trap.function.as_ref().map_or(0, String::len) + frames
+            let place = |place: &Option<SourcePlace>| place.as_ref().map_or(0, |place| PLACE_BYTES + place.file.len());
+            let frames: usize = trap.frames.iter().map(|frame| FRAME_BYTES + frame.function.len() + place(&frame.place)).sum();
+            trap.kind.len() + trap.message.len() + trap.function.as_ref().map_or(0, String::len) + place(&trap.place) + frames
         }
         Outcome::Limited(limit) => limit.name.len() + limit.message.len(),
         Outcome::Failed { message } => message.len(),
@@ -209,12 +211,14 @@ mod tests {
             run: most,
             reset: most,
         };
-        let frame = TrapFrame { function: text.into(), wasm_offset: Some(u64::MAX) };
+        let place = Some(SourcePlace { file: text.into(), line: u32::MAX, column: u32::MAX });
+        let frame = TrapFrame { function: text.into(), wasm_offset: Some(u64::MAX), place: place.clone() };
         let trap = TrapReport {
             kind: text.into(),
             message: text.into(),
             function: Some(text.into()),
             wasm_offset: Some(u64::MAX),
+            place,
             frames: vec![frame; frames],
         };
         RunReport {

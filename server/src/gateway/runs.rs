@@ -34,7 +34,7 @@ pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<Ru
     let mut guest = match Guest::begin(&thread.pool, program, input(run), guest_limits) {
         Ok(guest) => guest,
         Err(Refusal::Busy) => return Err("all slots of the gateway are in use: try again".into()),
-        Err(Refusal::Outcome(outcome)) => return Ok(not_begun(outcome, program)),
+        Err(Refusal::Outcome(outcome)) => return Ok(not_begun(*outcome, program)),
     };
     let wall = Wall { allowed: Duration::from_millis(limits.run_wall_ms), name: "run_wall_ms" };
     // The lines are taken apart only for logs of deployments; a command's standard error is handed over as it was written.

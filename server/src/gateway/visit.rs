@@ -166,7 +166,7 @@ impl Thread {
                 return telling.refuse("all slots are in use", refusals.queued(slug, "All slots of the gateway are in use."));
             }
             Err(Refusal::Outcome(outcome)) => {
-                telling.report.outcome = outcome;
+                telling.report.outcome = *outcome;
                 return refusals.of_outcome(&telling.report, None);
             }
         };

@@ -11,6 +11,8 @@ pub const VISITOR_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline';
 pub struct Frame {
     pub function: String,
     pub wasm_offset: Option<u32>,
+    /// "main.c:23:5", when known.
+    pub place: Option<String>,
 }
 
 /// 500: the guest trapped.
@@ -28,6 +30,8 @@ pub struct TrappedPage {
     /// Empty where the module names none.
     pub function: String,
     pub wasm_offset: Option<u32>,
+    /// "main.c:23:5", when known.
+    pub place: Option<String>,
     /// Innermost first.
     pub frames: Vec<Frame>,
     /// From the guest's first instruction to the trap.
@@ -193,9 +197,10 @@ mod tests {
             trap: "integer divide by zero".into(),
             function: "frond".into(),
             wasm_offset: Some(0x36c),
+            place: Some("main.c:23:5".into()),
             frames: vec![
-                Frame { function: "frond".into(), wasm_offset: Some(0x36c) },
-                Frame { function: "main".into(), wasm_offset: None },
+                Frame { function: "frond".into(), wasm_offset: Some(0x36c), place: Some("main.c:23:5".into()) },
+                Frame { function: "main".into(), wasm_offset: None, place: Some("main.c:40".into()) },
             ],
             elapsed_us: Some(5.8),
             time: "12:06:18.419".into(),
@@ -207,7 +212,15 @@ mod tests {
     #[test]
     fn a_trap_names_its_kind_function_and_offset() {
         let html = trapped().render();
-        for part in ["integer divide by zero", "<code>frond</code>", "0x36c", "5.8 µs", "http://127.0.0.1:7878/#fern-k3v9"] {
+        for part in [
+            "integer divide by zero",
+            "<code>frond</code>",
+            "<code>main.c:23:5</code>",
+            "main.c:40",
+            "0x36c",
+            "5.8 µs",
+            "http://127.0.0.1:7878/#fern-k3v9",
+        ] {
             assert!(html.contains(part), "{part} is missing in {html}");
         }
         assert!(!html.contains("x=<script>"), "the path is escaped");

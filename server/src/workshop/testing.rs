@@ -62,9 +62,17 @@ pub fn empty_artifact() -> Vec<u8> {
     let contract = Contract::empty();
     let image = vec![0; SlotLayout::of(&contract).unwrap().image_bytes as usize];
     let functions = FunctionTable::new(vec![]);
-    Artifact { contract, text: vec![0xcc; 64], image, traps: TrapTable::new(vec![]), functions, map: AddressMap::new(vec![]) }
-        .encode()
-        .unwrap()
+    Artifact {
+        contract,
+        text: vec![0xcc; 64],
+        image,
+        traps: TrapTable::new(vec![]),
+        functions,
+        map: AddressMap::new(vec![]),
+        lines: vec![],
+    }
+    .encode()
+    .unwrap()
 }
 
 /// A language in which a program is its own wasm. Some words mean something: `error` does not build, `refuse` does not compile, `command`
@@ -157,7 +165,10 @@ impl WasmCompiler for Stand {
         let text = String::from_utf8_lossy(job.wasm);
         self.jobs.lock().unwrap().push(format!("{text} {:?} own={}", job.setting, String::from_utf8_lossy(job.own)));
         if text.contains("refuse") {
-            return Err(CompileFailure::Refused("the program imports env.emit, which no host function answers".into()));
+            return Err(CompileFailure::Refused {
+                sentence: "the program imports env.emit, which no host function answers".into(),
+                place: None,
+            });
         }
         if text.contains("busy") {
             return Err(CompileFailure::Unavailable("no process could be started".into()));
@@ -167,6 +178,7 @@ impl WasmCompiler for Stand {
         let kind = if text.contains("command") { vivarium_abi::program::Kind::Command } else { vivarium_abi::program::Kind::Service };
         Ok(CompiledWasm {
             elf: empty_artifact(),
+            condensed: None,
             own: (job.own_bytes_max > 0).then(|| [job.own, b"+", job.wasm].concat()),
             functions_found: 1,
             functions: 2,

@@ -36,11 +36,16 @@ fn a_worker_compiles_one_module_after_another() {
 #[test]
 fn what_cannot_be_compiled_is_refused_by_name() {
     let pool = pool(&Limits::default());
-    let Err(CompileFailure::Refused(sentence)) = compile(&pool, "(module (import \"env\" \"emit\" (func)))") else { panic!("refused") };
+    let Err(CompileFailure::Refused { sentence, .. }) = compile(&pool, "(module (import \"env\" \"emit\" (func)))") else {
+        panic!("refused")
+    };
     assert!(sentence.contains("env.emit"), "{sentence}");
     let library = compile(&pool, "(module (func (export \"main\")))").unwrap();
     assert!(library.not_runnable.is_some_and(|sentence| sentence.contains("_start")));
-    assert!(matches!(pool.compile(Job::new(b"no wasm", Setting::Fast), &|_, _, _| {}, &Cancel::new()), Err(CompileFailure::Refused(_))));
+    assert!(matches!(
+        pool.compile(Job::new(b"no wasm", Setting::Fast), &|_, _, _| {}, &Cancel::new()),
+        Err(CompileFailure::Refused { .. })
+    ));
 }
 
 #[test]

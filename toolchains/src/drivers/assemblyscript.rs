@@ -19,6 +19,7 @@ pub(crate) use worker::Workers;
 const OPTIONS: &[&str] = &[
     "--noColors",
     "--debug",
+    "--sourceMap",
     "--optimizeLevel=0",
     "--exportStart=_start",
     "--use=abort=wasi_abort",

@@ -24,6 +24,10 @@ const COMPILE_OPTIONS: &[&str] = &[
     "-fno-color-diagnostics",
     "-fno-crash-diagnostics",
     "-fdiagnostics-print-source-range-info",
+    // Lines of the user's files, by the names that they have in the editor.
+    "-gline-tables-only",
+    "-gdwarf-5",
+    "-fdebug-compilation-dir=.",
     "-c",
 ];
 
@@ -61,6 +65,9 @@ impl Work<'_> {
         let object = format!("{}/{name}", self.paths.output);
         let mut args: Vec<String> = COMPILE_OPTIONS.iter().map(|option| option.to_string()).collect();
         args.push(format!("--sysroot={}/usr", self.paths.root));
+        if !self.paths.root.is_empty() {
+            args.push(format!("-ffile-prefix-map={}=", self.paths.root));
+        }
         args.extend([file.to_owned(), "-o".to_owned(), object.clone()]);
         let (code, output) = self.run("clang", &args)?;
         let messages = clang::read(&output, self.source.files());

@@ -10,8 +10,16 @@ use super::{Built, LINK_OPTIONS, Tools, read_linked, stub_options};
 const WASM: &str = "main.wasm";
 
 /// Not optimised: what is optimised is the native code made from it, and rustc takes a fifth of the time.
-const COMPILE_OPTIONS: &[&str] =
-    &["--target=wasm32-wasip1", "--edition=2024", "--crate-type=bin", "--error-format=json", "-Copt-level=0", "-Cdebuginfo=0"];
+const COMPILE_OPTIONS: &[&str] = &[
+    "--target=wasm32-wasip1",
+    "--edition=2024",
+    "--crate-type=bin",
+    "--error-format=json",
+    "-Copt-level=0",
+    "-Cdebuginfo=line-tables-only",
+    // Version 5 says in which folder the compiler ran: so the compiler of wasm knows the user's files from those of the standard library.
+    "-Cdwarf-version=5",
+];
 
 /// Each message comes with its places and their macros as JSON, besides the text for people.
 const PRINTED_TIMES: usize = 16;
@@ -22,6 +30,8 @@ pub(crate) fn build(tools: &Tools, source: &SourceTree, budget: &Budget) -> Resu
     let paths = tools.jail.paths(&job);
     let root = &paths.root;
     let mut args: Vec<String> = COMPILE_OPTIONS.iter().map(|option| option.to_string()).collect();
+    // The folder in which rustc runs is in the debug information too.
+    args.push(format!("--remap-path-prefix={}=.", paths.source));
     args.extend([format!("--sysroot={root}/rust"), format!("-Clinker={}/bin/wasm-ld", tools.llvm_folder(root))]);
     args.extend(LINK_OPTIONS.iter().map(|option| format!("-Clink-arg={option}")));
     args.extend(stub_options(root).iter().map(|option| format!("-Clink-arg={option}")));

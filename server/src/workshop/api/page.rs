@@ -251,10 +251,7 @@ fn diagnostic_line(diagnostic: &Diagnostic) -> DiagnosticLine {
 fn outcome_text(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Finished | Outcome::Exited { .. } => String::new(),
-        Outcome::Trapped(trap) => match &trap.function {
-            Some(function) => format!("Trapped: {} in {function}", trap.message),
-            None => format!("Trapped: {}", trap.message),
-        },
+        Outcome::Trapped(trap) => format!("Trapped: {trap}"),
         Outcome::Limited(limit) => format!("Stopped: {}", limit.message),
         Outcome::Failed { message } => format!("Not run: {message}"),
     }

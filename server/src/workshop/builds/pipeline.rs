@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use vivarium_artifact::Setting;
-use vivarium_toolchains::{BuildError, Cancel, ContentHash, Diagnostic, ProgramKind, SourceTree};
+use vivarium_toolchains::{BuildError, Cancel, ContentHash, Diagnostic, ProgramKind, Severity, SourceTree};
 
 use super::failure::BuildFailure;
 use super::functions::OwnFunctions;
 use super::recent::Recent;
 use super::record::{Functions, Stage, diagnostic_bytes};
 use crate::compile::pool::{CompileFailure, Job};
-use crate::control::messages::Timings;
+use crate::control::messages::{SourcePlace, Timings};
 use crate::limits::Limits;
 use crate::workshop::artifacts::Artifacts;
 use crate::workshop::blobs::BlobHash;
@@ -24,6 +24,7 @@ pub const SETTING: Setting = Setting::Fast;
 /// What a build gave. The artifact itself is in the cache of artifacts.
 #[derive(Clone, Debug)]
 pub struct Product {
+    /// With a table of lines in the place of the toolchain's debug information.
     pub wasm: Arc<[u8]>,
     pub wasm_hash: BlobHash,
     pub kind: ProgramKind,
@@ -67,26 +68,20 @@ struct Built {
     output: String,
 }
 
-#[derive(Clone, Debug)]
-struct Compiled {
-    kind: ProgramKind,
-    stubs: Arc<[String]>,
-    artifact_bytes: usize,
-}
-
 pub struct Pipeline {
     parts: Parts,
     artifacts: Arc<Artifacts>,
     limits: Arc<Limits>,
     built: Mutex<Recent<(ContentHash, String), Arc<Built>>>,
-    compiled: Mutex<Recent<BlobHash, Compiled>>,
+    /// By what the toolchain gave.
+    compiled: Mutex<Recent<BlobHash, Product>>,
     functions: OwnFunctions,
 }
 
 impl Pipeline {
     pub fn new(parts: Parts, artifacts: Arc<Artifacts>, limits: Arc<Limits>) -> Pipeline {
         let built = Mutex::new(Recent::new(limits.build_results_max, limits.build_results_bytes_max));
-        let compiled = Mutex::new(Recent::new(limits.build_results_max, usize::MAX));
+        let compiled = Mutex::new(Recent::new(limits.build_results_max, limits.build_results_bytes_max));
         let functions = OwnFunctions::new(&limits);
         Pipeline { parts, artifacts, limits, built, compiled, functions }
     }
@@ -99,11 +94,18 @@ impl Pipeline {
             Ok(built) => built,
             Err(error) => return Ended { timings, ..Ended::failed(error.into()) },
         };
-        let result = match &built.wasm {
+        let compiled = built.wasm.as_ref().map(|(hash, wasm)| self.compile(*hash, wasm, owner, cancel, watch, &mut timings));
+        let (mut diagnostics, mut output) = (built.diagnostics.clone(), built.output.clone());
+        let result = match compiled {
             None => Err(None),
-            Some((hash, wasm)) => self.compile(*hash, wasm, owner, cancel, watch, &mut timings).map_err(|failure| Some(failure.into())),
+            Some(Err(CompileFailure::Refused { sentence, place: Some(place) })) => {
+                output.push_str(&format!("{place}: error: {sentence}\n"));
+                diagnostics.push(diagnostic(sentence, place));
+                Err(None)
+            }
+            Some(compiled) => compiled.map_err(|failure| Some(failure.into())),
         };
-        Ended { result, diagnostics: built.diagnostics.clone(), output: built.output.clone(), timings }
+        Ended { result, diagnostics, output, timings }
     }
 
     /// A build that had no owner has one now.
@@ -174,17 +176,9 @@ impl Pipeline {
         watch: Watch<'_>,
         timings: &mut Timings,
     ) -> Result<Product, CompileFailure> {
-        let product = |Compiled { kind, stubs, artifact_bytes }, functions| Product {
-            wasm: wasm.clone(),
-            wasm_hash: hash,
-            kind,
-            stubs,
-            artifact_bytes,
-            functions,
-        };
         let known = lock(&self.compiled).get(&hash).cloned();
-        if let Some(known) = known.filter(|_| self.artifacts.load(hash, SETTING).is_some()) {
-            return Ok(product(known, None));
+        if let Some(known) = known.filter(|known| self.artifacts.load(known.wasm_hash, SETTING).is_some()) {
+            return Ok(known);
         }
         watch(Stage::Validate, None);
         let told = |stage, done, total| watch(Stage::from(stage), (total > 0).then_some(Functions { done, total }));
@@ -195,11 +189,15 @@ impl Pipeline {
         [timings.validate, timings.translate, timings.codegen, timings.link] =
             [stages.validate_us, stages.translate_us, stages.codegen_us, stages.link_us].map(Some);
         if let Some(sentence) = compiled.not_runnable {
-            return Err(CompileFailure::Refused(sentence));
+            return Err(CompileFailure::Refused { sentence, place: None });
         }
-        let artifact = self.artifacts.sign(hash, SETTING, compiled.elf);
-        let made = Compiled { kind: kind_of(compiled.kind), stubs: compiled.stubs.into(), artifact_bytes: artifact.len() };
-        lock(&self.compiled).insert(hash, made.clone(), 0);
+        let (wasm_hash, wasm) = match compiled.condensed {
+            Some(condensed) => (BlobHash::of(&condensed), condensed.into()),
+            None => (hash, wasm.clone()),
+        };
+        let artifact_bytes = self.artifacts.sign(wasm_hash, SETTING, compiled.elf).len();
+        let made = Product { wasm, wasm_hash, kind: kind_of(compiled.kind), stubs: compiled.stubs.into(), artifact_bytes, functions: None };
+        lock(&self.compiled).insert(hash, made.clone(), made.wasm.len());
         let functions = compiled.own.map(Arc::<[u8]>::from);
         let functions = match owner {
             Some(owner) => {
@@ -208,8 +206,15 @@ impl Pipeline {
             }
             None => functions,
         };
-        Ok(product(made, functions))
+        Ok(Product { functions, ..made })
     }
+}
+
+/// A refusal whose place in the source is known is shown where the compilers' errors are.
+fn diagnostic(sentence: String, place: SourcePlace) -> Diagnostic {
+    let SourcePlace { file, line, column } = place;
+    let column = Some(column).filter(|column| *column > 0);
+    Diagnostic { file: Some(file), line: Some(line), column, ..Diagnostic::without_place(Severity::Error, "vivarium", sentence) }
 }
 
 fn kind_of(kind: vivarium_abi::program::Kind) -> ProgramKind {

@@ -17,16 +17,27 @@ const SEVERITIES = ["note", "note", "warning", "error"];
 const [, , ascFolder, outputFolder] = process.argv;
 const asc = await import(path.join(ascFolder, "node_modules/assemblyscript/dist/asc.js"));
 
+// Functions that asc writes anew for its shadow stack find their lines again by name, and it knows the start functions of files by none.
+class NamedStartFunctions {
+  afterInitialize(program) {
+    for (const { startFunction } of program.filesByName.values()) program.instancesByName.set(startFunction.internalName, startFunction);
+  }
+}
+
 async function compile({ files, sdk, options }) {
   const found = fileSystem(files, sdk);
   const diagnostics = [], output = [];
-  let wasm = null;
+  let wasm = null, map = null;
   const print = { write: (text) => output.push(String(text)) };
   const { error } = await asc.main(["main.ts", "--outFile", "main.wasm", "--lib", SDK, ...options], {
     stdout: print,
     stderr: print,
+    transforms: [NamedStartFunctions],
     readFile: (name, base) => found.get(path.resolve(PROJECT, base, name)) ?? null,
-    writeFile: (name, content) => { if (name === "main.wasm") wasm = content; },
+    writeFile: (name, content) => {
+      if (name === "main.wasm") wasm = content;
+      if (name === "main.wasm.map") map = content;
+    },
     listFiles: (folder, base) => {
       const prefix = path.resolve(PROJECT, base, folder) + "/";
       return [...found.keys()].filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
@@ -35,8 +46,22 @@ async function compile({ files, sdk, options }) {
   });
   if (error !== null && diagnostics.length === 0) output.push(`${error.message}\n`);
   const compiled = error === null && wasm !== null;
-  if (compiled) writeFileSync(path.join(outputFolder, "main.wasm"), wasm);
+  if (compiled) writeFileSync(path.join(outputFolder, "main.wasm"), map === null ? wasm : withSourceMap(wasm, map));
   return { compiled, diagnostics, output: output.join("").slice(0, OUTPUT_UNITS_MAX) };
+}
+
+// The source map goes with the binary, in a custom section; without the sources themselves.
+function withSourceMap(wasm, map) {
+  const { version, sources, mappings } = JSON.parse(map);
+  const name = Buffer.from("vivarium.source_map");
+  const contents = Buffer.concat([Buffer.from([name.length]), name, Buffer.from(JSON.stringify({ version, sources, mappings }))]);
+  return Buffer.concat([wasm, Buffer.from([0, ...leb128(contents.length)]), contents]);
+}
+
+function leb128(number) {
+  const bytes = [];
+  for (; number >= 0x80; number >>>= 7) bytes.push((number & 0x7f) | 0x80);
+  return [...bytes, number];
 }
 
 function fileSystem(files, sdk) {
