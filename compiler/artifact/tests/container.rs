@@ -2,9 +2,10 @@
 
 use ed25519_dalek::SigningKey;
 use vivarium_artifact::lines::LineTableBuilder;
+use vivarium_artifact::sign::SIGNATURE_BYTES;
 use vivarium_artifact::{
-    AddressMap, AddressType, Artifact, ArtifactError, Contract, FunctionRecord, FunctionTable, MemoryPlan, Place, SignedArtifact,
-    SlotLayout, TrapKind, TrapSite, TrapTable,
+    AddressMap, AddressType, Artifact, ArtifactError, Contract, FunctionRecord, FunctionTable, MemoryPlan, PAGE_BYTES, Place,
+    SignedArtifact, SlotLayout, TrapKind, TrapSite, TrapTable,
 };
 
 fn lines() -> Vec<u8> {
@@ -58,17 +59,57 @@ fn what_is_encoded_is_what_is_parsed() {
     assert_eq!((parsed.traps, parsed.functions, parsed.map), (artifact.traps, artifact.functions, artifact.map));
 }
 
-#[test]
-fn every_flipped_byte_of_a_signed_file_is_refused() {
-    let key = SigningKey::from_bytes(&[3; 32]);
-    let mut file = artifact().encode().unwrap();
-    SignedArtifact::sign(&mut file, &key);
-    assert!(SignedArtifact::verify(&file, &key.verifying_key()).is_ok());
-    for index in 0..file.len() {
-        file[index] ^= 1;
-        assert!(SignedArtifact::verify(&file, &key.verifying_key()).is_err(), "byte {index}");
-        file[index] ^= 1;
+/// Length of the file that is flipped and cut, in bytes.
+const FLIPPED_BYTES: usize = 64 << 10;
+
+/// A signed file of exactly that length.
+fn signed_64_kib(key: &SigningKey) -> Vec<u8> {
+    let mut artifact = artifact();
+    let mut file = artifact.encode().unwrap();
+    // The text begins on the first page after the headers and what follows it on another: it fills whole pages, the lines the rest.
+    while file.len() + SIGNATURE_BYTES < FLIPPED_BYTES {
+        let missing = FLIPPED_BYTES - SIGNATURE_BYTES - file.len();
+        if missing >= 2 * PAGE_BYTES as usize {
+            artifact.text.resize(artifact.text.len() + PAGE_BYTES as usize, 0xcc);
+        } else {
+            artifact.lines.push(0);
+        }
+        file = artifact.encode().unwrap();
     }
+    SignedArtifact::sign(&mut file, key);
+    file
+}
+
+/// How many of these places are refused; each is tried by one of a few threads.
+fn refused(places: usize, is_refused: impl Fn(usize) -> bool + Sync) -> usize {
+    const THREADS: usize = 4;
+    std::thread::scope(|scope| {
+        let counts: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                scope.spawn({
+                    let is_refused = &is_refused;
+                    move || (thread..places).step_by(THREADS).filter(|place| is_refused(*place)).count()
+                })
+            })
+            .collect();
+        counts.into_iter().map(|count| count.join().unwrap()).sum()
+    })
+}
+
+#[test]
+fn every_flipped_byte_and_every_shorter_length_of_a_signed_file_is_refused() {
+    let key = SigningKey::from_bytes(&[3; 32]);
+    let file = signed_64_kib(&key);
+    assert_eq!(file.len(), FLIPPED_BYTES);
+    assert!(SignedArtifact::verify(&file, &key.verifying_key()).is_ok() && Artifact::parse(&file).is_ok());
+    let flipped = refused(file.len(), |index| {
+        let mut flipped = file.clone();
+        flipped[index] ^= 1 << (index % 8);
+        SignedArtifact::verify(&flipped, &key.verifying_key()).is_err()
+    });
+    let cut = refused(file.len(), |length| SignedArtifact::verify(&file[..length], &key.verifying_key()).is_err());
+    println!("flipped bytes refused: {flipped} of {FLIPPED_BYTES}; shorter lengths refused: {cut} of {FLIPPED_BYTES}");
+    assert_eq!((flipped, cut), (FLIPPED_BYTES, FLIPPED_BYTES));
     assert_eq!(SignedArtifact::verify(&file[..40], &key.verifying_key()).unwrap_err(), ArtifactError::Foreign);
     assert_eq!(SignedArtifact::verify(&file[..4000], &key.verifying_key()).unwrap_err(), ArtifactError::Signature);
 }
