@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use vivarium_artifact::TenantPolicy;
 use vivarium_toolchains::{BuildLimits, SourceLimits};
 
 const KIB: usize = 1024;
@@ -224,6 +225,15 @@ impl Limits {
             files_max: self.files_max,
             file_name_bytes_max: self.file_name_bytes_max,
             depth_max: self.depth_max,
+        }
+    }
+
+    /// What an artifact's contract may ask for.
+    pub fn tenant(&self) -> TenantPolicy {
+        TenantPolicy {
+            memory_bytes_max: self.memory_bytes_max,
+            table_elements_max: self.table_elements_max,
+            stack_bytes_max: self.stack_bytes,
         }
     }
 

@@ -70,7 +70,7 @@ impl Run {
             let input = HostInput { arguments: vec![program_name(&self.path)], environment: self.env, stdin: Bytes::new() };
             return invoke::invoke(&pool, &module, function, &self.arguments, input, limits.memory_bytes_max);
         }
-        let program = Arc::new(Program::load(&runtime, file, &signed.key).map_err(Failure::program)?);
+        let program = Arc::new(Program::load(&runtime, file, &signed.key, limits.tenant()).map_err(Failure::program)?);
         let arguments = std::iter::once(program_name(&self.path)).chain(self.arguments).collect();
         let input = HostInput { arguments, environment: self.env, stdin: read_stdin(limits)? };
         run_program(&pool, &program, input, limits)

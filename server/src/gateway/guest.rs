@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use ed25519_dalek::VerifyingKey;
 use vivarium_abi::{Answer, Host, HostInput, HostLimits, LimitReached, Linkage, LogLine, Wait, entry_point};
-use vivarium_artifact::MemoryPlan;
+use vivarium_artifact::{MemoryPlan, TenantPolicy};
 use vivarium_runtime::{AcquireError, Exit, Instance, InstanceLimits, LoadedModule, Pool, Runtime, SealedFile, Trap};
 
 use crate::control::messages::{LimitReport, Outcome, SourcePlace, TrapFrame, TrapReport};
@@ -80,9 +80,11 @@ pub struct Guest {
 }
 
 impl Program {
-    /// Verifies, maps and resolves a signed artifact in a sealed file. The error is a sentence.
-    pub fn load(runtime: &Runtime, file: SealedFile, key: &VerifyingKey) -> Result<Program, String> {
+    /// Verifies, maps and resolves a signed artifact in a sealed file, and compares its contract with what programs may have here. The error is a
+    /// sentence.
+    pub fn load(runtime: &Runtime, file: SealedFile, key: &VerifyingKey, policy: TenantPolicy) -> Result<Program, String> {
         let module = runtime.load(file, key).map_err(|error| error.to_string())?;
+        policy.check(module.contract()).map_err(|violation| violation.to_string())?;
         let linkage = Linkage::resolve(module.contract()).map_err(|error| error.to_string())?;
         let entry = entry_point(module.contract()).map_err(|error| error.to_string())?;
         Ok(Program { module, linkage, entry, hinted: AtomicBool::new(false) })

@@ -116,7 +116,7 @@ impl Loading {
     fn program(&self, descriptor: Option<OwnedFd>) -> Result<Program, String> {
         let descriptor = descriptor.ok_or("the artifact's descriptor is missing")?;
         let file = SealedFile::receive(descriptor).map_err(|error| format!("the artifact was refused: {error}"))?;
-        Program::load(&self.shared.runtime, file, &self.key)
+        Program::load(&self.shared.runtime, file, &self.key, self.shared.start.limits.tenant())
     }
 }
 
