@@ -99,6 +99,7 @@ pub(crate) struct PoolState {
     warm_bytes: Cell<u64>,
     ladder: Ladder,
     verify_resets: bool,
+    interrupt_next_reset: Cell<bool>,
     /// What one turn counts as processor time at most, in ticks of the clock.
     pub(crate) turn_max_ticks: u64,
 }
@@ -130,6 +131,7 @@ impl Pool {
             warm_bytes: Cell::new(0),
             ladder,
             verify_resets: settings.verify_resets,
+            interrupt_next_reset: Cell::new(false),
             turn_max_ticks: clock::ticks_of(2 * settings.slice),
         })))
     }
@@ -154,6 +156,11 @@ impl Pool {
     /// Memory that ready slots keep populated, so that the next instance faults less; in bytes.
     pub fn warm_bytes(&self) -> u64 {
         self.0.warm_bytes.get()
+    }
+
+    /// For tests: the next reset panics before it has given anything back.
+    pub fn interrupt_next_reset(&self) {
+        self.0.interrupt_next_reset.set(true);
     }
 
     /// How slots of this module are reset at present; none when no instance of it has been in this pool.
@@ -309,6 +316,7 @@ impl Resetting<'_> {
     fn run(&mut self, shelf: &Shelf) -> Result<Box<Slot>, NotPristine> {
         let slot = self.slot.as_mut().ok_or(NotPristine)?;
         slot.state = SlotState::Resetting;
+        assert!(!self.pool.interrupt_next_reset.take(), "this reset was to be interrupted");
         slot.memory.reset(&shelf.module, &mut shelf.learned.borrow_mut()).map_err(|_| NotPristine)?;
         if self.pool.verify_resets && !slot.memory.is_pristine(shelf.module.image_view()) {
             return Err(NotPristine);
