@@ -40,8 +40,7 @@ const PROGRAMS: [Program; 5] = [
         name: "Rust, -O0",
         language: "rust",
         file: "main.rs",
-        source: "/// All rows of the group.
-pub fn rows() -> Vec<Value> {\n    let n: u32 = NNN;\n    eprintln!(\"n is {n}\");\n    println!(\"Content-Type: text/plain\\n\\n{n}\");\n}\n",
+        source: "fn main() {\n    let n: u32 = NNN;\n    eprintln!(\"n is {n}\");\n    println!(\"Content-Type: text/plain\\n\\n{n}\");\n}\n",
         pause_ms: 0,
         goal_ms: Some(800.0),
     },

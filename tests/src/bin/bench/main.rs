@@ -1,11 +1,12 @@
 //! `make bench`: the figures, as a table and in `target/bench.json`.
 //!
-//! Group `runtime`: instances in this process, from taking a slot to giving it back. Group `edit`: from sending an edited source to the new code answering
-//! at its URL, on the server that a person would use. Arguments name the groups to measure; without any, all are.
+//! Group `runtime`: instances in this process, from taking a slot to giving it back. Group `compiler`: compiling on a warm server. Group `edit`: from
+//! sending an edited source to the new code answering at its URL, on the server that a person would use. Arguments name the groups to measure; without any, all are.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
 
+mod compiler;
 mod edit;
 mod runtime;
 mod table;
@@ -16,6 +17,9 @@ fn main() {
     let mut rows = Vec::new();
     if wants("runtime") {
         rows.extend(runtime::rows());
+    }
+    if wants("compiler") {
+        rows.extend(compiler::rows());
     }
     if wants("edit") {
         rows.extend(edit::rows());
