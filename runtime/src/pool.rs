@@ -26,6 +26,9 @@ use crate::sys::control::Thread;
 use crate::sys::region::{Region, Regions};
 use crate::sys::slot::SlotMemory;
 
+/// Slots of one piece of address space: four tebibytes.
+const REGION_SLOTS_MAX: u32 = 1024;
+
 /// What one instance gets at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InstanceLimits {
@@ -65,7 +68,7 @@ pub(crate) enum SlotState {
 pub(crate) struct Slot {
     pub(crate) state: SlotState,
     pub(crate) memory: SlotMemory,
-    pub(crate) activation: Box<Activation>,
+    pub(crate) activation: Activation,
 }
 
 /// What a thread keeps of one module.
@@ -120,7 +123,7 @@ impl Pool {
         let thread = Thread::register()?;
         Ok(Pool(Rc::new(PoolState {
             thread: RefCell::new(thread),
-            regions: Regions::new(vec![Region::new(slots)?]),
+            regions: Regions::new(regions(slots)?),
             slots,
             made: Cell::new((0, 0)),
             empty: RefCell::new(Vec::new()),
@@ -188,6 +191,24 @@ impl Pool {
             }
         }
     }
+}
+
+/// Address space for so many slots, in pieces: the largest hole of a process is smaller than all of its holes.
+fn regions(slots: u32) -> io::Result<Vec<Rc<Region>>> {
+    let mut regions: Vec<Rc<Region>> = Vec::new();
+    let mut made = 0;
+    while made < slots || regions.is_empty() {
+        let next = (slots - made).min(REGION_SLOTS_MAX);
+        let region = Region::new(next).map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("this process has address space for {made} slots, not for {slots} ({error}): ask for fewer"),
+            )
+        })?;
+        regions.push(region);
+        made += next;
+    }
+    Ok(regions)
 }
 
 impl PoolState {
@@ -294,7 +315,6 @@ impl PoolState {
     }
 
     /// Takes a slot out of use for good; its content is unmapped if the kernel lets us.
-    #[expect(clippy::boxed_local, reason = "the box is what slots are handed on in")]
     fn discard(&self, mut slot: Box<Slot>) {
         slot.state = SlotState::Discarded;
         let _ = slot.memory.vacate();

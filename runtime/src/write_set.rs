@@ -77,6 +77,12 @@ pub struct WriteSet {
 
 impl Default for WriteSet {
     fn default() -> WriteSet {
+        WriteSet::new()
+    }
+}
+
+impl WriteSet {
+    pub const fn new() -> WriteSet {
         WriteSet {
             watch: AtomicU8::new(Watch::Unwatched as u8),
             length: AtomicU32::new(0),
@@ -84,9 +90,7 @@ impl Default for WriteSet {
             pages: [const { AtomicU32::new(0) }; WRITE_SET_PAGES_MAX],
         }
     }
-}
 
-impl WriteSet {
     pub fn watch(&self) -> Watch {
         match self.watch.load(Relaxed) {
             1 => Watch::Watched,
@@ -107,6 +111,9 @@ impl WriteSet {
 
     /// Nothing is watched any more.
     pub fn forget(&self) {
+        if self.watch() == Watch::Unwatched {
+            return;
+        }
         self.watch.store(Watch::Unwatched as u8, Relaxed);
         self.image_pages.store(0, Relaxed);
         self.keep(0);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use vivarium_artifact::{ExportedItem, Setting};
-use vivarium_runtime::{Exit, InstanceLimits, LoadedModule, Pool};
+use vivarium_runtime::{Exit, Instance, InstanceLimits, LoadedModule, Pool};
 
 use crate::engine::load_wat;
 
@@ -48,6 +48,11 @@ impl Requests {
     /// One request: instance, call, reset. Returns what the guest computed.
     pub fn serve(&self, pool: &Pool, x: u32, pages: u32) -> u32 {
         let mut instance = pool.acquire(&self.module, InstanceLimits { memory_bytes_max: 128 << 20 }).expect("there are slots");
+        self.finish(&mut instance, x, pages)
+    }
+
+    /// Calls the function in this instance and waits for its end. Returns what the guest computed.
+    pub fn finish(&self, instance: &mut Instance, x: u32, pages: u32) -> u32 {
         instance.invoke(self.function, &[x.into(), pages.into()]).expect("the call can begin");
         loop {
             match instance.resume() {

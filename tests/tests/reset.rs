@@ -291,3 +291,10 @@ fn a_pool_whose_slots_are_all_in_use_says_so() {
     let _held = fresh(&pool, &module);
     assert_eq!(pool.acquire(&module, limits()).unwrap_err().to_string(), "all 1 slots of this thread are in use");
 }
+
+#[test]
+fn a_pool_larger_than_the_address_space_is_refused_with_a_sentence() {
+    let runtime = Runtime::start(RuntimeSettings::default()).unwrap();
+    let error = runtime.pool(60_000).unwrap_err().to_string();
+    assert!(error.contains("address space for") && error.contains("not for 60000"), "{error}");
+}

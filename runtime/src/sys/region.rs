@@ -3,7 +3,7 @@
 //! Kept true here: a thread's table of regions is set while its pool lives and names regions that the pool keeps alive, so that the fault handler may
 //! follow it. The handler touches nothing of a region but its bounds and the atomic fields of its write sets.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::io;
 use std::ptr::{null, slice_from_raw_parts};
 use std::rc::Rc;
@@ -23,17 +23,21 @@ thread_local! {
     static REGIONS: Cell<*const [Rc<Region>]> = const { Cell::new(NONE) };
 }
 
+/// What slots that were never watched share. Nobody changes it: only a set that is to be watched is begun, and forgetting an unwatched one does nothing.
+static NEVER_WATCHED: WriteSet = WriteSet::new();
+
 /// Address space for a number of slots.
 #[derive(Debug)]
 pub struct Region {
     reservation: Reservation,
-    sets: Box<[WriteSet]>,
+    /// Made when a slot is watched for the first time.
+    sets: Box<[OnceCell<Box<WriteSet>>]>,
 }
 
 impl Region {
     pub fn new(slots: u32) -> io::Result<Rc<Region>> {
         let reservation = Reservation::new(reservation_bytes(slots))?;
-        Ok(Rc::new(Region { reservation, sets: (0..slots).map(|_| WriteSet::default()).collect() }))
+        Ok(Rc::new(Region { reservation, sets: (0..slots).map(|_| OnceCell::new()).collect() }))
     }
 
     pub fn slots(&self) -> u32 {
@@ -46,7 +50,12 @@ impl Region {
 
     /// The write set of a slot, by index in this region.
     pub fn set(&self, index: u32) -> &WriteSet {
-        &self.sets[index as usize]
+        self.sets[index as usize].get().map_or(&NEVER_WATCHED, |set| set)
+    }
+
+    /// The same for a slot that is to be watched.
+    pub fn set_to_watch(&self, index: u32) -> &WriteSet {
+        self.sets[index as usize].get_or_init(Box::default)
     }
 }
 

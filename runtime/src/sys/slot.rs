@@ -40,7 +40,7 @@ pub struct SlotMemory {
     /// Whether the kernel was told to watch writes to the image.
     registered: bool,
     /// How many pages of the write set were in it when the last reset ended.
-    settled: usize,
+    settled: u32,
     /// What stays populated of the slot between two runs, in bytes.
     warm_bytes: u64,
 }
@@ -92,6 +92,16 @@ impl SlotMemory {
 
     /// Makes this the pristine slot of a module, whatever it was before.
     pub fn place(&mut self, module: &LoadedModule) -> io::Result<()> {
+        self.map(module).map_err(|error| match error.raw_os_error() {
+            Some(libc::ENOMEM) => io::Error::new(
+                error.kind(),
+                "this process has as many mappings as the system permits (vm.max_map_count; a slot takes two or three), or memory is short",
+            ),
+            _ => error,
+        })
+    }
+
+    fn map(&mut self, module: &LoadedModule) -> io::Result<()> {
         let layout = module.layout();
         self.vacate()?;
         let memories = &module.contract().memories;

@@ -32,14 +32,14 @@ impl SlotMemory {
     }
 
     fn give_back_set(&mut self, module: &LoadedModule, learned: &mut Learned) -> io::Result<()> {
-        for written in self.set().pages().take(self.settled) {
+        for written in self.set().pages().take(self.settled as usize) {
             self.give_back_lines(module, written);
         }
-        let first_writes = self.set().len() - self.settled;
+        let first_writes = self.set().len() - self.settled as usize;
         if first_writes > 0 {
             self.settle(module, learned)?;
         }
-        self.warm_bytes = self.settled as u64 * PAGE_BYTES;
+        self.warm_bytes = u64::from(self.settled) * PAGE_BYTES;
         if self.memory_end() > self.image_bytes {
             self.warm_bytes += self.give_back_behind(module, learned)?;
         }
@@ -50,7 +50,7 @@ impl SlotMemory {
     /// Gives back the pages that were written for the first time; they stay writable if the module's set takes them.
     fn settle(&mut self, module: &LoadedModule, learned: &mut Learned) -> io::Result<()> {
         let mut first_writes = Vec::new();
-        while self.set().len() > self.settled
+        while self.set().len() > self.settled as usize
             && let Some(written) = self.set().pop()
         {
             first_writes.push(module.written(written.page()));
@@ -110,8 +110,8 @@ impl SlotMemory {
         for written in learned.pages() {
             kernel::protect(self.address(u64::from(written.page())), PAGE_BYTES, false)?;
         }
-        self.set().begin((image_bytes / PAGE_BYTES) as u32, learned.pages());
-        self.settled = learned.pages().len();
+        self.home.set_to_watch(self.index).begin((image_bytes / PAGE_BYTES) as u32, learned.pages());
+        self.settled = learned.pages().len() as u32;
         Ok(())
     }
 
