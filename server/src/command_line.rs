@@ -7,6 +7,7 @@
 mod artifact;
 mod build;
 mod compile;
+mod disassembly;
 mod doctor;
 mod failure;
 mod inspect;

@@ -217,3 +217,51 @@ fn page_and_report_name_the_line_also_when_the_artifact_was_made_again() {
     assert_eq!((&trap["function"], &trap["place"]["file"], &trap["place"]["line"]), (&json!("divide"), &json!("main.c"), &json!(5)));
     assert_eq!((&trap["frames"][1]["function"], &trap["frames"][1]["place"]["line"]), (&json!("main"), &json!(10)));
 }
+
+/// What the validator refuses has a place too: the line of the instruction.
+#[test]
+fn an_invalid_module_is_told_at_its_line() {
+    let invalid = "(module\n  (func (export \"_start\")\n    i32.const 1\n    f32.sqrt\n    drop))\n";
+    let server = Server::start();
+    let made = server.call("POST", "/api/v1/builds?wait=20", Some(&json!({"language": "wat", "files": {"main.wat": invalid}})), None);
+    let build = made.json();
+    let diagnostic = &build["diagnostics"][0];
+    assert_eq!((&diagnostic["file"], &diagnostic["line"], &diagnostic["column"]), (&json!("main.wat"), &json!(4), &json!(5)), "{build}");
+    assert!(diagnostic["message"].as_str().unwrap().contains("type mismatch"), "{build}");
+    let output = run("main.wat", invalid);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("main.wat:4:5: error") || said.contains("main.wat:4:5: the wasm is not valid"), "{said}");
+}
+
+#[test]
+fn inspect_shows_native_code_with_names_wasm_offsets_and_lines() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("main.wat"), WAT).unwrap();
+    let vivarium = |arguments: &[&str]| {
+        let output =
+            Command::new(binary()).args(arguments).current_dir(folder.path()).env("VIVARIUM_DATA", folder.path().join("data")).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    vivarium(&["compile", "main.wat", "-o", "main.viva"]);
+    let text = vivarium(&["inspect", "main.viva", "--disassemble"]);
+    for part in [
+        "source     lines of main.wat",
+        "divide (function 0",
+        "idiv ",
+        "wasm 0x3f",
+        "main.wat:8:5",
+        "<divide>",
+        "memory     0:",
+        "export     _start",
+    ] {
+        assert!(text.contains(part), "{part} is missing in:\n{text}");
+    }
+    let shown: serde_json::Value = serde_json::from_str(&vivarium(&["--json", "inspect", "main.viva", "--disassemble"])).unwrap();
+    let instructions = shown["disassembly"][0]["instructions"].as_array().unwrap();
+    let division = instructions.iter().find(|line| line["text"].as_str().unwrap().starts_with("idiv")).unwrap();
+    assert_eq!((&division["wasm_offset"], &division["place"]["line"]), (&json!(0x3f), &json!(8)));
+    assert!(!vivarium(&["inspect", "main.viva"]).contains("idiv"), "only when asked for");
+}

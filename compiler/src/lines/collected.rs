@@ -6,7 +6,7 @@ use std::ops::Range;
 use vivarium_artifact::lines::{LineTable, LineTableBuilder, Place};
 
 /// Rows that are kept of one module. What is beyond has no lines.
-const ROWS_MAX: usize = 1 << 21;
+pub const ROWS_MAX: usize = 1 << 21;
 /// Files that debug information may name: a unit of a library names hundreds, most of which no row is about.
 const FILES_MAX: usize = 1 << 16;
 

@@ -7,7 +7,7 @@ use gimli::{
     Reader as _,
 };
 
-use super::collected::{Collected, File};
+use super::collected::{Collected, File, ROWS_MAX};
 
 /// Longest unit that is read, in bytes: what gimli keeps of one grows with it.
 const UNIT_BYTES_MAX: usize = 4 << 20;
@@ -43,22 +43,33 @@ pub fn read(debug_line: &[u8], strings: Strings<'_>, bodies: &[Range<u32>], coll
     for offset in if own.is_empty() { units } else { own } {
         let Some(program) = parse(offset) else { continue };
         let mut files = Files { strings, known: Vec::new() };
-        let mut sequence = Sequence { bodies, shift: None };
+        let mut sequence = Vec::new();
         let mut rows = program.rows();
         // A damaged program ends where its damage is.
         while let Ok(Some((header, row))) = rows.next_row() {
-            let address = sequence.place(row);
-            let line = row.line().and_then(|line| u32::try_from(line.get()).ok());
-            match (address, line) {
-                (Some(address), _) if row.end_sequence() => collected.push_end(address),
-                (Some(address), Some(line)) => {
-                    if let Some(file) = files.file(header, row.file_index(), collected) {
-                        collected.push(address, file, line, column(row));
-                    }
-                }
-                // Line 0 is code that no line is to blame for: it goes with what comes before it.
-                (_, None) | (None, _) => {}
+            let Ok(address) = u32::try_from(row.address()) else { continue };
+            if row.end_sequence() {
+                put_sequence(&mut sequence, address, bodies, collected);
+                continue;
             }
+            // Line 0 is code that no line is to blame for: it goes with what comes before it.
+            let Some(line) = row.line().and_then(|line| u32::try_from(line.get()).ok()) else { continue };
+            if sequence.len() < ROWS_MAX
+                && let Some(file) = files.file(header, row.file_index(), collected)
+            {
+                sequence.push((address, file, line, column(row)));
+            }
+        }
+    }
+}
+
+/// Takes the rows of one function, which end at this address. Of a function that the linker threw away there is no place.
+fn put_sequence(sequence: &mut Vec<(u32, File, u32, u32)>, end: u32, bodies: &[Range<u32>], collected: &mut Collected) {
+    let start = sequence.first().map_or(end, |row| row.0);
+    let shift = shift_of(start, end, bodies);
+    for (address, file, line, column) in sequence.drain(..) {
+        if let Some(offset) = shift.and_then(|shift| address.checked_add(shift)) {
+            collected.push(offset, file, line, column);
         }
     }
 }
@@ -70,30 +81,12 @@ fn column(row: &LineRow) -> u32 {
     }
 }
 
-/// The run of rows that is being read: all of one function.
-struct Sequence<'b> {
-    bodies: &'b [Range<u32>],
-    /// What its addresses lack; none before its first row. Of a function that the linker threw away there is no place.
-    shift: Option<Option<u32>>,
-}
-
-impl Sequence<'_> {
-    /// The offset in the contents of the code section.
-    fn place(&mut self, row: &LineRow) -> Option<u32> {
-        let address = u32::try_from(row.address()).ok();
-        let shift = *self.shift.get_or_insert_with(|| address.and_then(|start| shift_of(start, self.bodies)));
-        if row.end_sequence() {
-            self.shift = None;
-        }
-        address?.checked_add(shift?)
-    }
-}
-
-/// clang and rustc count from the beginning of the contents, as the convention has it; wast counts from behind the number of functions.
-fn shift_of(start: u32, bodies: &[Range<u32>]) -> Option<u32> {
-    let begins = |start: u32| bodies.binary_search_by_key(&start, |body| body.start).is_ok();
+/// What addresses lack to be offsets in the contents of the code section. clang and rustc count from their beginning, as the convention has it; wast
+/// counts from behind the number of functions. Either way a sequence ends with its function.
+fn shift_of(start: u32, end: u32, bodies: &[Range<u32>]) -> Option<u32> {
+    let ends = |end: u32| bodies.binary_search_by_key(&end, |body| body.end).is_ok();
     let number_bytes = (usize::BITS - bodies.len().leading_zeros()).div_ceil(7);
-    if !begins(start) && begins(start.checked_add(number_bytes)?) {
+    if !ends(end) && ends(end.checked_add(number_bytes)?) {
         return Some(number_bytes);
     }
     let before = bodies.partition_point(|body| body.start <= start);

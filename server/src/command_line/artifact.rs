@@ -5,12 +5,13 @@ use std::path::Path;
 
 use ed25519_dalek::VerifyingKey;
 use vivarium_artifact::{Artifact, ArtifactError, Setting, SignedArtifact};
-use vivarium_compiler::Timings;
+use vivarium_compiler::{CompileError, Timings};
 
 use super::Context;
 use super::failure::Failure;
 use super::source::Source;
 use crate::compile::frames::Bounds;
+use crate::compile::worker::place;
 use crate::data_folder::DataFolder;
 use crate::limits::Limits;
 
@@ -63,11 +64,19 @@ pub fn read_wasm(path: &Path, limits: &Limits) -> Result<Vec<u8>, Failure> {
 /// Compiles in this process and signs with the data folder's key: what a user compiles for himself needs no wall of its own.
 pub fn compile(wasm: &[u8], folder: &DataFolder, setting: Setting, limits: &Limits) -> Result<(Signed, Timings), Failure> {
     let policy = Bounds::of(limits).policy();
-    let compiled = vivarium_compiler::compile(wasm, &policy, setting, &|_, _, _| {}).map_err(Failure::program)?;
+    let compiled = vivarium_compiler::compile(wasm, &policy, setting, &|_, _, _| {}).map_err(|error| refused(&error, wasm))?;
     let mut bytes = compiled.artifact.encode().map_err(Failure::program)?;
     let key = folder.signing_key()?;
     SignedArtifact::sign(&mut bytes, &key);
     Ok((Signed { bytes, key: key.verifying_key() }, compiled.timings))
+}
+
+/// As compilers print it, where the place in the source is known.
+fn refused(error: &CompileError, wasm: &[u8]) -> Failure {
+    match error.offset().and_then(|offset| place(wasm, offset)) {
+        Some(place) => Failure::program(format!("{place}: {error}")),
+        None => Failure::program(error),
+    }
 }
 
 fn check(bytes: Vec<u8>, folder: &DataFolder) -> Result<Signed, Failure> {

@@ -9,19 +9,22 @@ use serde_json::json;
 use vivarium_artifact::{ArtifactFile, Contract, ExportedItem, FORMAT_VERSION, FunctionType};
 
 use super::failure::Failure;
-use super::{Context, artifact};
+use super::{Context, artifact, disassembly};
 
 #[derive(Debug, Args)]
 pub struct Inspect {
     /// An artifact, made here or elsewhere
     artifact: PathBuf,
+    /// Show the native code of each function too, with wasm offsets and source lines
+    #[arg(long)]
+    disassemble: bool,
 }
 
 impl Inspect {
     pub fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         let (bytes, file, ours) = artifact::read_any(&self.artifact, context)?;
         let json = || {
-            json!({
+            let mut shown = json!({
                 "format_version": FORMAT_VERSION,
                 "signed_here": ours,
                 "artifact_bytes": bytes.len(),
@@ -29,10 +32,23 @@ impl Inspect {
                 "image_bytes": file.image.len(),
                 "functions": file.functions.records().len(),
                 "trap_sites": file.traps.len(),
+                "lines_bytes": file.lines.len(),
+                "source_files": file.line_table(&bytes).files().collect::<Vec<_>>(),
                 "contract": file.contract,
-            })
+            });
+            if self.disassemble {
+                shown["disassembly"] = json!(disassembly::functions(&bytes, &file).collect::<Vec<_>>());
+            }
+            shown
         };
-        context.print(json, || text(&bytes, &file, ours));
+        let code = || {
+            if self.disassemble {
+                disassembly::functions(&bytes, &file).map(|function| function.to_string()).collect()
+            } else {
+                String::new()
+            }
+        };
+        context.print(json, || text(&bytes, &file, ours) + &code());
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -51,6 +67,8 @@ fn text(bytes: &[u8], file: &ArtifactFile, ours: bool) -> String {
     row("processor", if contract.cpu_features.is_empty() { "any x86-64".into() } else { contract.cpu_features.join(" ") });
     row("sizes", format!("{} bytes: text {}, image {}", bytes.len(), file.text.len(), file.image.len()));
     row("code", format!("{} functions, {} places that may trap", file.functions.records().len(), file.traps.len()));
+    let files: Vec<_> = file.line_table(bytes).files().collect();
+    row("source", if files.is_empty() { "no lines are known".into() } else { format!("lines of {}", files.join(" ")) });
     row("stack", format!("{} bytes", contract.stack_bytes));
     for (index, memory) in contract.memories.iter().enumerate() {
         let (from, to) = (memory.minimum_bytes(), memory.maximum_bytes());

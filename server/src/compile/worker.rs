@@ -112,7 +112,7 @@ impl<E: std::error::Error> From<E> for Refused {
 }
 
 /// Where in the source the code at this offset comes from.
-fn place(wasm: &[u8], offset: u64) -> Option<SourcePlace> {
+pub fn place(wasm: &[u8], offset: u64) -> Option<SourcePlace> {
     let table = lines::table(wasm);
     let place = LineTable::parse(&table)?.at(u32::try_from(offset).ok()?)?;
     Some(SourcePlace { file: place.file.to_owned(), line: place.line, column: place.column })
