@@ -32,6 +32,11 @@ impl Memory {
         self.used_bytes.load(Ordering::Relaxed)
     }
 
+    /// What one of so many threads may keep populated in slots that wait for the next guest, in bytes: of what is free, at most an eighth of the whole.
+    pub fn warm_bytes_max(&self, threads: usize) -> u64 {
+        self.bytes_max.saturating_sub(self.used_bytes()).min(self.bytes_max / 8) / threads.max(1) as u64
+    }
+
     pub fn bytes_max(&self) -> u64 {
         self.bytes_max
     }
@@ -78,7 +83,9 @@ mod tests {
         assert!(first.cover(60));
         assert!(!first.cover(61));
         assert_eq!(memory.used_bytes(), 100);
+        assert_eq!(memory.warm_bytes_max(1), 0, "guests come before warm slots");
         drop(second);
+        assert_eq!([1, 2].map(|threads| memory.warm_bytes_max(threads)), [12, 6]);
         assert!(first.cover(100));
         assert!(first.keep(10));
         assert_eq!(memory.used_bytes(), 10);

@@ -120,6 +120,7 @@ impl Control {
             deployments: Deployments::new(limits.loaded_artifact_bytes_max, Duration::from_millis(limits.load_wait_ms)),
             reports: Reports::new(listeners.len()),
             memory: Memory::new(limits.gateway_memory_bytes_max),
+            threads: listeners.len(),
             connections: Arc::new(Semaphore::new(limits.connections_max.min(connections_possible()))),
             start,
         });

@@ -33,6 +33,8 @@ pub struct Shared {
     pub deployments: Deployments<Arc<Program>>,
     pub reports: Reports,
     pub memory: Arc<Memory>,
+    /// How many threads serve visitors.
+    pub threads: usize,
     /// Permits of all threads: one for each connection.
     pub connections: Arc<Semaphore>,
 }

@@ -191,7 +191,10 @@ impl Thread {
     pub fn end(&self, guest: Guest, queued: Duration) -> Timings {
         let us = |duration: Duration| Some(duration.as_secs_f64() * 1e6);
         let (instantiate, run) = (us(guest.instantiated_in()), us(guest.ran()));
-        Timings { queue: us(queued), instantiate, run, reset: us(guest.end()), ..Timings::default() }
+        let reset = us(guest.end());
+        // Slots that wait keep pages populated: guests need that memory more.
+        self.pool.cool(self.shared.memory.warm_bytes_max(self.shared.threads));
+        Timings { queue: us(queued), instantiate, run, reset, ..Timings::default() }
     }
 }
 
