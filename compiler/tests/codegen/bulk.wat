@@ -18,7 +18,7 @@
 ;;                                 block0(v0: i64, v1: i32, v2: i32, v3: i32):
 ;; @002f                               v4 = uextend.i64 v1
 ;; @002f                               v5 = uextend.i64 v3
-;; @002f                               v6 = load.i64 notrap aligned region1 v0-4096
+;; @002f                               v6 = load.i64 notrap aligned region1 v0-64
 ;; @002f                               v7 = iadd v4, v5
 ;; @002f                               v8 = icmp ugt v7, v6
 ;; @002f                               trapnz v8, user2
@@ -36,11 +36,11 @@
 ;; @003b                               v4 = uextend.i64 v1
 ;; @003b                               v5 = uextend.i64 v2
 ;; @003b                               v6 = uextend.i64 v3
-;; @003b                               v7 = load.i64 notrap aligned region1 v0-4096
+;; @003b                               v7 = load.i64 notrap aligned region1 v0-64
 ;; @003b                               v8 = iadd v4, v6
 ;; @003b                               v9 = icmp ugt v8, v7
 ;; @003b                               trapnz v9, user2
-;; @003b                               v10 = load.i64 notrap aligned region1 v0-4096
+;; @003b                               v10 = load.i64 notrap aligned region1 v0-64
 ;; @003b                               v11 = iadd v5, v6
 ;; @003b                               v12 = icmp ugt v11, v10
 ;; @003b                               trapnz v12, user2
@@ -60,11 +60,11 @@
 ;; @0048                               v4 = uextend.i64 v1
 ;; @0048                               v5 = uextend.i64 v2
 ;; @0048                               v6 = uextend.i64 v3
-;; @0048                               v7 = load.i64 notrap aligned region1 v0-4088
+;; @0048                               v7 = load.i64 notrap aligned region1 v0-56
 ;; @0048                               v8 = iadd v5, v6
 ;; @0048                               v9 = icmp ugt v8, v7
 ;; @0048                               trapnz v9, user2
-;; @0048                               v10 = load.i64 notrap aligned region1 v0-4096
+;; @0048                               v10 = load.i64 notrap aligned region1 v0-64
 ;; @0048                               v11 = iadd v4, v6
 ;; @0048                               v12 = icmp ugt v11, v10
 ;; @0048                               trapnz v12, user2
@@ -80,6 +80,6 @@
 ;;
 ;;                                 block0(v0: i64):
 ;; @004f                               v1 = iconst.i64 0
-;; @004f                               store notrap aligned region1 v1, v0-4088  ; v1 = 0
+;; @004f                               store notrap aligned region1 v1, v0-56  ; v1 = 0
 ;; @0052                               return
 ;; }

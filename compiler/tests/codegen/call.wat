@@ -27,8 +27,8 @@
 ;; @0052                               v5 = uextend.i64 v3
 ;; @0052                               v6 = iconst.i64 2
 ;; @0052                               v7 = icmp uge v5, v6  ; v6 = 2
-;; @0052                               v8 = iconst.i64 -4032
-;; @0052                               v9 = iadd v0, v8  ; v8 = -4032
+;; @0052                               v8 = iconst.i64 -4096
+;; @0052                               v9 = iadd v0, v8  ; v8 = -4096
 ;; @0052                               v10 = iconst.i64 3
 ;; @0052                               v11 = ishl v5, v10  ; v10 = 3
 ;; @0052                               v12 = iadd v9, v11

@@ -54,7 +54,7 @@
 ;; @0054                               v4 = iadd v0, v3
 ;; @0054                               v5 = iconst.i64 0x0200_0001
 ;; @0054                               v6 = iadd v3, v5  ; v5 = 0x0200_0001
-;; @0054                               v7 = load.i64 notrap aligned region1 v0-4096
+;; @0054                               v7 = load.i64 notrap aligned region1 v0-64
 ;; @0054                               v8 = icmp ugt v6, v7
 ;; @0054                               trapnz v8, user2
 ;; @0054                               v9 = iconst.i64 0x01ff_fff9
@@ -69,7 +69,7 @@
 ;; function u0:4(i64 vmctx) -> i32 tail {
 ;;
 ;;                                 block0(v0: i64):
-;; @005d                               v2 = load.i64 notrap aligned region1 v0-4096
+;; @005d                               v2 = load.i64 notrap aligned region1 v0-64
 ;; @005d                               v3 = iconst.i64 16
 ;; @005d                               v4 = ushr v2, v3  ; v3 = 16
 ;; @005d                               v5 = ireduce.i32 v4

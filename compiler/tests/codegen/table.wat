@@ -24,10 +24,10 @@
 ;;
 ;;                                 block0(v0: i64, v1: i32):
 ;; @0053                               v3 = uextend.i64 v1
-;; @0053                               v4 = load.i64 notrap aligned region1 v0-0x0001_3ff8
+;; @0053                               v4 = load.i64 notrap aligned region1 v0-0x0001_4048
 ;; @0053                               v5 = icmp uge v3, v4
-;; @0053                               v6 = iconst.i64 -81808
-;; @0053                               v7 = iadd v0, v6  ; v6 = -81808
+;; @0053                               v6 = iconst.i64 -81888
+;; @0053                               v7 = iadd v0, v6  ; v6 = -81888
 ;; @0053                               v8 = iconst.i64 3
 ;; @0053                               v9 = ishl v3, v8  ; v8 = 3
 ;; @0053                               v10 = iadd v7, v9
@@ -44,8 +44,8 @@
 ;; @005c                               v3 = uextend.i64 v1
 ;; @005c                               v4 = iconst.i64 4
 ;; @005c                               v5 = icmp uge v3, v4  ; v4 = 4
-;; @005c                               v6 = iconst.i64 -81840
-;; @005c                               v7 = iadd v0, v6  ; v6 = -81840
+;; @005c                               v6 = iconst.i64 -81920
+;; @005c                               v7 = iadd v0, v6  ; v6 = -81920
 ;; @005c                               v8 = iconst.i64 3
 ;; @005c                               v9 = ishl v3, v8  ; v8 = 3
 ;; @005c                               v10 = iadd v7, v9
@@ -61,7 +61,7 @@
 ;;                                 block0(v0: i64):
 ;; @0061                               v2 = iconst.i64 4
 ;; @0061                               v3 = ireduce.i32 v2  ; v2 = 4
-;; @0064                               v4 = load.i64 notrap aligned region1 v0-0x0001_3ff8
+;; @0064                               v4 = load.i64 notrap aligned region1 v0-0x0001_4048
 ;; @0064                               v5 = ireduce.i32 v4
 ;; @0067                               v6 = iadd v3, v5
 ;; @0068                               return v6
@@ -88,12 +88,12 @@
 ;;                                 block0(v0: i64, v1: i32, v2: i64, v3: i32):
 ;; @007b                               v4 = uextend.i64 v1
 ;; @007b                               v5 = uextend.i64 v3
-;; @007b                               v6 = load.i64 notrap aligned region1 v0-0x0001_3ff8
+;; @007b                               v6 = load.i64 notrap aligned region1 v0-0x0001_4048
 ;; @007b                               v7 = iadd v4, v5
 ;; @007b                               v8 = icmp ugt v7, v6
 ;; @007b                               trapnz v8, user3
-;; @007b                               v9 = iconst.i64 -81808
-;; @007b                               v10 = iadd v0, v9  ; v9 = -81808
+;; @007b                               v9 = iconst.i64 -81888
+;; @007b                               v10 = iadd v0, v9  ; v9 = -81888
 ;; @007b                               v11 = iconst.i64 3
 ;; @007b                               v12 = ishl v4, v11  ; v11 = 3
 ;; @007b                               v13 = iadd v10, v12
@@ -118,13 +118,13 @@
 ;; @0087                               v11 = iadd v5, v6
 ;; @0087                               v12 = icmp ugt v11, v10  ; v10 = 4
 ;; @0087                               trapnz v12, user3
-;; @0087                               v13 = iconst.i64 -81840
-;; @0087                               v14 = iadd v0, v13  ; v13 = -81840
+;; @0087                               v13 = iconst.i64 -81920
+;; @0087                               v14 = iadd v0, v13  ; v13 = -81920
 ;; @0087                               v15 = iconst.i64 3
 ;; @0087                               v16 = ishl v4, v15  ; v15 = 3
 ;; @0087                               v17 = iadd v14, v16
-;; @0087                               v18 = iconst.i64 -81840
-;; @0087                               v19 = iadd v0, v18  ; v18 = -81840
+;; @0087                               v18 = iconst.i64 -81920
+;; @0087                               v19 = iadd v0, v18  ; v18 = -81920
 ;; @0087                               v20 = iconst.i64 3
 ;; @0087                               v21 = ishl v5, v20  ; v20 = 3
 ;; @0087                               v22 = iadd v19, v21
@@ -144,7 +144,7 @@
 ;; @0094                               v4 = uextend.i64 v1
 ;; @0094                               v5 = uextend.i64 v2
 ;; @0094                               v6 = uextend.i64 v3
-;; @0094                               v7 = load.i64 notrap aligned region1 v0-0x0001_3ff0
+;; @0094                               v7 = load.i64 notrap aligned region1 v0-0x0001_4040
 ;; @0094                               v8 = iadd v5, v6
 ;; @0094                               v9 = icmp ugt v8, v7
 ;; @0094                               trapnz v9, user3
@@ -156,8 +156,8 @@
 ;; @0094                               v14 = iconst.i64 3
 ;; @0094                               v15 = ishl v5, v14  ; v14 = 3
 ;; @0094                               v16 = iadd v13, v15
-;; @0094                               v17 = iconst.i64 -81840
-;; @0094                               v18 = iadd v0, v17  ; v17 = -81840
+;; @0094                               v17 = iconst.i64 -81920
+;; @0094                               v18 = iadd v0, v17  ; v17 = -81920
 ;; @0094                               v19 = iconst.i64 3
 ;; @0094                               v20 = ishl v4, v19  ; v19 = 3
 ;; @0094                               v21 = iadd v18, v20
@@ -172,6 +172,6 @@
 ;;
 ;;                                 block0(v0: i64):
 ;; @009b                               v1 = iconst.i64 0
-;; @009b                               store notrap aligned region1 v1, v0-0x0001_3ff0  ; v1 = 0
+;; @009b                               store notrap aligned region1 v1, v0-0x0001_4040  ; v1 = 0
 ;; @009e                               return
 ;; }

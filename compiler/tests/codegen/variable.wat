@@ -25,12 +25,12 @@
 ;; function u0:1(i64 vmctx) -> f64 tail {
 ;;
 ;;                                 block0(v0: i64):
-;; @0047                               v2 = load.i32 notrap aligned region3 v0-4048
+;; @0047                               v2 = load.i32 notrap aligned region3 v0-48
 ;; @0049                               v3 = iconst.i32 1
 ;; @004b                               v4 = iadd v2, v3  ; v3 = 1
-;; @004c                               store notrap aligned region3 v4, v0-4048
+;; @004c                               store notrap aligned region3 v4, v0-48
 ;; @004e                               v5 = iconst.i64 0
-;; @0050                               store notrap aligned region3 v5, v0-4016  ; v5 = 0
+;; @0050                               store notrap aligned region3 v5, v0-16  ; v5 = 0
 ;; @0052                               v6 = f64const 0x1.4000000000000p1
 ;; @0054                               return v6  ; v6 = 0x1.4000000000000p1
 ;; }
