@@ -4,26 +4,31 @@
 //!            invoke            resume              resume
 //!   Idle ──────────► Ready ──────────► (runs) ───► Done ──► invoke …
 //!    ▲                 ▲                │ │ │
-//!    │ pool            │ answer         │ │ └───► Trapped ──► dropped; or invoke, as the specification has it
+//!    │ pool            │ answer, invoke │ │ └───► Trapped ──► dropped; or invoke, as the specification has it
 //!    │                 └── InHostcall ◄─┘ │
 //!   drop = reset                          └─────► Preempted ── resume ──► (runs)
 //! ```
 //!
 //! [`Instance::resume`] runs the guest until it needs something: a hostcall is an exit, like a virtual machine's. Whoever holds the instance answers and
-//! resumes; waiting is not resuming yet.
+//! resumes; waiting is not resuming yet. [`Instance::invoke`] during a hostcall nests: the waiting call is set aside, `resume` runs the new one, the
+//! topmost, and when that is `Done` the hostcall waits for its answer again. A trap ends all calls of the instance.
 
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
+use vivarium_artifact::TrapKind;
 use vivarium_artifact::abi::Builtin;
 
+use crate::activations::{ACTIVATIONS_MAX, Waiting, nested_stack_top};
 use crate::module::LoadedModule;
 use crate::pool::{InstanceLimits, PoolState, Shelf, Slot};
+use crate::stack::Frames;
+use crate::sys::activation::Activation;
 use crate::sys::clock;
-use crate::sys::control::{Entry, RawExit};
-use crate::trap::{Trap, walk};
+use crate::sys::control::{Entry, Fault, RawExit};
+use crate::trap::{Trap, tell};
 
 /// Why the guest is not running.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +39,7 @@ pub enum Exit {
     Preempted,
     /// It was stopped by its own doing.
     Trapped(Trap),
-    /// The call has returned; read [`Instance::result`].
+    /// The topmost call has returned; read [`Instance::result`]. A hostcall that it was nested in waits for its answer again.
     Done,
 }
 
@@ -49,18 +54,21 @@ pub enum InvokeError {
     Arguments { function: u32, expected: usize, given: usize },
     #[error("an argument of function {0} is a reference to a function that the module does not have")]
     Reference(u32),
-    #[error("the instance is in a call already")]
+    #[error("the instance is in a call already, and that one waits for no hostcall")]
     Busy,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// Where the topmost call stands.
+#[derive(Debug)]
 enum State {
     /// No call has begun, or the last one has returned. → `Ready`
     Idle,
     /// A call or a resumption is prepared. → running
     Ready(Entry),
-    /// An imported function waits for its answer. → `Ready`
-    InHostcall { import: u32 },
+    /// An imported function waits for its answer; its arguments, once a nested call has used their cells. → `Ready`
+    InHostcall { import: u32, arguments: Option<Vec<u128>> },
+    /// There is no room for the call that was begun. → `Trapped`
+    Exhausted,
     /// A trap ended the call; memory and globals are as it left them. → `Ready`, by another call
     Trapped,
     /// A test has overwritten what the guest relies on, or the host panicked in the middle of a call. No way on but dropping it.
@@ -75,7 +83,12 @@ pub struct Instance {
     /// Always `Some` until `drop` takes it.
     slot: Option<Box<Slot>>,
     limits: InstanceLimits,
+    /// State of the topmost call.
     state: State,
+    /// End of the topmost call's part of the stack, as an offset in the slot.
+    stack_top: u64,
+    /// The calls below the topmost one, outermost first.
+    below: Vec<Waiting>,
     turn: u64,
     /// In ticks of the clock.
     ran: u64,
@@ -83,7 +96,8 @@ pub struct Instance {
 
 impl Instance {
     pub(crate) fn new(shelf: Rc<Shelf>, pool: Rc<PoolState>, slot: Box<Slot>, limits: InstanceLimits) -> Instance {
-        Instance { shelf, pool, slot: Some(slot), limits, state: State::Idle, turn: 0, ran: 0 }
+        let stack_top = shelf.module.layout().stack_top;
+        Instance { shelf, pool, slot: Some(slot), limits, state: State::Idle, stack_top, below: Vec::new(), turn: 0, ran: 0 }
     }
 
     /// The module that this is an instance of.
@@ -102,9 +116,10 @@ impl Instance {
         }
     }
 
-    /// Begins a call of a function, by index; arguments are the bits of each value, low bits first.
+    /// Begins a call of a function, by index; arguments are the bits of each value, low bits first. While a hostcall waits, the call nests: where the stack
+    /// or [`ACTIVATIONS_MAX`] leaves no room, [`Instance::resume`] gives the trap.
     pub fn invoke(&mut self, function: u32, arguments: &[u128]) -> Result<(), InvokeError> {
-        let (State::Idle | State::Trapped) = self.state else { return Err(InvokeError::Busy) };
+        let (State::Idle | State::Trapped | State::InHostcall { .. }) = self.state else { return Err(InvokeError::Busy) };
         let contract = self.shelf.module.contract();
         let ty = contract.function_type(function).ok_or(InvokeError::NoFunction(function))?;
         if !ty.parameters.iter().zip(arguments).all(|(ty, bits)| self.shelf.module.is_value(*ty, *bits)) {
@@ -116,13 +131,12 @@ impl Instance {
         let trampoline = contract.entry(contract.function_types[function as usize]).ok_or(InvokeError::NoEntry(function))?;
         let callee = self.shelf.module.function_address(function).ok_or(InvokeError::NoFunction(function))?;
         let trampoline = self.shelf.module.text_address(trampoline);
-        let shelf = self.shelf.clone();
-        let module = &shelf.module;
-        let slot = self.slot_mut();
-        for (index, argument) in arguments.iter().enumerate() {
-            slot.memory.set_cell(module.layout().cell(index as u32), *argument);
+        if !self.find_room() {
+            self.state = State::Exhausted;
+            return Ok(());
         }
-        let stack_top = slot.memory.bounds().base + module.layout().stack_top;
+        self.set_cells(arguments.iter().copied());
+        let stack_top = self.slot().memory.bounds().base + self.stack_top;
         self.state = State::Ready(Entry::Call { trampoline, callee, stack_top });
         Ok(())
     }
@@ -137,7 +151,11 @@ impl Instance {
             self.state = State::Trapped;
             return Exit::Trapped(Trap { kind, frames: vec![] });
         }
-        let State::Ready(mut entry) = std::mem::replace(&mut self.state, State::Spoiled) else { panic!("nothing to resume") };
+        let mut entry = match std::mem::replace(&mut self.state, State::Spoiled) {
+            State::Ready(entry) => entry,
+            State::Exhausted => return Exit::Trapped(self.end_by_trap(TrapKind::StackOverflow, None)),
+            _ => panic!("nothing to resume"),
+        };
         let pool = self.pool.clone();
         let mut thread = pool.thread.borrow_mut();
         if !thread.turn_is_current(self.turn) || self.turn == 0 {
@@ -158,20 +176,16 @@ impl Instance {
                         entry = Entry::Return { resume_stub: self.shelf.module.resume_stub() };
                     }
                     None => {
-                        self.state = State::InHostcall { import: number };
+                        self.state = State::InHostcall { import: number, arguments: None };
                         break Exit::Hostcall { import: number };
                     }
                 },
                 RawExit::Preempted => entry = Entry::Continue,
                 RawExit::Done => {
-                    self.state = State::Idle;
+                    self.return_to_the_call_below();
                     break Exit::Done;
                 }
-                RawExit::Trapped(fault) => {
-                    self.state = State::Trapped;
-                    let frames = walk(&self.shelf.module, &slot.memory, fault.pc, fault.rbp);
-                    break Exit::Trapped(Trap { kind: fault.kind, frames });
-                }
+                RawExit::Trapped(fault) => break Exit::Trapped(self.end_by_trap(fault.kind, Some(fault))),
             }
         };
         self.ran += clock::ticks().saturating_sub(started).min(pool.turn_max_ticks);
@@ -180,46 +194,72 @@ impl Instance {
 
     /// Argument `index` of the hostcall that waits: the low 64 bits of its cell.
     pub fn argument(&self, index: u32) -> u64 {
-        self.cell(index) as u64
+        self.argument_bits(index) as u64
     }
 
-    /// The bits of argument or result `index`; above those that its type has they are undefined.
+    /// The bits of argument `index` of the hostcall that waits; above those that its type has they are undefined.
+    ///
+    /// # Panics
+    ///
+    /// When the hostcall has no such argument.
+    pub fn argument_bits(&self, index: u32) -> u128 {
+        match &self.state {
+            State::InHostcall { arguments: Some(arguments), .. } => arguments[index as usize],
+            _ => self.cell(index),
+        }
+    }
+
+    /// Result `index` of the call that has returned, until the next one is begun or a hostcall is answered.
     ///
     /// # Panics
     ///
     /// When no signature of the module has so many.
-    pub fn cell(&self, index: u32) -> u128 {
-        assert!(index < self.shelf.module.contract().cells, "the module has no cell {index}");
-        self.slot().memory.cell(self.shelf.module.layout().cell(index))
-    }
-
-    /// Result `index` of the call that has returned.
     pub fn result(&self, index: u32) -> u128 {
         self.cell(index)
     }
 
-    /// Gives the waiting hostcall its results; [`Instance::resume`] goes on then.
+    /// Gives the waiting hostcall its results, as bits; [`Instance::resume`] goes on then.
     ///
     /// # Panics
     ///
     /// When no hostcall waits, or when the results do not fit its type: too few would make the guest take its own arguments for results.
+    pub fn answer_bits(&mut self, results: &[u128]) {
+        self.answer_each(results.iter().copied());
+    }
+
+    /// Gives the waiting hostcall its results, none of them a vector. Panics as [`Instance::answer_bits`] does.
     pub fn answer(&mut self, results: &[u64]) {
-        let State::InHostcall { import } = self.state else { panic!("no hostcall waits: {:?}", self.state) };
+        self.answer_each(results.iter().map(|result| u128::from(*result)));
+    }
+
+    fn answer_each(&mut self, results: impl ExactSizeIterator<Item = u128> + Clone) {
+        let State::InHostcall { import, .. } = self.state else { panic!("no hostcall waits: {:?}", self.state) };
         let shelf = self.shelf.clone();
         let module = &shelf.module;
         let types = &module.contract().imports[import as usize].ty.results;
         assert_eq!(types.len(), results.len(), "results of import {import}");
-        let fit = types.iter().zip(results).all(|(ty, bits)| module.is_value(*ty, u128::from(*bits)));
+        let fit = types.iter().zip(results.clone()).all(|(ty, bits)| module.is_value(*ty, bits));
         assert!(fit, "a result of import {import} is a reference to a function that the module does not have");
-        for (index, result) in results.iter().enumerate() {
-            self.slot_mut().memory.set_cell(module.layout().cell(index as u32), u128::from(*result));
-        }
+        self.set_cells(results);
         self.state = State::Ready(Entry::Return { resume_stub: module.resume_stub() });
+    }
+
+    /// Ends the calls of this instance as a trap does: what it called has trapped and cannot answer.
+    pub fn abandon(&mut self) {
+        if !matches!(self.state, State::Idle | State::Spoiled) {
+            self.below.clear();
+            self.state = State::Trapped;
+        }
+    }
+
+    /// How many calls are under way, the topmost included.
+    pub fn depth(&self) -> usize {
+        self.below.len() + usize::from(matches!(self.state, State::Ready(_) | State::InHostcall { .. } | State::Exhausted))
     }
 
     /// The imported function that waits for its answer, by index.
     pub fn waiting_hostcall(&self) -> Option<u32> {
-        if let State::InHostcall { import } = self.state { Some(import) } else { None }
+        if let State::InHostcall { import, .. } = self.state { Some(import) } else { None }
     }
 
     /// Memory 0, as long as it is now.
@@ -329,6 +369,70 @@ impl Instance {
         }
         slot.memory.set_word(layout.table_length(table), after);
         Some(before)
+    }
+
+    /// Gives the next call a part of the stack: all of it, or what the waiting call leaves, which is set aside then. False when that is too little.
+    fn find_room(&mut self) -> bool {
+        let (import, arguments) = match &mut self.state {
+            State::InHostcall { import, arguments } => (*import, arguments.take()),
+            _ => {
+                self.stack_top = self.shelf.module.layout().stack_top;
+                return true;
+            }
+        };
+        let slot = self.slot();
+        let stack_top = nested_stack_top(slot.memory.bounds().base, self.stack_top, slot.activation.rsp);
+        let Some(stack_top) = stack_top.filter(|_| self.below.len() + 1 < ACTIVATIONS_MAX) else { return false };
+        let parameters = self.shelf.module.contract().imports[import as usize].ty.parameters.len();
+        let arguments = arguments.unwrap_or_else(|| (0..parameters as u32).map(|index| self.cell(index)).collect());
+        let slot = self.slot_mut();
+        // The word that stands for the entry trampoline's return address: whatever lay there, nobody returns to it.
+        slot.memory.set_word(stack_top - 8, 0);
+        let registers = std::mem::replace(&mut slot.activation, Activation::new());
+        self.below.push(Waiting { registers: Box::new(registers), import, arguments, stack_top: self.stack_top });
+        self.stack_top = stack_top;
+        true
+    }
+
+    /// The topmost call is over: the hostcall that it was nested in waits again, if there is one.
+    fn return_to_the_call_below(&mut self) {
+        self.state = match self.below.pop() {
+            Some(waiting) => {
+                self.slot_mut().activation = *waiting.registers;
+                self.stack_top = waiting.stack_top;
+                State::InHostcall { import: waiting.import, arguments: Some(waiting.arguments) }
+            }
+            None => State::Idle,
+        };
+    }
+
+    /// Ends all calls of the instance; the trap tells the frames of all. Without a fault the topmost call had stopped in a hostcall, or never begun.
+    fn end_by_trap(&mut self, kind: TrapKind, fault: Option<Fault>) -> Trap {
+        self.state = State::Trapped;
+        let slot = self.slot.as_ref().expect("an instance has its slot until it is dropped");
+        let mut frames = Vec::new();
+        let topmost = match fault {
+            Some(fault) => Frames::from_fault(&slot.memory, self.stack_top, fault.pc, fault.rbp),
+            None => Frames::from_hostcall(&slot.memory, self.stack_top, &slot.activation),
+        };
+        tell(&mut frames, &self.shelf.module, topmost, fault.is_some());
+        for waiting in self.below.drain(..).rev() {
+            tell(&mut frames, &self.shelf.module, waiting.frames(&slot.memory), false);
+        }
+        Trap { kind, frames }
+    }
+
+    fn cell(&self, index: u32) -> u128 {
+        assert!(index < self.shelf.module.contract().cells, "the module has no cell {index}");
+        self.slot().memory.cell(self.shelf.module.layout().cell(index))
+    }
+
+    fn set_cells(&mut self, values: impl Iterator<Item = u128>) {
+        let shelf = self.shelf.clone();
+        let slot = self.slot_mut();
+        for (value, index) in values.zip(0..) {
+            slot.memory.set_cell(shelf.module.layout().cell(index), value);
+        }
     }
 
     fn check_global(&self, index: u32) {

@@ -4,9 +4,9 @@
 //! into [`Instance`]s, one for each request; [`Instance::resume`] runs one until its next [`Exit`].
 //!
 //! **Parts.** [`module`]: verify, check, map. [`slot`]: the memory map of a slot, drawn once, and what an address in it means. [`pool`]: which slot a
-//! module gets. [`instance`]: the states of an instance and its exits. [`reset`] and [`write_set`]: how a slot is given back, and which of its
-//! pages are known to be written. [`trap`]: what is told of a trap. [`ranges`]: who has which part of the code
-//! arena. `sys`: everything that is `unsafe`: mappings, signals, entering and leaving guests.
+//! module gets. [`instance`]: the states of an instance and its exits. [`activations`]: calls that wait below a nested one. `stack`: the guest's
+//! frames. [`reset`] and [`write_set`]: how a slot is given back, and which of its pages are known to be written. [`trap`]: what is told of a
+//! trap. [`ranges`]: who has which part of the code arena. `sys`: everything that is `unsafe`: mappings, signals, entering and leaving guests.
 //!
 //! **Invariants.** An instance begins with exactly the bytes of its module's image. A slot never goes to another instance without a full reset; one
 //! whose reset failed is never used again. No host code runs on a guest's stack. A guest's trap is an [`Exit`], never an `Err`.
@@ -17,6 +17,7 @@
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!("Vivarium runs on Linux on x86-64; other systems need a `runtime/src/sys/` of their own");
 
+pub mod activations;
 pub mod instance;
 pub mod module;
 pub mod pool;
@@ -24,6 +25,7 @@ pub mod ranges;
 pub mod reset;
 mod runtime;
 pub mod slot;
+mod stack;
 #[expect(unsafe_code, reason = "mappings, signals and machine code have no safe form; each file states what it keeps true")]
 mod sys;
 pub mod trap;

@@ -1,9 +1,9 @@
-//! What is told of a trap: its kind, and the guest's call stack by frame pointers.
+//! What is told of a trap: its kind, and the guest's call stack.
 
 use vivarium_artifact::TrapKind;
 
 use crate::module::LoadedModule;
-use crate::sys::slot::SlotMemory;
+use crate::stack::Frames;
 
 /// Frames of a call stack that are told at most.
 pub const TRAP_FRAMES_MAX: usize = 32;
@@ -56,28 +56,20 @@ pub struct SourcePlace {
     pub column: u32,
 }
 
-/// Walks the frame pointers of a guest that stopped at `pc` with `rbp`. Each frame must lie inside the stack and higher than the last, else the walk
-/// ends: what lies on a guest's stack is an allegation.
-pub(crate) fn walk(module: &LoadedModule, slot: &SlotMemory, pc: u64, rbp: u64) -> Vec<Frame> {
-    let base = slot.bounds().base;
-    let stack_top = module.layout().stack_top;
-    let mut frames = Vec::new();
-    let mut address = pc;
-    let mut pointer = rbp;
-    let mut lowest = base;
-    while frames.len() < TRAP_FRAMES_MAX {
+/// Adds the functions of these frames to what is told of a trap, innermost first. `stopped` says that the first one was stopped at its address; all others
+/// go on there, behind a call.
+pub(crate) fn tell(told: &mut Vec<Frame>, module: &LoadedModule, frames: Frames<'_>, stopped: bool) {
+    let mut behind_call = !stopped;
+    for frame in frames {
+        if told.len() == TRAP_FRAMES_MAX {
+            return;
+        }
+        let address = frame.address.wrapping_sub(u64::from(std::mem::replace(&mut behind_call, true)));
         match module.describe(address) {
-            Some(frame) => frames.push(frame),
+            Some(frame) => told.push(frame),
             // Trampolines and stubs have no record; the frame above them may have one.
             None if module.holds(address) => {}
-            None => break,
+            None => return,
         }
-        let Some(offset) = pointer.checked_sub(base).filter(|offset| pointer >= lowest && offset + 16 <= stack_top) else { break };
-        let (Some(next), Some(return_address)) = (slot.word(offset), slot.word(offset + 8)) else { break };
-        lowest = pointer + 16;
-        pointer = next;
-        // A return address points behind its call.
-        address = return_address.wrapping_sub(1);
     }
-    frames
 }

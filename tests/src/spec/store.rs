@@ -170,7 +170,7 @@ impl Store {
                 Exit::Hostcall { import } => module.contract().imports[import as usize].ty.parameters.len(),
                 _ => 0,
             };
-            let arguments: Vec<u128> = (0..parameters as u32).map(|argument| instance.cell(argument)).collect();
+            let arguments: Vec<u128> = (0..parameters as u32).map(|argument| instance.argument_bits(argument)).collect();
             self.instances[index] = Some(instance);
             match exit {
                 Exit::Done => return Ok(Ok(())),
@@ -180,16 +180,19 @@ impl Store {
                 Exit::Hostcall { import } => match self.callee(&module, import) {
                     Callee::Print => self.answer(index, &[]),
                     Callee::Other { instance, function } => match self.call_function(instance, function, &arguments)? {
-                        Ok(results) => self.answer(index, &results.iter().map(|result| result.bits as u64).collect::<Vec<_>>()),
-                        Err(trap) => return Ok(Err(trap)),
+                        Ok(results) => self.answer(index, &results.iter().map(|result| result.bits).collect::<Vec<_>>()),
+                        Err(trap) => {
+                            self.instances[index].as_mut().expect("resume puts the instance back").abandon();
+                            return Ok(Err(trap));
+                        }
                     },
                 },
             }
         }
     }
 
-    fn answer(&mut self, index: usize, results: &[u64]) {
-        self.instances[index].as_mut().expect("resume puts the instance back").answer(results);
+    fn answer(&mut self, index: usize, results: &[u128]) {
+        self.instances[index].as_mut().expect("resume puts the instance back").answer_bits(results);
     }
 
     fn callee(&self, module: &LoadedModule, import: u32) -> Callee {

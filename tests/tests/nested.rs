@@ -1,0 +1,180 @@
+//! An instance that waits in a hostcall may be called again; the calls end innermost first.
+
+use std::sync::Arc;
+
+use vivarium_artifact::{ExportedItem, FunctionType, Setting, TrapKind, ValueType};
+use vivarium_runtime::activations::ACTIVATIONS_MAX;
+use vivarium_runtime::{Exit, Instance, LoadedModule};
+use vivarium_tests::engine::{limits, load, policy, pool};
+
+/// `outer` keeps values of its own across the call of `ask`; the host answers that by calling `inner`, `spin`, `crash` or `outer` again.
+const MODULE: &str = r#"(module
+    (import "env" "ask" (func $ask (param i32 i64) (result i64)))
+    (memory 1)
+    (func $outer (export "outer") (param $n i32) (result i64) (local $kept i64)
+        (local.set $kept (i64.mul (i64.extend_i32_u (local.get $n)) (i64.const 1000)))
+        (i64.add (call $ask (local.get $n) (i64.const -7)) (local.get $kept)))
+    (func (export "inner") (param i64 i64 i64) (result i64)
+        (i64.sub (i64.add (local.get 0) (local.get 1)) (local.get 2)))
+    (func (export "spin") (param $n i32) (result i32)
+        (loop $again
+            (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+            (br_if $again (local.get $n)))
+        (local.get $n))
+    (func $crash (export "crash") (unreachable))
+    (func $deep (export "deep") (param i32) (result i32)
+        (i32.add (call $deep (local.get 0)) (i32.const 1))))"#;
+
+fn modules() -> [Arc<LoadedModule>; 2] {
+    let ask = FunctionType { parameters: vec![ValueType::I32, ValueType::I64], results: vec![ValueType::I64] };
+    let wasm = wat::parse_str(MODULE).unwrap();
+    [Setting::Fast, Setting::Best].map(|setting| load(&wasm, &policy([("env", "ask", ask.clone())]), setting).unwrap())
+}
+
+fn invoke(instance: &mut Instance, export: &str, arguments: &[u128]) {
+    let Some(ExportedItem::Function(function)) = instance.module().contract().export(export) else { panic!("no export {export}") };
+    instance.invoke(function, arguments).unwrap();
+}
+
+/// Resumes through preemptions.
+fn run(instance: &mut Instance) -> Exit {
+    loop {
+        match instance.resume() {
+            Exit::Preempted => {}
+            exit => return exit,
+        }
+    }
+}
+
+#[test]
+fn a_hostcall_is_answered_by_what_the_guest_itself_computes() {
+    let pool = pool(1);
+    for module in modules() {
+        let mut instance = pool.acquire(&module, limits()).unwrap();
+        invoke(&mut instance, "outer", &[5]);
+        assert_eq!(run(&mut instance), Exit::Hostcall { import: 0 });
+        for round in 1..4u64 {
+            invoke(&mut instance, "inner", &[u128::from(round), 40, 1]);
+            assert_eq!(instance.depth(), 2);
+            assert_eq!(run(&mut instance), Exit::Done);
+            assert_eq!(instance.result(0), u128::from(round + 39));
+            assert_eq!((instance.argument(0) as u32, instance.argument(1) as i64), (5, -7), "the hostcall's own arguments are still there");
+            assert_eq!(instance.waiting_hostcall(), Some(0));
+        }
+        instance.answer(&[42]);
+        assert_eq!(run(&mut instance), Exit::Done);
+        assert_eq!((instance.result(0), instance.depth()), (5042, 0));
+    }
+}
+
+#[test]
+fn calls_nest_up_to_a_named_depth_and_each_keeps_what_is_its_own() {
+    let pool = pool(1);
+    for module in modules() {
+        let mut instance = pool.acquire(&module, limits()).unwrap();
+        for depth in 0..ACTIVATIONS_MAX {
+            invoke(&mut instance, "outer", &[depth as u128]);
+            assert_eq!(run(&mut instance), Exit::Hostcall { import: 0 }, "call {depth}");
+            assert_eq!(instance.argument(0) as u32, depth as u32);
+        }
+        for depth in (0..ACTIVATIONS_MAX as u64).rev() {
+            assert_eq!(instance.argument(0) as u32, depth as u32);
+            instance.answer(&[1]);
+            assert_eq!(run(&mut instance), Exit::Done);
+            assert_eq!(instance.result(0), u128::from(depth * 1000 + 1));
+        }
+        assert_eq!(instance.depth(), 0);
+    }
+}
+
+#[test]
+fn one_call_too_many_is_an_exhausted_stack() {
+    let pool = pool(1);
+    let [module, _] = modules();
+    let mut instance = pool.acquire(&module, limits()).unwrap();
+    for _ in 0..ACTIVATIONS_MAX {
+        invoke(&mut instance, "outer", &[1]);
+        assert_eq!(run(&mut instance), Exit::Hostcall { import: 0 });
+    }
+    invoke(&mut instance, "outer", &[1]);
+    let Exit::Trapped(trap) = run(&mut instance) else { panic!("there is no room") };
+    assert_eq!(trap.kind, TrapKind::StackOverflow);
+    assert!(trap.frames.iter().any(|frame| frame.function == "outer"));
+    assert_eq!(instance.depth(), 0);
+}
+
+#[test]
+fn preemption_holds_in_a_nested_call() {
+    let pool = pool(1);
+    for module in modules() {
+        let mut instance = pool.acquire(&module, limits()).unwrap();
+        invoke(&mut instance, "outer", &[3]);
+        assert_eq!(run(&mut instance), Exit::Hostcall { import: 0 });
+        invoke(&mut instance, "spin", &[0]);
+        for _ in 0..3 {
+            assert_eq!(instance.resume(), Exit::Preempted, "four thousand million rounds take longer than a slice");
+        }
+        drop(instance);
+        let mut instance = pool.acquire(&module, limits()).unwrap();
+        invoke(&mut instance, "outer", &[3]);
+        assert_eq!(run(&mut instance), Exit::Hostcall { import: 0 });
+        invoke(&mut instance, "spin", &[20_000_000]);
+        assert_eq!(instance.resume(), Exit::Preempted);
+        assert_eq!(run(&mut instance), Exit::Done);
+        instance.answer(&[9]);
+        assert_eq!(run(&mut instance), Exit::Done);
+        assert_eq!(instance.result(0), 3009, "registers of the waiting call are its own");
+    }
+    assert_eq!(pool.discarded(), 0);
+}
+
+#[test]
+fn a_trap_in_a_nested_call_ends_all_and_tells_all() {
+    let pool = pool(1);
+    for module in modules() {
+        let mut instance = pool.acquire(&module, limits()).unwrap();
+        invoke(&mut instance, "outer", &[1]);
+        assert_eq!(run(&mut instance), Exit::Hostcall { import: 0 });
+        invoke(&mut instance, "outer", &[2]);
+        assert_eq!(run(&mut instance), Exit::Hostcall { import: 0 });
+        invoke(&mut instance, "crash", &[]);
+        let Exit::Trapped(trap) = run(&mut instance) else { panic!("crash traps") };
+        assert_eq!(trap.kind, TrapKind::Unreachable);
+        let functions: Vec<&str> = trap.frames.iter().map(|frame| frame.function.as_str()).collect();
+        let own: Vec<&str> = functions.into_iter().filter(|name| ["crash", "outer"].contains(name)).collect();
+        assert_eq!(own, ["crash", "outer", "outer"]);
+        assert_eq!((instance.depth(), instance.waiting_hostcall()), (0, None));
+        invoke(&mut instance, "inner", &[1, 2, 3]);
+        assert_eq!(run(&mut instance), Exit::Done, "the next call has the whole stack again");
+    }
+}
+
+#[test]
+fn a_nested_call_that_uses_up_the_stack_is_reported() {
+    let pool = pool(1);
+    for module in modules() {
+        let mut instance = pool.acquire(&module, limits()).unwrap();
+        for _ in 0..3 {
+            invoke(&mut instance, "outer", &[1]);
+            assert_eq!(run(&mut instance), Exit::Hostcall { import: 0 });
+            invoke(&mut instance, "deep", &[1]);
+            let Exit::Trapped(trap) = run(&mut instance) else { panic!("the stack ends") };
+            assert_eq!(trap.kind, TrapKind::StackOverflow);
+            assert_eq!(trap.frames[0].function, "deep");
+        }
+    }
+    assert_eq!(pool.discarded(), 0);
+}
+
+#[test]
+fn abandoned_calls_leave_a_fresh_stack() {
+    let pool = pool(1);
+    let [module, _] = modules();
+    let mut instance = pool.acquire(&module, limits()).unwrap();
+    for _ in 0..2 * ACTIVATIONS_MAX {
+        invoke(&mut instance, "outer", &[1]);
+        assert_eq!(run(&mut instance), Exit::Hostcall { import: 0 });
+        instance.abandon();
+        assert_eq!(instance.depth(), 0);
+    }
+}
