@@ -31,6 +31,8 @@ pub struct Limits {
     pub arguments_bytes_max: u64,
     /// All variables of a run or a request together, with a pointer and a zero for each.
     pub environment_bytes_max: u64,
+    /// Files that one run may have under `/tmp`, in bytes. They are gone with it.
+    pub scratch_bytes_max: u64,
     pub stdin_bytes_max: usize,
 
     // Source to wasm.
@@ -142,6 +144,7 @@ impl Default for Limits {
             argument_bytes_max: 8 * KIB,
             arguments_bytes_max: 128 * KIB as u64,
             environment_bytes_max: 128 * KIB as u64,
+            scratch_bytes_max: 8 * MIB as u64,
             stdin_bytes_max: MIB,
 
             build_wall_ms: 20_000,

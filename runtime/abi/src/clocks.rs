@@ -11,7 +11,7 @@ pub(crate) const STEP_NS: u64 = 100_000;
 /// The longest single wait, in nanoseconds; a longer one is waited for in parts.
 const WAIT_NS_MAX: u64 = 24 * 60 * 60 * 1_000_000_000;
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Clocks {
     started: Instant,
     /// Time of day at `started`, in nanoseconds since 1970, on a step.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::answer::{Answer, HostFailure};
 use crate::clocks::Clocks;
+use crate::files::ProjectFiles;
 use crate::guest::{Call, GuestInstance};
 use crate::limit::LimitReached;
 use crate::linkage::Linkage;
@@ -20,6 +21,8 @@ pub struct HostInput {
     pub arguments: Vec<String>,
     pub environment: Vec<(String, String)>,
     pub stdin: Bytes,
+    /// What it finds under `/`.
+    pub files: ProjectFiles,
 }
 
 /// Every bound on what a program is given and writes.
@@ -37,6 +40,10 @@ pub struct HostLimits {
     pub arguments_bytes_max: u64,
     /// Environment, with a pointer and a zero for each variable.
     pub environment_bytes_max: u64,
+    /// Content of files under `/tmp`: beyond it writing answers ENOSPC.
+    pub scratch_bytes_max: u64,
+    /// Files, folders and links under `/tmp`, those included that are open and have no name any more.
+    pub scratch_nodes_max: u32,
 }
 
 impl Default for HostLimits {
@@ -48,6 +55,8 @@ impl Default for HostLimits {
             log_lines_max: 2_000,
             arguments_bytes_max: 128 << 10,
             environment_bytes_max: 128 << 10,
+            scratch_bytes_max: 8 << 20,
+            scratch_nodes_max: 1024,
         }
     }
 }
@@ -63,6 +72,7 @@ pub struct Host {
     pub(crate) stderr: Sink,
     pub(crate) log: LogLines,
     pub(crate) descriptors: Descriptors,
+    pub(crate) files: ProjectFiles,
     pub(crate) clocks: Clocks,
     /// The call that waits.
     pub(crate) pending: Option<Pending>,
@@ -84,6 +94,7 @@ impl Host {
             stderr: Sink::new(limits.stderr_bytes_max),
             log: LogLines::new(limits.log_line_bytes_max as usize, limits.log_lines_max),
             descriptors: Descriptors::default(),
+            files: input.files,
             clocks: Clocks::start(),
             pending: None,
             limits,
@@ -182,10 +193,10 @@ mod tests {
     }
 
     #[test]
-    fn stubs_answer_nosys() {
+    fn stubs_answer_that_they_are_not_supported() {
         let mut guest = Guest::with_memory(16);
-        for name in ["path_open", "fd_readdir", "sock_send", "proc_raise"] {
-            assert_eq!(call(&mut host(), &mut guest, name, &[u64::MAX; 9]), Answer::value(52), "{name}");
+        for name in ["sock_accept", "sock_recv", "sock_send"] {
+            assert_eq!(call(&mut host(), &mut guest, name, &[u64::MAX; 6]), Answer::value(58), "{name}");
         }
     }
 
@@ -196,7 +207,7 @@ mod tests {
         assert_eq!(Host::new(arguments, limits).unwrap_err().name, "arguments_bytes_max");
         let environment = HostInput { environment: vec![("ABC".into(), "12".into())], ..HostInput::default() };
         assert_eq!(Host::new(environment, limits).unwrap_err().name, "environment_bytes_max");
-        let fitting = HostInput { arguments: vec!["12345".into()], environment: vec![("A".into(), "123".into())], stdin: Bytes::new() };
+        let fitting = HostInput { arguments: vec!["12345".into()], environment: vec![("A".into(), "123".into())], ..HostInput::default() };
         host_with(fitting, limits);
     }
 }

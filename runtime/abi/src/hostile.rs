@@ -12,7 +12,7 @@ use crate::table::{HostFunction, table};
 use crate::testing::{Guest, host_with};
 use crate::wasi::Errno;
 
-const CALLS: u32 = 1_500_000;
+const CALLS: u32 = 5_000_000;
 const CALLS_OF_A_HOST: u32 = 50;
 const MEMORY_BYTES: usize = 2048;
 
@@ -69,6 +69,7 @@ fn fresh_host(random: &mut Random) -> Host {
         arguments: vec!["program".into(), "x".repeat(random.below(40) as usize)],
         environment: vec![("HOME".into(), "y".repeat(random.below(40) as usize))],
         stdin: Bytes::from(vec![7; random.below(4096) as usize]),
+        ..HostInput::default()
     };
     host_with(input, HostLimits { stdout_bytes_max: 512, stderr_bytes_max: 512, ..HostLimits::default() })
 }

@@ -4,7 +4,8 @@
 //! Out: an [`Answer`]: values to return, a wait, the end of the program, or a limit that it reached.
 //!
 //! Parts: [`table()`] lists every host function once; [`Linkage`] maps a module's imports to its rows; [`Host`] is the state of one
-//! instance's world (arguments, environment, streams, clocks); `wasi` holds the functions of WASI preview 1, a file a family;
+//! instance's world (arguments, environment, streams, clocks); `wasi` holds the functions of WASI preview 1, a file a family, and
+//! [`files`] what they open;
 //! [`cgi`] turns an HTTP request into an environment and output into a response; [`program`] tells services from commands.
 //!
 //! Invariants: a guest's pointer is an allegation until its range was checked; a call that answers "bad address" has changed nothing;
@@ -18,6 +19,7 @@ mod answer;
 pub mod cgi;
 mod clocks;
 mod entry;
+pub mod files;
 mod guest;
 mod host;
 #[cfg(test)]

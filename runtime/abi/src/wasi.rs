@@ -7,14 +7,18 @@ pub(crate) mod arguments;
 pub(crate) mod clock;
 pub(crate) mod descriptor;
 mod errno;
+pub(crate) mod file;
+pub(crate) mod folder;
 pub(crate) mod path;
 pub(crate) mod poll;
 pub(crate) mod process;
 pub(crate) mod random;
+mod rights;
+pub(crate) mod stat;
 pub(crate) mod transfer;
 
 pub(crate) use descriptor::Descriptors;
-pub(crate) use errno::Errno;
+pub use errno::Errno;
 
 use crate::answer::{Answer, Wait};
 use crate::guest::{BadAddress, Call};

@@ -67,12 +67,13 @@ impl Run {
         let file = SealedFile::from_bytes(&signed.bytes).map_err(Failure::system)?;
         if let Some(function) = &self.invoke {
             let module = runtime.load(file, &signed.key).map_err(Failure::program)?;
-            let input = HostInput { arguments: vec![program_name(&self.path)], environment: self.env, stdin: Bytes::new() };
+            let input =
+                HostInput { arguments: vec![program_name(&self.path)], environment: self.env, stdin: Bytes::new(), ..HostInput::default() };
             return invoke::invoke(&pool, &module, function, &self.arguments, input, limits.memory_bytes_max);
         }
         let program = Arc::new(Program::load(&runtime, file, &signed.key, limits.tenant()).map_err(Failure::program)?);
         let arguments = std::iter::once(program_name(&self.path)).chain(self.arguments).collect();
-        let input = HostInput { arguments, environment: self.env, stdin: read_stdin(limits)? };
+        let input = HostInput { arguments, environment: self.env, stdin: read_stdin(limits)?, ..HostInput::default() };
         run_program(&pool, &program, input, limits)
     }
 }
@@ -89,6 +90,7 @@ fn run_program(pool: &Pool, program: &Arc<Program>, input: HostInput, limits: &L
         log_lines_max: u32::MAX,
         arguments_bytes_max: limits.arguments_bytes_max,
         environment_bytes_max: limits.environment_bytes_max,
+        scratch_bytes_max: limits.scratch_bytes_max,
     };
     let mut guest = match Guest::begin(pool, program, input, guest_limits) {
         Ok(guest) => guest,

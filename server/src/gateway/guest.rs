@@ -47,6 +47,7 @@ pub struct GuestLimits {
     pub log_lines_max: u32,
     pub arguments_bytes_max: u64,
     pub environment_bytes_max: u64,
+    pub scratch_bytes_max: u64,
 }
 
 /// Why a guest is not running.
@@ -106,6 +107,7 @@ impl Guest {
             log_lines_max: limits.log_lines_max,
             arguments_bytes_max: limits.arguments_bytes_max,
             environment_bytes_max: limits.environment_bytes_max,
+            scratch_bytes_max: limits.scratch_bytes_max,
             ..HostLimits::default()
         };
         let input_bytes = input.stdin.len() as u64;

@@ -30,6 +30,7 @@ pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<Ru
         log_lines_max: STDERR_LINES_MAX,
         arguments_bytes_max: limits.arguments_bytes_max,
         environment_bytes_max: limits.environment_bytes_max,
+        scratch_bytes_max: limits.scratch_bytes_max,
     };
     let mut guest = match Guest::begin(&thread.pool, program, input(run), guest_limits) {
         Ok(guest) => guest,
@@ -51,7 +52,7 @@ pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<Ru
 
 fn input(run: Run) -> HostInput {
     let arguments = std::iter::once(PROGRAM_NAME.to_owned()).chain(run.arguments).collect();
-    HostInput { arguments, environment: run.environment, stdin: Bytes::from(run.stdin) }
+    HostInput { arguments, environment: run.environment, stdin: Bytes::from(run.stdin), ..HostInput::default() }
 }
 
 /// A program that returned has succeeded.

@@ -86,7 +86,7 @@ impl Thread {
         };
         let mut environment = revision.loaded.environment.clone();
         environment.extend(cgi::environment(&parts, &connection));
-        let input = HostInput { arguments: vec![target.slug.clone()], environment, stdin: body };
+        let input = HostInput { arguments: vec![target.slug.clone()], environment, stdin: body, ..HostInput::default() };
         let shown = format!("{}{}", connection.script_name, target.path);
         let mut telling = Telling::begin(self, &revision, in_flight, time, &parts.method, &shown);
         let answer = self.run_guest(&revision, input, &mut telling, refusals).await;
@@ -159,6 +159,7 @@ impl Thread {
             log_lines_max: limits.log_lines_per_request_max,
             arguments_bytes_max: limits.arguments_bytes_max,
             environment_bytes_max: limits.environment_bytes_max,
+            scratch_bytes_max: limits.scratch_bytes_max,
         };
         let mut guest = match Guest::begin(&self.pool, &revision.program, input, guest_limits) {
             Ok(guest) => guest,

@@ -1,9 +1,20 @@
-//! Descriptors: the three standard streams, until there is a file system.
+//! Descriptors: the three standard streams, and files and folders that the program opened.
+//!
+//! The folders given beforehand, `/` and `/tmp`, are made when a program first asks for a descriptor above the streams: most never do.
 
-use super::{Errno, Stop};
-use crate::guest::Call;
+use std::rc::Rc;
 
-/// A standard stream; its number is its descriptor.
+use super::rights::Rights;
+use super::{Errno, rights};
+use crate::files::{Entry, File, Folder, MemoryFolder, Scratch};
+use crate::host::Host;
+
+/// How many descriptors may be open at once, the standard streams included.
+const DESCRIPTORS_MAX: usize = 1024;
+/// The first descriptor that is no standard stream.
+const FIRST_FREE: usize = 3;
+
+/// A standard stream; its number is its first descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standard {
     Input = 0,
@@ -11,172 +22,136 @@ pub(crate) enum Standard {
     Error = 2,
 }
 
+/// What a descriptor stands for.
+#[derive(Debug)]
+pub(crate) enum Object {
+    Standard(Standard),
+    File(OpenFile),
+    Folder(OpenFolder),
+}
+
+#[derive(Debug)]
+pub(crate) struct OpenFile {
+    pub(crate) file: Box<dyn File>,
+    /// Where the next read or write begins, in bytes.
+    pub(crate) position: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct OpenFolder {
+    pub(crate) folder: Box<dyn Folder>,
+    /// The path by which the program knows a folder that it was given.
+    pub(crate) given_as: Option<&'static str>,
+    /// What the folder held when its listing began.
+    pub(crate) listing: Vec<Entry>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Descriptor {
+    pub(crate) object: Object,
+    /// `fdflags`.
+    pub(crate) flags: u16,
+    pub(crate) rights: Rights,
+}
+
 /// The open descriptors of an instance.
 #[derive(Debug)]
 pub(crate) struct Descriptors {
-    /// `fdflags` of each standard stream; `None` once closed.
-    flags: [Option<u16>; 3],
+    open: Vec<Option<Descriptor>>,
+    /// Whether the given folders were made.
+    given: bool,
 }
 
 impl Default for Descriptors {
     fn default() -> Descriptors {
-        Descriptors { flags: [Some(0); 3] }
+        let stream = |stream| Some(Descriptor { object: Object::Standard(stream), flags: 0, rights: rights::of_stream(stream) });
+        Descriptors { open: vec![stream(Standard::Input), stream(Standard::Output), stream(Standard::Error)], given: false }
     }
 }
 
 impl Descriptors {
+    /// The standard stream that a descriptor stands for.
     pub(crate) fn stream(&self, fd: u32) -> Result<Standard, Errno> {
-        let stream = match fd {
-            0 => Standard::Input,
-            1 => Standard::Output,
-            2 => Standard::Error,
-            _ => return Err(Errno::Badf),
+        match self.open.get(fd as usize) {
+            Some(Some(Descriptor { object: Object::Standard(stream), .. })) => Ok(*stream),
+            _ => Err(Errno::Badf),
+        }
+    }
+
+    fn add(&mut self, descriptor: Descriptor) -> Result<u32, Errno> {
+        let free = self.open.iter().skip(FIRST_FREE).position(Option::is_none).map(|free| free + FIRST_FREE);
+        let fd = free.unwrap_or(self.open.len());
+        if fd >= DESCRIPTORS_MAX {
+            return Err(Errno::Mfile);
+        }
+        match self.open.get_mut(fd) {
+            Some(slot) => *slot = Some(descriptor),
+            None => self.open.push(Some(descriptor)),
+        }
+        Ok(fd as u32)
+    }
+}
+
+impl Host {
+    pub(crate) fn descriptor(&mut self, fd: u32) -> Result<&mut Descriptor, Errno> {
+        if fd as usize >= FIRST_FREE {
+            self.give_folders()?;
+        }
+        self.descriptors.open.get_mut(fd as usize).and_then(Option::as_mut).ok_or(Errno::Badf)
+    }
+
+    /// An open folder; anything else is none.
+    pub(crate) fn folder(&mut self, fd: u32) -> Result<(&mut OpenFolder, Rights), Errno> {
+        let descriptor = self.descriptor(fd)?;
+        match &mut descriptor.object {
+            Object::Folder(folder) => Ok((folder, descriptor.rights)),
+            Object::File(_) | Object::Standard(_) => Err(Errno::Notdir),
+        }
+    }
+
+    /// Two open folders, which may be the same.
+    pub(crate) fn two_folders(&mut self, first: u32, second: u32) -> Result<(&dyn Folder, &dyn Folder), Errno> {
+        self.folder(first)?;
+        self.folder(second)?;
+        let folder = |fd: u32| match self.descriptors.open.get(fd as usize) {
+            Some(Some(Descriptor { object: Object::Folder(open), .. })) => Ok(&*open.folder),
+            _ => Err(Errno::Badf),
         };
-        self.flags[stream as usize].map(|_| stream).ok_or(Errno::Badf)
+        Ok((folder(first)?, folder(second)?))
     }
-}
 
-/// All bits of the specification's `fdflags`: append, dsync, nonblock, rsync, sync.
-const FDFLAGS: u32 = 0b1_1111;
+    pub(crate) fn open_descriptor(&mut self, descriptor: Descriptor) -> Result<u32, Errno> {
+        self.give_folders()?;
+        self.descriptors.add(descriptor)
+    }
 
-const FILETYPE_UNKNOWN: u8 = 0;
-const FILETYPE_CHARACTER_DEVICE: u8 = 2;
+    pub(crate) fn close_descriptor(&mut self, fd: u32) -> Result<(), Errno> {
+        self.descriptor(fd)?;
+        self.descriptors.open[fd as usize] = None;
+        Ok(())
+    }
 
-const RIGHT_FD_READ: u64 = 1 << 1;
-const RIGHT_FD_FDSTAT_SET_FLAGS: u64 = 1 << 3;
-const RIGHT_FD_WRITE: u64 = 1 << 6;
-const RIGHT_FD_FILESTAT_GET: u64 = 1 << 21;
-const RIGHT_POLL_FD_READWRITE: u64 = 1 << 27;
-const RIGHTS_OF_ANY: u64 = RIGHT_FD_FDSTAT_SET_FLAGS | RIGHT_FD_FILESTAT_GET | RIGHT_POLL_FD_READWRITE;
-
-const FDSTAT_BYTES: usize = 24;
-const FILESTAT_BYTES: usize = 64;
-
-impl Standard {
-    /// Output is a terminal to the guest, so that libc hands on each line as it is printed: what a program printed before a trap is not
-    /// lost in its buffer. Input is none, so that no program asks questions.
-    fn filetype(self) -> u8 {
-        match self {
-            Standard::Input => FILETYPE_UNKNOWN,
-            Standard::Output | Standard::Error => FILETYPE_CHARACTER_DEVICE,
+    /// Moves a descriptor to the number of another one that is open, which is closed.
+    pub(crate) fn renumber(&mut self, from: u32, to: u32) -> Result<(), Errno> {
+        self.descriptor(from)?;
+        self.descriptor(to)?;
+        if from != to {
+            self.descriptors.open[to as usize] = self.descriptors.open[from as usize].take();
         }
+        Ok(())
     }
 
-    fn rights(self) -> u64 {
-        match self {
-            Standard::Input => RIGHTS_OF_ANY | RIGHT_FD_READ,
-            Standard::Output | Standard::Error => RIGHTS_OF_ANY | RIGHT_FD_WRITE,
+    fn give_folders(&mut self) -> Result<(), Errno> {
+        if self.descriptors.given {
+            return Ok(());
         }
-    }
-}
-
-pub(crate) fn fd_close(call: &mut Call<'_>) -> Result<(), Stop> {
-    let stream = call.host.descriptors.stream(call.u32(0))?;
-    call.host.descriptors.flags[stream as usize] = None;
-    Ok(())
-}
-
-pub(crate) fn fd_fdstat_get(call: &mut Call<'_>) -> Result<(), Stop> {
-    let stream = call.host.descriptors.stream(call.u32(0))?;
-    let flags = call.host.descriptors.flags[stream as usize].unwrap_or_default();
-    let mut fdstat = [0; FDSTAT_BYTES];
-    fdstat[0] = stream.filetype();
-    fdstat[2..4].copy_from_slice(&flags.to_le_bytes());
-    fdstat[8..16].copy_from_slice(&stream.rights().to_le_bytes());
-    call.pointer(1).write(call.instance, &fdstat)?;
-    Ok(())
-}
-
-/// Flags are kept and shown; none changes anything, for no stream ever blocks.
-pub(crate) fn fd_fdstat_set_flags(call: &mut Call<'_>) -> Result<(), Stop> {
-    let stream = call.host.descriptors.stream(call.u32(0))?;
-    let flags = call.u32(1);
-    if flags & !FDFLAGS != 0 {
-        return Err(Errno::Inval.into());
-    }
-    call.host.descriptors.flags[stream as usize] = Some(flags as u16);
-    Ok(())
-}
-
-pub(crate) fn fd_filestat_get(call: &mut Call<'_>) -> Result<(), Stop> {
-    let stream = call.host.descriptors.stream(call.u32(0))?;
-    let mut filestat = [0; FILESTAT_BYTES];
-    filestat[8] = stream as u8;
-    filestat[16] = stream.filetype();
-    filestat[24] = 1;
-    call.pointer(1).write(call.instance, &filestat)?;
-    Ok(())
-}
-
-/// No stream has a position.
-pub(crate) fn fd_seek(call: &mut Call<'_>) -> Result<(), Stop> {
-    call.host.descriptors.stream(call.u32(0))?;
-    let whence = call.u32(2);
-    Err(if whence > 2 { Errno::Inval } else { Errno::Spipe }.into())
-}
-
-pub(crate) fn fd_tell(call: &mut Call<'_>) -> Result<(), Stop> {
-    call.host.descriptors.stream(call.u32(0))?;
-    Err(Errno::Spipe.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::testing::{Guest, check, host};
-
-    #[test]
-    fn a_closed_descriptor_is_bad() {
-        let (mut host, mut guest) = (host(), Guest::with_memory(64));
-        check(&mut host, &mut guest, "fd_close", &[1], 0);
-        check(&mut host, &mut guest, "fd_close", &[1], 8);
-        check(&mut host, &mut guest, "fd_write", &[1, 0, 0, 0], 8);
-        check(&mut host, &mut guest, "fd_fdstat_get", &[1, 0], 8);
-        check(&mut host, &mut guest, "fd_fdstat_get", &[2, 0], 0);
-    }
-
-    #[test]
-    fn other_descriptors_are_bad() {
-        let (mut host, mut guest) = (host(), Guest::with_memory(64));
-        for fd in [3, 4, 0x7FFF_FFFF, 0xFFFF_FFFF] {
-            for name in ["fd_close", "fd_fdstat_get", "fd_fdstat_set_flags", "fd_filestat_get", "fd_seek", "fd_tell", "fd_read", "fd_write"]
-            {
-                check(&mut host, &mut guest, name, &[fd, 0, 0, 0], 8);
-            }
+        self.descriptors.given = true;
+        let scratch = Rc::new(Scratch::new(self.limits.scratch_bytes_max, self.limits.scratch_nodes_max, self.clocks));
+        let root = MemoryFolder::root(&self.files, scratch.clone());
+        for (folder, path) in [(root, "/"), (MemoryFolder::scratch(scratch), "/tmp")] {
+            let object = Object::Folder(OpenFolder { folder: Box::new(folder), given_as: Some(path), listing: vec![] });
+            self.descriptors.add(Descriptor { object, flags: 0, rights: rights::OF_FOLDER })?;
         }
-    }
-
-    #[test]
-    fn output_is_a_terminal_and_input_is_not() {
-        let (mut host, mut guest) = (host(), Guest::with_memory(32));
-        for (fd, filetype, rights) in [(0, 0, 1 << 1), (1, 2, 1 << 6), (2, 2, 1 << 6)] {
-            guest.memory.fill(0xAA);
-            check(&mut host, &mut guest, "fd_fdstat_get", &[fd, 8], 0);
-            assert_eq!(guest.memory[8], filetype);
-            assert_eq!(guest.u64_at(16) & (1 << 1 | 1 << 6), rights);
-            assert_eq!(guest.u64_at(16) & (1 << 2 | 1 << 5), 0, "a terminal has no right to seek");
-            assert_eq!(guest.u64_at(24), 0);
-            assert_eq!(guest.memory[..8], [0xAA; 8]);
-        }
-        check(&mut host, &mut guest, "fd_fdstat_get", &[0, 9], 21);
-    }
-
-    #[test]
-    fn flags_are_kept() {
-        let (mut host, mut guest) = (host(), Guest::with_memory(32));
-        check(&mut host, &mut guest, "fd_fdstat_set_flags", &[1, 4], 0);
-        check(&mut host, &mut guest, "fd_fdstat_get", &[1, 0], 0);
-        assert_eq!(guest.memory[2], 4);
-        check(&mut host, &mut guest, "fd_fdstat_set_flags", &[1, 32], 28);
-    }
-
-    #[test]
-    fn streams_have_a_filestat_and_no_position() {
-        let (mut host, mut guest) = (host(), Guest::with_memory(64));
-        check(&mut host, &mut guest, "fd_filestat_get", &[2, 0], 0);
-        assert_eq!((guest.u64_at(8), guest.memory[16], guest.u64_at(24), guest.u64_at(32)), (2, 2, 1, 0));
-        check(&mut host, &mut guest, "fd_filestat_get", &[2, 1], 21);
-        check(&mut host, &mut guest, "fd_seek", &[1, 0, 1, 0], 70);
-        check(&mut host, &mut guest, "fd_seek", &[1, 0, 3, 0], 28);
-        check(&mut host, &mut guest, "fd_tell", &[0, 0], 70);
+        Ok(())
     }
 }

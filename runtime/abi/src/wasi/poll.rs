@@ -8,7 +8,7 @@
 //! ```
 
 use super::clock::timeout;
-use super::descriptor::Standard;
+use super::descriptor::{Descriptor, Object, Standard};
 use super::{Errno, Pending, Stop};
 use crate::answer::Wait;
 use crate::clocks::Moment;
@@ -29,6 +29,9 @@ const EVENT_HANGUP: u16 = 1;
 
 /// How much an output stream says it takes at once, in bytes.
 const WRITE_BYTES_READY: u64 = 64 << 10;
+
+/// How much a file says is ready: a file never blocks.
+const FILE_BYTES_READY: u64 = 1;
 
 /// A call that waits.
 #[derive(Debug)]
@@ -65,7 +68,7 @@ pub(crate) fn poll_oneoff(call: &mut Call<'_>) -> Result<(), Stop> {
 }
 
 /// Reads one subscription. What is wrong with its subject becomes its event; a form that the specification does not know fails the call.
-fn subscription(host: &Host, bytes: &[u8]) -> Result<Subscription, Errno> {
+fn subscription(host: &mut Host, bytes: &[u8]) -> Result<Subscription, Errno> {
     let kind = bytes[8];
     let subject = u32::from_le_bytes(field(bytes, 16));
     let state = match kind {
@@ -93,7 +96,10 @@ fn clock_state(host: &Host, id: u32, timeout_ns: u64, flags: u16) -> Result<Stat
     })
 }
 
-fn stream_state(host: &Host, fd: u32, kind: u8) -> State {
+fn stream_state(host: &mut Host, fd: u32, kind: u8) -> State {
+    if let Ok(Descriptor { object: Object::File(_), .. }) = host.descriptor(fd) {
+        return State::Ready { bytes: FILE_BYTES_READY, flags: 0 };
+    }
     match (host.descriptors.stream(fd), kind) {
         (Ok(Standard::Input), KIND_FD_READ) => {
             let bytes = host.stdin.len() as u64;

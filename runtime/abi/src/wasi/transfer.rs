@@ -1,8 +1,11 @@
-//! Reading standard input, writing standard output and error.
+//! Reading and writing: standard streams, and files at their position or at an offset.
 
 use bytes::Buf;
 
-use super::descriptor::Standard;
+use super::descriptor::{Object, Standard};
+use super::file::file;
+use super::rights::{FD_READ, FD_WRITE};
+use super::stat::FLAG_APPEND;
 use super::{Errno, Stop};
 use crate::answer::Answer;
 use crate::guest::{Call, GuestInstance, GuestPtr};
@@ -39,9 +42,18 @@ fn iovecs(instance: &dyn GuestInstance, list: GuestPtr, count: u32) -> Result<Ve
 }
 
 pub(crate) fn fd_read(call: &mut Call<'_>) -> Result<(), Stop> {
-    let stream = call.host.descriptors.stream(call.u32(0))?;
-    if stream != Standard::Input {
-        return Err(Errno::Badf.into());
+    let fd = call.u32(0);
+    let descriptor = call.host.descriptor(fd)?;
+    match &descriptor.object {
+        Object::Standard(Standard::Input) => descriptor.rights.require(FD_READ)?,
+        Object::Standard(_) => return Err(Errno::Badf.into()),
+        Object::File(open) => {
+            let position = open.position;
+            let read = read_file(call, position, 3)?;
+            file(call.host, fd, Errno::Badf)?.0.position = position + read;
+            return Ok(());
+        }
+        Object::Folder(_) => return Err(Errno::Isdir.into()),
     }
     let iovecs = iovecs(call.instance, call.pointer(1), call.u32(2))?;
     let read = call.pointer(3);
@@ -59,12 +71,22 @@ pub(crate) fn fd_read(call: &mut Call<'_>) -> Result<(), Stop> {
 }
 
 pub(crate) fn fd_write(call: &mut Call<'_>) -> Result<(), Stop> {
-    let stream = call.host.descriptors.stream(call.u32(0))?;
-    let write = match stream {
-        Standard::Input => return Err(Errno::Badf.into()),
-        Standard::Output => write_output,
-        Standard::Error => write_error,
+    let fd = call.u32(0);
+    let descriptor = call.host.descriptor(fd)?;
+    let write = match &descriptor.object {
+        Object::Standard(Standard::Input) => return Err(Errno::Badf.into()),
+        Object::Standard(Standard::Output) => write_output,
+        Object::Standard(Standard::Error) => write_error,
+        Object::File(open) => {
+            let appends = descriptor.flags & FLAG_APPEND != 0;
+            let at = if appends { open.file.metadata()?.size_bytes } else { open.position };
+            let written = write_file(call, (!appends).then_some(at), 3)?;
+            file(call.host, fd, Errno::Badf)?.0.position = at + written;
+            return Ok(());
+        }
+        Object::Folder(_) => return Err(Errno::Isdir.into()),
     };
+    descriptor.rights.require(FD_WRITE)?;
     let iovecs = iovecs(call.instance, call.pointer(1), call.u32(2))?;
     let written = call.pointer(3);
     written.check(call.instance, 4)?;
@@ -75,6 +97,71 @@ pub(crate) fn fd_write(call: &mut Call<'_>) -> Result<(), Stop> {
     }
     written.write_u32(call.instance, total)?;
     Ok(())
+}
+
+pub(crate) fn fd_pread(call: &mut Call<'_>) -> Result<(), Stop> {
+    file(call.host, call.u32(0), Errno::Spipe)?;
+    read_file(call, call.instance.argument(3), 4).map(drop)
+}
+
+/// With the append flag the offset means nothing, as on Linux.
+pub(crate) fn fd_pwrite(call: &mut Call<'_>) -> Result<(), Stop> {
+    let fd = call.u32(0);
+    file(call.host, fd, Errno::Spipe)?;
+    let appends = call.host.descriptor(fd)?.flags & FLAG_APPEND != 0;
+    let offset = (!appends).then_some(call.instance.argument(3));
+    write_file(call, offset, 4).map(drop)
+}
+
+/// What a transfer to or from a file names: its buffers, and where the count goes. The descriptor must have the right.
+fn buffers(call: &mut Call<'_>, right: u64, result: u32) -> Result<(Vec<Iovec>, GuestPtr), Stop> {
+    file(call.host, call.u32(0), Errno::Badf)?.1.require(right)?;
+    let iovecs = iovecs(call.instance, call.pointer(1), call.u32(2))?;
+    let result = call.pointer(result);
+    result.check(call.instance, 4)?;
+    Ok((iovecs, result))
+}
+
+/// Reads from an offset into the call's buffers; how many bytes there were.
+fn read_file(call: &mut Call<'_>, offset: u64, result: u32) -> Result<u64, Stop> {
+    let (iovecs, result) = buffers(call, FD_READ, result)?;
+    i64::try_from(offset).map_err(|_| Errno::Inval)?;
+    let (open, _) = file(call.host, call.u32(0), Errno::Badf)?;
+    let mut total = 0;
+    for iovec in iovecs {
+        let read = open.file.read_at(iovec.start.borrow_mut(call.instance, iovec.len)?, offset + total)? as u64;
+        total += read;
+        if read < iovec.len {
+            break;
+        }
+    }
+    result.write_u32(call.instance, total as u32)?;
+    Ok(total)
+}
+
+/// Writes the call's buffers from an offset on, or at the end; how many bytes were written. A part that no longer fits is told only when nothing was
+/// written before it.
+fn write_file(call: &mut Call<'_>, offset: Option<u64>, result: u32) -> Result<u64, Stop> {
+    let (iovecs, result) = buffers(call, FD_WRITE, result)?;
+    if offset.is_some_and(|offset| i64::try_from(offset).is_err()) {
+        return Err(Errno::Inval.into());
+    }
+    let (open, _) = file(call.host, call.u32(0), Errno::Badf)?;
+    let mut total = 0;
+    for iovec in iovecs {
+        let bytes = iovec.start.read(call.instance, iovec.len)?;
+        let written = match offset {
+            Some(offset) => open.file.write_at(bytes, offset + total),
+            None => open.file.append(bytes),
+        };
+        match written {
+            Ok(written) => total += written as u64,
+            Err(errno) if total == 0 => return Err(errno.into()),
+            Err(_) => break,
+        }
+    }
+    result.write_u32(call.instance, total as u32)?;
+    Ok(total)
 }
 
 fn write_output(host: &mut Host, bytes: &[u8]) -> Result<(), Stop> {

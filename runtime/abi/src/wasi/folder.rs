@@ -1,0 +1,50 @@
+//! Listing a folder.
+//!
+//! An entry is 24 bytes, `0 cookie of the next  8 inode  16 length of the name (u32)  20 filetype`, and the name. A buffer that is too small for
+//! the last one gets the part that fits, and the program asks again.
+
+use super::stat::filetype;
+use super::{Errno, Stop};
+use crate::files::{Entry, FileKind};
+use crate::guest::Call;
+
+/// How many entries one folder may list.
+const ENTRIES_MAX: usize = 100_000;
+const DIRENT_BYTES: usize = 24;
+
+pub(crate) fn fd_readdir(call: &mut Call<'_>) -> Result<(), Stop> {
+    let (fd, buffer, len, cookie, result) = (call.u32(0), call.pointer(1), call.u32(2), call.instance.argument(3), call.pointer(4));
+    let (open, _) = call.host.folder(fd)?;
+    buffer.check(call.instance, u64::from(len))?;
+    result.check(call.instance, 4)?;
+    if cookie == 0 {
+        open.listing = listing(open.folder.entries()?, open.folder.metadata(".", true)?.inode)?;
+    }
+    let start = usize::try_from(cookie).map_err(|_| Errno::Inval)?;
+    let mut bytes = Vec::new();
+    for (at, entry) in open.listing.iter().enumerate().skip(start) {
+        if bytes.len() >= len as usize {
+            break;
+        }
+        bytes.extend((at as u64 + 1).to_le_bytes());
+        bytes.extend(entry.inode.to_le_bytes());
+        bytes.extend((entry.name.len() as u32).to_le_bytes());
+        bytes.extend([filetype(entry.kind), 0, 0, 0]);
+        bytes.extend(entry.name.as_bytes());
+    }
+    bytes.truncate(len as usize);
+    buffer.write(call.instance, &bytes)?;
+    result.write_u32(call.instance, bytes.len() as u32)?;
+    Ok(())
+}
+
+/// `.` and `..`, then what is in the folder. What lies above is not told: its number is that of the folder itself.
+fn listing(entries: Vec<Entry>, inode: u64) -> Result<Vec<Entry>, Errno> {
+    if entries.len() > ENTRIES_MAX {
+        return Err(Errno::Overflow);
+    }
+    let dots = [".", ".."].map(|name| Entry { name: name.to_owned(), inode, kind: FileKind::Folder });
+    Ok(dots.into_iter().chain(entries).collect())
+}
+
+const _: () = assert!(DIRENT_BYTES == 8 + 8 + 4 + 4);
