@@ -252,6 +252,11 @@ impl Instance {
         }
     }
 
+    /// Ends the guest's turn, which counts on during hostcalls: whoever lets it wait and others run meanwhile says so, and it has a whole turn afterwards.
+    pub fn end_turn(&mut self) {
+        self.turn = 0;
+    }
+
     /// How many calls are under way, the topmost included.
     pub fn depth(&self) -> usize {
         self.below.len() + usize::from(matches!(self.state, State::Ready(_) | State::InHostcall { .. } | State::Exhausted))

@@ -6,7 +6,8 @@
 //! **Parts.** [`module`]: verify, check, map. [`slot`]: the memory map of a slot, drawn once, and what an address in it means. [`pool`]: which slot a
 //! module gets. [`instance`]: the states of an instance and its exits. [`activations`]: calls that wait below a nested one. `stack`: the guest's
 //! frames. [`reset`] and [`write_set`]: how a slot is given back, and which of its pages are known to be written. [`trap`]: what is told of a
-//! trap. [`ranges`]: who has which part of the code arena. `sys`: everything that is `unsafe`: mappings, signals, entering and leaving guests.
+//! trap. [`turn`]: when a guest's turn is over. [`ranges`]: who has which part of the code arena. `sys`: everything that is `unsafe`: mappings,
+//! signals, entering and leaving guests.
 //!
 //! **Invariants.** An instance begins with exactly the bytes of its module's image. A slot never goes to another instance without a full reset; one
 //! whose reset failed is never used again. No host code runs on a guest's stack. A guest's trap is an [`Exit`], never an `Err`.
@@ -29,6 +30,7 @@ mod stack;
 #[expect(unsafe_code, reason = "mappings, signals and machine code have no safe form; each file states what it keeps true")]
 mod sys;
 pub mod trap;
+pub mod turn;
 pub mod write_set;
 
 pub use instance::{Exit, Instance, InvokeError};
@@ -38,4 +40,5 @@ pub use reset::ResetMethod;
 pub use runtime::{Runtime, RuntimeError, RuntimeSettings};
 pub use sys::file::{NotSealed, SealedFile};
 pub use sys::kernel::REQUESTS as RESET_REQUESTS;
+pub use sys::ticker::Interrupter;
 pub use trap::{Frame, SourcePlace, Trap};

@@ -25,6 +25,7 @@ use crate::sys::clock;
 use crate::sys::control::Thread;
 use crate::sys::region::{Region, Regions};
 use crate::sys::slot::SlotMemory;
+use crate::sys::ticker::Interrupter;
 
 /// Slots of one piece of address space: four tebibytes.
 const REGION_SLOTS_MAX: u32 = 1024;
@@ -120,7 +121,7 @@ impl std::fmt::Debug for PoolState {
 impl Pool {
     /// Reserves address space for `slots` slots and prepares the calling thread to run guests.
     pub(crate) fn new(slots: u32, settings: RuntimeSettings, ladder: Ladder) -> io::Result<Pool> {
-        let thread = Thread::register()?;
+        let thread = Thread::register(settings.slice)?;
         Ok(Pool(Rc::new(PoolState {
             thread: RefCell::new(thread),
             regions: Regions::new(regions(slots)?),
@@ -144,6 +145,11 @@ impl Pool {
         let shelf = self.0.shelf(module);
         let slot = self.0.take(&shelf)?;
         Ok(Instance::new(shelf, self.0.clone(), slot, limits))
+    }
+
+    /// What ends turns of this pool's thread from others.
+    pub fn interrupter(&self) -> Interrupter {
+        self.0.thread.borrow().interrupter()
     }
 
     /// How many instances are alive.

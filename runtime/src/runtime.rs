@@ -1,4 +1,4 @@
-//! What is prepared once for a process: signal handlers, the arena for code, the ticker.
+//! What is prepared once for a process: signal handlers and the arena for code.
 
 use std::io;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use crate::module::{LoadError, LoadedModule};
 use crate::pool::Pool;
 use crate::reset::{Ladder, ResetMethod};
 use crate::sys::file::SealedFile;
-use crate::sys::{arena, clock, kernel, signals, ticker};
+use crate::sys::{arena, clock, kernel, signals};
 
 /// How a process runs guests.
 #[derive(Debug, Clone, Copy)]
 pub struct RuntimeSettings {
-    /// How long a guest runs before another may have its turn. The first call of [`Runtime::start`] in a process decides.
+    /// The longest that a guest runs before another may have its turn.
     pub slice: Duration,
     /// Compares every byte of a slot with the image after each reset; costs much, finds leaks.
     pub verify_resets: bool,
@@ -55,8 +55,7 @@ impl Runtime {
         arena::prepare().map_err(RuntimeError::Start)?;
         clock::prepare();
         let ladder = ladder(settings.reset)?;
-        let slice = ticker::start(settings.slice).map_err(RuntimeError::Start)?;
-        Ok(Runtime { settings: RuntimeSettings { slice, ..settings }, ladder })
+        Ok(Runtime { settings, ladder })
     }
 
     /// Why a method cannot be used on this machine; `None` when it can.

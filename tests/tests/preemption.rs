@@ -1,10 +1,11 @@
 //! Code without a check in it stops when its slice is over, and goes on as if nothing had been.
 
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use vivarium_artifact::Setting;
-use vivarium_runtime::{Exit, Instance};
-use vivarium_tests::engine::{call, limits, load_wat, pool};
+use vivarium_artifact::{FunctionType, Setting};
+use vivarium_runtime::{Exit, Instance, Pool, Runtime, RuntimeSettings};
+use vivarium_tests::engine::{call, limits, load, load_wat, policy, pool};
 
 /// Loops that never end by themselves, each of another shape.
 const ENDLESS: [&str; 9] = [
@@ -136,6 +137,64 @@ fn a_guest_that_was_stopped_can_be_dropped_and_its_slot_used_again() {
         drop(instance);
         assert_eq!(call(&mut pool.acquire(&honest, limits()).unwrap(), "f", &[]).unwrap(), [7]);
     }
+}
+
+/// Calls its import over and over.
+const CALLER: &str = "(module (import \"host\" \"call\" (func $call)) (func (export \"f\") (loop (call $call) (br 0))))";
+
+fn caller(pool: &Pool) -> Instance {
+    let wasm = wat::parse_str(CALLER).unwrap();
+    let module = load(&wasm, &policy([("host", "call", FunctionType::default())]), Setting::Fast).unwrap();
+    let mut instance = pool.acquire(&module, limits()).unwrap();
+    begin(&mut instance);
+    assert_eq!(instance.resume(), Exit::Hostcall { import: 0 });
+    instance
+}
+
+#[test]
+fn a_guest_that_waited_has_a_whole_turn_afterwards() {
+    let pool = pool(1);
+    let mut instance = caller(&pool);
+    for _ in 0..20 {
+        instance.end_turn();
+        std::thread::sleep(Duration::from_millis(5));
+        instance.answer(&[]);
+        assert_eq!(instance.resume(), Exit::Hostcall { import: 0 }, "it went on until its next call");
+    }
+}
+
+#[test]
+fn a_guest_that_is_hardly_ever_in_its_own_code_comes_back_too() {
+    let pool = pool(1);
+    let mut instance = caller(&pool);
+    for _ in 0..5 {
+        std::thread::sleep(Duration::from_millis(5));
+        instance.answer(&[]);
+        assert_eq!(instance.resume(), Exit::Preempted, "its turn was over during the call");
+        assert_eq!(instance.resume(), Exit::Hostcall { import: 0 });
+    }
+}
+
+#[test]
+fn another_thread_can_end_a_turn() {
+    let settings = RuntimeSettings { slice: Duration::from_secs(1), verify_resets: true, ..RuntimeSettings::default() };
+    let pool = Runtime::start(settings).unwrap().pool(1).unwrap();
+    let mut instance = pool.acquire(&load_wat(ENDLESS[0], Setting::Best), limits()).unwrap();
+    begin(&mut instance);
+    let interrupter = pool.interrupter();
+    let (stop, stopped) = mpsc::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        while stopped.recv_timeout(Duration::from_millis(1)).is_err() {
+            interrupter.interrupt();
+        }
+    });
+    let started = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(instance.resume(), Exit::Preempted);
+    }
+    assert!(started.elapsed() < 20 * settings.slice / 2, "not one of them by the timer");
+    stop.send(()).unwrap();
+    thread.join().unwrap();
 }
 
 #[test]

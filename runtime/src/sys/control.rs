@@ -11,7 +11,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::mem::offset_of;
 use std::ptr::null_mut;
-use std::sync::Arc;
+use std::time::Duration;
 
 use vivarium_artifact::TrapKind;
 
@@ -19,7 +19,7 @@ use crate::slot::SlotBounds;
 use crate::sys::activation::{Activation, InterruptFrame};
 use crate::sys::signals;
 use crate::sys::slot::SlotMemory;
-use crate::sys::ticker::{self, Turn};
+use crate::sys::ticker::{Interrupter, Ticker};
 
 const EXIT_HOSTCALL: u64 = 1;
 const EXIT_DONE: u64 = 2;
@@ -42,7 +42,7 @@ pub struct ControlBlock {
     hostcall_number: u64,
     fault: Fault,
     bounds: SlotBounds,
-    turn: Arc<Turn>,
+    ticker: Box<Ticker>,
 }
 
 /// What the handler saw of a trap.
@@ -82,13 +82,13 @@ pub struct Thread {
 
 impl Thread {
     /// Prepares the calling thread. One at a time for each thread.
-    pub fn register() -> io::Result<Thread> {
+    pub fn register(slice: Duration) -> io::Result<Thread> {
         if !CURRENT.get().is_null() {
             return Err(io::Error::other("this thread has a pool already"));
         }
         let signal_stack = signals::SignalStack::install()?;
         signals::block_others()?;
-        let turn = ticker::register_thread();
+        let ticker = Ticker::install(slice)?;
         let mut control = Box::new(ControlBlock {
             hostcall_exit,
             done_exit,
@@ -97,7 +97,7 @@ impl Thread {
             hostcall_number: 0,
             fault: Fault { kind: TrapKind::Unreachable, pc: 0, rbp: 0 },
             bounds: SlotBounds::default(),
-            turn,
+            ticker,
         });
         let address: *mut ControlBlock = &mut *control;
         const ARCH_SET_GS: i64 = 0x1001;
@@ -109,19 +109,24 @@ impl Thread {
         Ok(Thread { control, _signal_stack: signal_stack, _not_send: PhantomData })
     }
 
+    /// What ends turns of this thread from others.
+    pub fn interrupter(&self) -> Interrupter {
+        self.control.ticker.interrupter()
+    }
+
     /// Begins a turn: the ticker counts from here.
     pub fn begin_turn(&mut self) -> u64 {
-        self.control.turn.begin()
+        self.control.ticker.begin()
     }
 
     /// Whether the ticker has ended this turn.
     pub fn turn_is_over(&self, turn: u64) -> bool {
-        self.control.turn.is_over(turn)
+        self.control.ticker.is_over(turn)
     }
 
     /// Whether this is the turn that runs on this thread.
     pub fn turn_is_current(&self, turn: u64) -> bool {
-        self.control.turn.is_current(turn)
+        self.control.ticker.is_current(turn)
     }
 
     /// Runs a guest until it comes back.
@@ -130,7 +135,7 @@ impl Thread {
         self.control.activation = activation;
         let control: *mut ControlBlock = &mut *self.control;
         let activation: *mut Activation = activation;
-        self.control.turn.enter();
+        self.control.ticker.enter();
         // SAFETY: the entry was made by `Instance` from a module that it owns, whose text is mapped and whose slot this is; an activation is
         // continued only in the way it was left. (a) to (c) of this file's head hold; the guest can write nothing but its own slot (guards, and the
         // checks that the compiler emits), which `slot` borrows mutably.
@@ -141,7 +146,7 @@ impl Thread {
                 Entry::Continue => continue_guest(control, activation),
             }
         };
-        self.control.turn.leave();
+        self.control.ticker.leave();
         match code {
             EXIT_HOSTCALL => RawExit::Hostcall(self.control.hostcall_number as u32),
             EXIT_DONE => RawExit::Done,
@@ -154,7 +159,6 @@ impl Thread {
 impl Drop for Thread {
     fn drop(&mut self) {
         CURRENT.set(null_mut());
-        ticker::forget_thread(&self.control.turn);
         const ARCH_SET_GS: i64 = 0x1001;
         // SAFETY: unsets the pointer to the block that is about to be freed; no guest runs, for running borrows `self`.
         unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, 0) };
@@ -172,9 +176,9 @@ impl ControlBlock {
         self.bounds
     }
 
-    /// Whether the ticker asks the running turn to end.
+    /// Whether the guest that runs is to come back.
     pub fn preemption_is_due(&self) -> bool {
-        self.turn.is_due()
+        self.ticker.is_due()
     }
 
     /// Notes a trap; returns where the handler is to continue.

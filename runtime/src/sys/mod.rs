@@ -4,7 +4,7 @@
 //! page. [`slot`]: one slot of a region. [`clock`]: time for next to nothing. [`file`]: sealed files. [`arena`]: where code
 //! is mapped, and whose an address is. [`control`]: the control block of a thread, entering and leaving guests. [`activation`]: registers of a guest
 //! that is not running. [`signals`]: faults and preemption.
-//! [`ticker`]: who is signalled when.
+//! [`ticker`]: who has the thread, and until when.
 
 pub mod activation;
 pub mod arena;

@@ -1,7 +1,8 @@
 //! Faults and preemption: one handler for five signals.
 //!
-//! The handler calls nothing but: `region::first_write`, reading the thread's control block, `arena::code_at`, `SlotBounds::classify`, `TrapTable::lookup`, copying
-//! registers into the activation's record, and, before the process dies of a bug of ours, `sigaction`. It takes no lock and allocates nothing. It masks all of our
+//! The handler calls nothing but: `region::first_write`, reading the thread's control block, `ticker::tick` (which may call `timer_settime`), `arena::code_at`,
+//! `SlotBounds::classify`, `TrapTable::lookup`, copying registers into the activation's record, and, before the process dies of a bug of ours, `sigaction` and
+//! `tgkill`. It takes no lock and allocates nothing. It masks all of our
 //! signals, runs on a signal stack of its own, and never touches the guest's stack.
 //!
 //! Faults are told apart. *Write tracking* comes first: a write to a watched page of one of this thread's slots, whatever the program counter; the page is
@@ -23,6 +24,7 @@ use crate::sys::activation::InterruptFrame;
 use crate::sys::arena;
 use crate::sys::control::{self, ControlBlock, Fault};
 use crate::sys::region;
+use crate::sys::ticker;
 
 /// Size of a thread's signal stack, in bytes: the kernel's frame with all vector state takes up to 12 KiB.
 const SIGNAL_STACK_BYTES: usize = 64 << 10;
@@ -137,6 +139,10 @@ unsafe extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: 
         return;
     }
     let pc = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
+    // SAFETY: as above.
+    if signal == PREEMPT && unsafe { (*info).si_code } == libc::SI_TIMER {
+        ticker::tick();
+    }
     let Some((code, text_offset)) = arena::code_at(pc) else {
         return not_the_guests(signal, sent);
     };

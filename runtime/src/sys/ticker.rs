@@ -1,173 +1,181 @@
-//! Who is signalled when.
+//! Who has the thread, and until when.
 //!
-//! A *turn* is a thread's attention for one guest, from the first instruction until it is preempted, finishes, or another guest gets the thread; hostcalls
-//! in between belong to it. The ticker looks at all threads at half-slice intervals. A turn that it has seen twice is over: it is marked due, and
-//! the thread gets a signal, again at every tick until the turn has ended. The mark also ends a turn at its next hostcall, so that a guest
-//! which is hardly ever in its own code cannot keep the thread. The ticker parks when no guest has run for a while.
+//! A *turn* is a thread's attention for one guest, from the first instruction until it is preempted, waits, finishes, or another guest gets the thread;
+//! hostcalls in between belong to it. Each thread that runs guests has a timer of its own, which signals it twice a slice while guests run: no other thread
+//! must be scheduled first, so that a turn ends in time on a machine whose processors are all busy. What the signals count is [`crate::turn`]'s. A turn
+//! that is over is marked due; the mark also ends it at its next hostcall, so that a guest which is hardly ever in its own code cannot keep the thread.
+//!
+//! Kept true here: (a) [`CURRENT`] points at a live ticker or is null: it is set and unset by the thread that owns it. (b) All of a ticker but `turn` is used
+//! by its own thread and the handler on it only, and what both use is atomic: the handler may come between any two instructions. (c) An armed timer is disarmed by
+//! the handler only while no guest runs, and `enter` says that one runs before it looks whether the timer is armed.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread;
+use std::cell::Cell;
+use std::io;
+use std::mem::zeroed;
+use std::ptr::{null, null_mut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
 use std::time::Duration;
 
-/// Ticks without any running guest after which the ticker parks.
-const IDLE_TICKS_MAX: u32 = 64;
+use crate::turn::Count;
+
 /// Shorter slices would be spent on switching.
 const SLICE_MIN: Duration = Duration::from_micros(10);
+/// Longer ones are none.
+const SLICE_MAX: Duration = Duration::from_secs(1);
 
-/// One thread's turn, shared with the ticker.
+thread_local! {
+    /// For the signal handler: the ticker of this thread, or null. Constant initialisation, no destructor: reading it takes no lock and allocates nothing.
+    static CURRENT: Cell<*const Ticker> = const { Cell::new(null()) };
+}
+
+/// The turns of one thread, counted.
 #[derive(Debug)]
-pub struct Turn {
+struct Turn {
     thread: i32,
-    /// Number of the turn, doubled, and one more while a guest runs.
+    /// Number of the turn, doubled, and one more while a guest runs. Written by its own thread only.
     state: AtomicU64,
-    /// Number of the last turn that the ticker ended.
+    /// Number of the last turn that was ended.
     due: AtomicU64,
 }
 
+/// A thread's timer and turns.
 #[derive(Debug)]
-struct Ticker {
-    slice: Duration,
-    turns: Mutex<Vec<Arc<Turn>>>,
-    parked: AtomicBool,
-    handle: thread::Thread,
+pub struct Ticker {
+    turn: Arc<Turn>,
+    timer: libc::timer_t,
+    /// Half a slice.
+    interval: Duration,
+    armed: AtomicBool,
+    /// The handler's alone.
+    count: Cell<Count>,
 }
 
-static TICKER: OnceLock<Ticker> = OnceLock::new();
+/// Ends turns of a thread from any other.
+#[derive(Debug, Clone)]
+pub struct Interrupter(Arc<Turn>);
 
-impl Turn {
+impl Ticker {
+    /// Gives the calling thread a ticker; a slice is between ten microseconds and a second long.
+    pub fn install(slice: Duration) -> io::Result<Box<Ticker>> {
+        if !(SLICE_MIN..=SLICE_MAX).contains(&slice) {
+            return Err(io::Error::other("a slice is between ten microseconds and a second long"));
+        }
+        // SAFETY: gettid has no preconditions.
+        let thread = unsafe { libc::gettid() };
+        let turn = Arc::new(Turn { thread, state: AtomicU64::new(0), due: AtomicU64::new(0) });
+        let (timer, armed) = (make_timer(thread)?, AtomicBool::new(false));
+        let ticker = Box::new(Ticker { turn, timer, interval: slice / 2, armed, count: Cell::default() });
+        CURRENT.set(&raw const *ticker);
+        Ok(ticker)
+    }
+
     /// Begins the next turn of this thread; returns its number.
     pub fn begin(&self) -> u64 {
-        let number = (self.state.load(Ordering::Relaxed) >> 1) + 1;
-        self.state.store(number << 1, Ordering::Relaxed);
+        let number = (self.turn.state.load(Ordering::Relaxed) >> 1) + 1;
+        self.turn.state.store(number << 1, Ordering::Relaxed);
         number
     }
 
     pub fn is_current(&self, turn: u64) -> bool {
-        self.state.load(Ordering::Relaxed) >> 1 == turn
+        self.turn.state.load(Ordering::Relaxed) >> 1 == turn
     }
 
     pub fn is_over(&self, turn: u64) -> bool {
-        self.due.load(Ordering::Relaxed) == turn
+        self.turn.due.load(Ordering::Relaxed) == turn
     }
 
     /// Whether the running turn is to end. Called by the signal handler: two loads.
     pub fn is_due(&self) -> bool {
-        self.due.load(Ordering::Relaxed) == self.state.load(Ordering::Relaxed) >> 1
+        self.is_over(self.turn.state.load(Ordering::Relaxed) >> 1)
     }
 
     /// A guest begins to run.
     pub fn enter(&self) {
-        // Sequentially consistent against `parked`: either this sees that the ticker parked, or the ticker sees this guest before it parks.
-        self.state.fetch_or(1, Ordering::SeqCst);
-        if let Some(ticker) = TICKER.get()
-            && ticker.parked.load(Ordering::SeqCst)
-        {
-            ticker.parked.store(false, Ordering::SeqCst);
-            ticker.handle.unpark();
+        self.turn.state.store(self.turn.state.load(Ordering::Relaxed) | 1, Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
+        if !self.armed.load(Ordering::Relaxed) {
+            self.armed.store(true, Ordering::Relaxed);
+            assert!(self.set_timer(self.interval), "no guest runs without a timer: {}", io::Error::last_os_error());
         }
     }
 
     /// The guest is back.
     pub fn leave(&self) {
-        self.state.store(self.state.load(Ordering::Relaxed) & !1, Ordering::Release);
+        self.turn.state.store(self.turn.state.load(Ordering::Relaxed) & !1, Ordering::Relaxed);
     }
 
-    fn signal(&self) {
-        // SAFETY: tgkill has no memory effects; the thread is one of this process that has registered, and its handler for SIGURG is ours.
-        unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), self.thread, libc::SIGURG) };
+    /// What ends turns of this thread from others.
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(self.turn.clone())
+    }
+
+    /// One tick. Called by the signal handler on this thread: loads, stores, and at most one timer_settime, which is async-signal-safe.
+    fn tick(&self) {
+        let state = self.turn.state.load(Ordering::Relaxed);
+        let mut count = self.count.get();
+        let tick = count.tick(state >> 1, state & 1 == 1);
+        self.count.set(count);
+        if tick.over {
+            self.turn.due.store(state >> 1, Ordering::Relaxed);
+        }
+        if tick.idle && self.armed.load(Ordering::Relaxed) {
+            self.set_timer(Duration::ZERO);
+            self.armed.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it was set; zero disarms. Once it was armed a further call cannot fail, so that `errno` stays as it is for code that the handler interrupts.
+    fn set_timer(&self, interval: Duration) -> bool {
+        let time = libc::timespec { tv_sec: 0, tv_nsec: i64::from(interval.subsec_nanos()) };
+        let setting = libc::itimerspec { it_interval: time, it_value: time };
+        // SAFETY: the timer lives until `drop`; the setting is a valid one on our stack, and nothing old is asked for.
+        unsafe { libc::timer_settime(self.timer, 0, &setting, null_mut()) == 0 }
     }
 }
 
-/// Starts the ticker once for the process; the slice that holds, which the first call has decided.
-pub fn start(slice: Duration) -> std::io::Result<Duration> {
-    if let Some(ticker) = TICKER.get() {
-        return Ok(ticker.slice);
-    }
-    if slice < SLICE_MIN {
-        return Err(std::io::Error::other("a slice is at least ten microseconds long"));
-    }
-    let (send, receive) = std::sync::mpsc::sync_channel::<()>(1);
-    let builder = thread::Builder::new().name("ticker".into()).stack_size(256 << 10);
-    let handle = builder.spawn(move || {
-        if receive.recv().is_ok()
-            && let Some(ticker) = TICKER.get()
-        {
-            ticker.run(slice / 2);
-        }
-    })?;
-    let ticker = Ticker { slice, turns: Mutex::new(Vec::new()), parked: AtomicBool::new(false), handle: handle.thread().clone() };
-    if TICKER.set(ticker).is_ok() {
-        let _ = send.send(());
-    }
-    Ok(TICKER.get().map_or(slice, |ticker| ticker.slice))
-}
-
-/// Enters the calling thread into the ticker's list.
-pub fn register_thread() -> Arc<Turn> {
-    // SAFETY: gettid has no preconditions.
-    let thread = unsafe { libc::gettid() };
-    let turn = Arc::new(Turn { thread, state: AtomicU64::new(0), due: AtomicU64::new(0) });
-    if let Some(ticker) = TICKER.get() {
-        ticker.turns.lock().unwrap_or_else(PoisonError::into_inner).push(turn.clone());
-    }
-    turn
-}
-
-/// Takes a thread out of the list: it will not be signalled again.
-pub fn forget_thread(turn: &Arc<Turn>) {
-    if let Some(ticker) = TICKER.get() {
-        ticker.turns.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| !Arc::ptr_eq(other, turn));
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        CURRENT.set(null());
+        // SAFETY: the timer is ours and not used again. A signal that it has sent finds no ticker any more.
+        unsafe { libc::timer_delete(self.timer) };
     }
 }
 
-impl Ticker {
-    fn run(&self, interval: Duration) -> ! {
-        // By thread: the turn seen last, and how often.
-        let mut seen: Vec<(i32, u64, u32)> = Vec::new();
-        let mut idle_ticks = 0;
-        loop {
-            thread::sleep(interval);
-            idle_ticks = if self.tick(&mut seen) { 0 } else { idle_ticks + 1 };
-            if idle_ticks > IDLE_TICKS_MAX {
-                self.park();
-                idle_ticks = 0;
-            }
+impl Interrupter {
+    /// Ends the turn that the thread has now, if any: a guest in its own code is stopped at once, one in a hostcall before it goes on. Its instance
+    /// says [`crate::Exit::Preempted`]. May come too early or too late for a particular guest: whoever holds the instance decides what follows.
+    pub fn interrupt(&self) {
+        let state = self.0.state.load(Ordering::Relaxed);
+        self.0.due.store(state >> 1, Ordering::Release);
+        if state & 1 == 1 {
+            // SAFETY: tgkill has no memory effects. The handler for SIGURG is ours; on a thread that has no ticker, should this one have ended and its
+            // number be another's by now, it does nothing.
+            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), self.0.thread, libc::SIGURG) };
         }
     }
+}
 
-    /// Looks at each thread once; returns whether any guest was running.
-    fn tick(&self, seen: &mut Vec<(i32, u64, u32)>) -> bool {
-        let turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut any_running = false;
-        let mut next = Vec::with_capacity(turns.len());
-        for turn in turns.iter() {
-            let state = turn.state.load(Ordering::Acquire);
-            let (number, running) = (state >> 1, state & 1 == 1);
-            let before = seen.iter().find(|(thread, last, _)| *thread == turn.thread && *last == number);
-            let ticks = before.map_or(0, |(_, _, ticks)| ticks.saturating_add(1));
-            if ticks >= 2 {
-                turn.due.store(number, Ordering::Relaxed);
-                if running {
-                    turn.signal();
-                }
-            }
-            any_running |= running;
-            next.push((turn.thread, number, ticks));
-        }
-        *seen = next;
-        any_running
+/// Counts a tick of this thread. For the signal handler.
+pub fn tick() {
+    // SAFETY: (a).
+    if let Some(ticker) = unsafe { CURRENT.get().as_ref() } {
+        ticker.tick();
     }
+}
 
-    fn park(&self) {
-        self.parked.store(true, Ordering::SeqCst);
-        let running = |turn: &Arc<Turn>| turn.state.load(Ordering::SeqCst) & 1 == 1;
-        if self.turns.lock().unwrap_or_else(PoisonError::into_inner).iter().any(running) {
-            self.parked.store(false, Ordering::SeqCst);
-        }
-        while self.parked.load(Ordering::SeqCst) {
-            thread::park();
-        }
+/// A timer, still disarmed, that sends SIGURG to this thread.
+fn make_timer(thread: i32) -> io::Result<libc::timer_t> {
+    // SAFETY: zero is a valid value of this plain structure; the fields that count are set below.
+    let mut event: libc::sigevent = unsafe { zeroed() };
+    event.sigev_notify = libc::SIGEV_THREAD_ID;
+    event.sigev_signo = libc::SIGURG;
+    event.sigev_notify_thread_id = thread;
+    let mut timer: libc::timer_t = null_mut();
+    // SAFETY: both pointers are to locals of the right types.
+    match unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer) } {
+        0 => Ok(timer),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 
@@ -175,16 +183,45 @@ impl Ticker {
 mod tests {
     use super::*;
 
+    /// Long enough that no tick comes by itself.
+    fn ticker() -> Box<Ticker> {
+        Ticker::install(SLICE_MAX).unwrap()
+    }
+
     #[test]
     fn a_turn_is_due_only_under_its_own_number() {
-        let turn = Turn { thread: 0, state: AtomicU64::new(0), due: AtomicU64::new(0) };
-        let first = turn.begin();
-        assert!(!turn.is_due());
-        turn.enter();
-        turn.due.store(first, Ordering::Relaxed);
-        assert!(turn.is_due() && turn.is_over(first));
-        turn.leave();
-        let second = turn.begin();
-        assert!(!turn.is_due() && !turn.is_over(second) && turn.is_current(second));
+        let ticker = ticker();
+        let first = ticker.begin();
+        assert!(!ticker.is_due());
+        ticker.interrupter().interrupt();
+        assert!(ticker.is_due() && ticker.is_over(first));
+        let second = ticker.begin();
+        assert!(!ticker.is_due() && !ticker.is_over(second) && ticker.is_current(second));
+    }
+
+    #[test]
+    fn the_timer_is_armed_by_a_guest_and_disarmed_when_none_runs() {
+        let ticker = ticker();
+        ticker.begin();
+        ticker.enter();
+        for _ in 0..100 {
+            tick();
+        }
+        assert!(ticker.armed.load(Ordering::Relaxed), "it stays armed while a guest runs");
+        ticker.leave();
+        for ticks in 1..=crate::turn::IDLE_TICKS_MAX {
+            assert!(ticker.armed.load(Ordering::Relaxed), "after {ticks} ticks");
+            tick();
+        }
+        assert!(!ticker.armed.load(Ordering::Relaxed));
+        ticker.enter();
+        assert!(ticker.armed.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn slices_have_bounds() {
+        for slice in [Duration::ZERO, Duration::from_micros(9), Duration::from_secs(2)] {
+            assert!(Ticker::install(slice).is_err(), "{slice:?}");
+        }
     }
 }

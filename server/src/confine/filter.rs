@@ -11,7 +11,7 @@ use vivarium_runtime::RESET_REQUESTS;
 use super::Role;
 
 /// What every role needs: to use descriptors that it has, memory, clocks, randomness; to wait, and to end.
-const COMMON: [i64; 27] = [
+const COMMON: [i64; 30] = [
     libc::SYS_read,
     libc::SYS_write,
     libc::SYS_readv,
@@ -38,6 +38,10 @@ const COMMON: [i64; 27] = [
     libc::SYS_rt_sigprocmask,
     // The fault handler restores the default action before a bug of ours ends the process.
     libc::SYS_rt_sigaction,
+    // The timers that end guests' turns.
+    libc::SYS_timer_create,
+    libc::SYS_timer_settime,
+    libc::SYS_timer_delete,
     libc::SYS_exit,
     libc::SYS_exit_group,
 ];

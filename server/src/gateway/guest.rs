@@ -220,7 +220,10 @@ impl Guest {
                 self.instance.answer(values.as_slice());
                 None
             }
-            Answer::Wait(Wait::Until(moment)) => Some(Pause::Waiting(moment)),
+            Answer::Wait(Wait::Until(moment)) => {
+                self.instance.end_turn();
+                Some(Pause::Waiting(moment))
+            }
             Answer::Exit(exit_code) => Some(Pause::Ended(Outcome::Exited { exit_code })),
             Answer::Limit(reached) => Some(Pause::Ended(limited(&reached, self.limits))),
             Answer::Failed(failure) => Some(Pause::Ended(Outcome::Failed { message: failure.to_string() })),
