@@ -12,11 +12,9 @@ pub struct Activation {
     pub r13: u64,
     pub r14: u64,
     pub r15: u64,
-    _pad: u64,
     // Saved by preemption: r8…r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, in the order of the kernel's `gregs`, then what `iretq` takes.
     pub general: [u64; 16],
     pub frame: InterruptFrame,
-    _pad_frame: [u64; 3],
     pub vector: FxsaveArea,
 }
 
@@ -46,10 +44,8 @@ impl Activation {
             r13: 0,
             r14: 0,
             r15: 0,
-            _pad: 0,
             general: [0; 16],
             frame: InterruptFrame::default(),
-            _pad_frame: [0; 3],
             vector: FxsaveArea([0; 512]),
         }
     }
