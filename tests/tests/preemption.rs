@@ -151,13 +151,21 @@ fn caller(pool: &Pool) -> Instance {
     instance
 }
 
+/// Long beside the pauses that a busy machine makes, so that only the sleeps below outlast it.
+const LONG_SLICE: Duration = Duration::from_millis(100);
+
+fn pool_of_long_slices() -> Pool {
+    let settings = RuntimeSettings { slice: LONG_SLICE, verify_resets: true, ..RuntimeSettings::default() };
+    Runtime::start(settings).unwrap().pool(1).unwrap()
+}
+
 #[test]
 fn a_guest_that_waited_has_a_whole_turn_afterwards() {
-    let pool = pool(1);
+    let pool = pool_of_long_slices();
     let mut instance = caller(&pool);
-    for _ in 0..20 {
+    for _ in 0..4 {
         instance.end_turn();
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(5 * LONG_SLICE / 2);
         instance.answer(&[]);
         assert_eq!(instance.resume(), Exit::Hostcall { import: 0 }, "it went on until its next call");
     }
@@ -165,10 +173,10 @@ fn a_guest_that_waited_has_a_whole_turn_afterwards() {
 
 #[test]
 fn a_guest_that_is_hardly_ever_in_its_own_code_comes_back_too() {
-    let pool = pool(1);
+    let pool = pool_of_long_slices();
     let mut instance = caller(&pool);
-    for _ in 0..5 {
-        std::thread::sleep(Duration::from_millis(5));
+    for _ in 0..4 {
+        std::thread::sleep(5 * LONG_SLICE / 2);
         instance.answer(&[]);
         assert_eq!(instance.resume(), Exit::Preempted, "its turn was over during the call");
         assert_eq!(instance.resume(), Exit::Hostcall { import: 0 });
