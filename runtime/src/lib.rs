@@ -40,5 +40,4 @@ pub use reset::ResetMethod;
 pub use runtime::{Runtime, RuntimeError, RuntimeSettings};
 pub use sys::file::{NotSealed, SealedFile};
 pub use sys::kernel::REQUESTS as RESET_REQUESTS;
-pub use sys::ticker::Interrupter;
 pub use trap::{Frame, SourcePlace, Trap};

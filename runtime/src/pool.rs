@@ -25,7 +25,6 @@ use crate::sys::clock;
 use crate::sys::control::Thread;
 use crate::sys::region::{Region, Regions};
 use crate::sys::slot::SlotMemory;
-use crate::sys::ticker::Interrupter;
 
 /// Slots of one piece of address space: four tebibytes.
 const REGION_SLOTS_MAX: u32 = 1024;
@@ -145,11 +144,6 @@ impl Pool {
         let shelf = self.0.shelf(module);
         let slot = self.0.take(&shelf)?;
         Ok(Instance::new(shelf, self.0.clone(), slot, limits))
-    }
-
-    /// What ends turns of this pool's thread from others.
-    pub fn interrupter(&self) -> Interrupter {
-        self.0.thread.borrow().interrupter()
     }
 
     /// How many instances are alive.

@@ -1,9 +1,9 @@
 //! When a turn is over, counted in ticks. Safe and pure: the signal handler asks it at each tick.
 //!
 //! A thread that runs guests is ticked twice a slice. A turn that a second tick finds is over, so it lasts between half a slice and a whole one. When
-//! no guest has run for some ticks they may stop until the next one does.
+//! some ticks of one turn have found no guest running they may stop until one does: that turn has been over for long.
 
-/// Ticks without a running guest after which they stop.
+/// Ticks of one turn without a running guest after which they stop; more than a turn lasts, so that none is left unended.
 pub const IDLE_TICKS_MAX: u32 = 8;
 
 /// What the last ticks found.
@@ -12,7 +12,7 @@ pub struct Count {
     turn: u64,
     /// How many ticks found that turn before the last one.
     found_before: u32,
-    /// How many ticks found no guest running, up to the last one; below [`IDLE_TICKS_MAX`].
+    /// How many ticks of that turn found no guest running, up to the last one; below [`IDLE_TICKS_MAX`].
     idle: u32,
 }
 
@@ -28,8 +28,11 @@ pub struct Tick {
 impl Count {
     /// Counts one more tick, which found this turn, and a guest in its own code or in none.
     pub fn tick(&mut self, turn: u64, running: bool) -> Tick {
-        self.found_before = if self.turn == turn { self.found_before.saturating_add(1) } else { 0 };
-        self.turn = turn;
+        if self.turn == turn {
+            self.found_before = self.found_before.saturating_add(1);
+        } else {
+            *self = Count { turn, found_before: 0, idle: 0 };
+        }
         self.idle = if running { 0 } else { self.idle + 1 };
         let idle = self.idle >= IDLE_TICKS_MAX;
         if idle {
@@ -53,15 +56,26 @@ mod tests {
             for place in 0..TICKS {
                 let step = sequence / 3u32.pow(place) % 3;
                 if step == 1 {
-                    (turn, found) = (turn + 1, 0);
+                    (turn, found, rested) = (turn + 1, 0, 0);
                 }
                 let running = step != 2;
                 found += 1;
                 rested = if running { 0 } else { rested + 1 };
                 let idle = rested > 0 && rested % IDLE_TICKS_MAX == 0;
+                assert!(!idle || found >= 2, "the ticks stop for no turn that is not over");
                 assert_eq!(count.tick(turn, running), Tick { over: found >= 2, idle }, "sequence {sequence}, tick {place}");
             }
         }
+    }
+
+    #[test]
+    fn rest_in_one_turn_does_not_stop_the_ticks_of_the_next() {
+        let mut count = Count::default();
+        for _ in 1..IDLE_TICKS_MAX {
+            assert!(!count.tick(1, false).idle);
+        }
+        assert_eq!(count.tick(2, false), Tick { over: false, idle: false });
+        assert_eq!(count.tick(2, false), Tick { over: true, idle: false });
     }
 
     #[test]

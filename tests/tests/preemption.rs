@@ -1,6 +1,5 @@
 //! Code without a check in it stops when its slice is over, and goes on as if nothing had been.
 
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use vivarium_artifact::{FunctionType, Setting};
@@ -181,28 +180,6 @@ fn a_guest_that_is_hardly_ever_in_its_own_code_comes_back_too() {
         assert_eq!(instance.resume(), Exit::Preempted, "its turn was over during the call");
         assert_eq!(instance.resume(), Exit::Hostcall { import: 0 });
     }
-}
-
-#[test]
-fn another_thread_can_end_a_turn() {
-    let settings = RuntimeSettings { slice: Duration::from_secs(1), verify_resets: true, ..RuntimeSettings::default() };
-    let pool = Runtime::start(settings).unwrap().pool(1).unwrap();
-    let mut instance = pool.acquire(&load_wat(ENDLESS[0], Setting::Best), limits()).unwrap();
-    begin(&mut instance);
-    let interrupter = pool.interrupter();
-    let (stop, stopped) = mpsc::channel::<()>();
-    let thread = std::thread::spawn(move || {
-        while stopped.recv_timeout(Duration::from_millis(1)).is_err() {
-            interrupter.interrupt();
-        }
-    });
-    let started = Instant::now();
-    for _ in 0..20 {
-        assert_eq!(instance.resume(), Exit::Preempted);
-    }
-    assert!(started.elapsed() < 20 * settings.slice / 2, "not one of them by the timer");
-    stop.send(()).unwrap();
-    thread.join().unwrap();
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::slot::SlotBounds;
 use crate::sys::activation::{Activation, InterruptFrame};
 use crate::sys::signals;
 use crate::sys::slot::SlotMemory;
-use crate::sys::ticker::{Interrupter, Ticker};
+use crate::sys::ticker::Ticker;
 
 const EXIT_HOSTCALL: u64 = 1;
 const EXIT_DONE: u64 = 2;
@@ -107,11 +107,6 @@ impl Thread {
         }
         CURRENT.set(address);
         Ok(Thread { control, _signal_stack: signal_stack, _not_send: PhantomData })
-    }
-
-    /// What ends turns of this thread from others.
-    pub fn interrupter(&self) -> Interrupter {
-        self.control.ticker.interrupter()
     }
 
     /// Begins a turn: the ticker counts from here.

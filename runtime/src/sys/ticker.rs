@@ -5,7 +5,7 @@
 //! must be scheduled first, so that a turn ends in time on a machine whose processors are all busy. What the signals count is [`crate::turn`]'s. A turn
 //! that is over is marked due; the mark also ends it at its next hostcall, so that a guest which is hardly ever in its own code cannot keep the thread.
 //!
-//! Kept true here: (a) [`CURRENT`] points at a live ticker or is null: it is set and unset by the thread that owns it. (b) All of a ticker but `turn` is used
+//! Kept true here: (a) [`CURRENT`] points at a live ticker or is null: it is set and unset by the thread that owns it. (b) A ticker is used
 //! by its own thread and the handler on it only, and what both use is atomic: the handler may come between any two instructions. (c) An armed timer is disarmed by
 //! the handler only while no guest runs, and `enter` says that one runs before it looks whether the timer is armed.
 
@@ -13,7 +13,6 @@ use std::cell::Cell;
 use std::io;
 use std::mem::zeroed;
 use std::ptr::{null, null_mut};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
 use std::time::Duration;
 
@@ -29,20 +28,13 @@ thread_local! {
     static CURRENT: Cell<*const Ticker> = const { Cell::new(null()) };
 }
 
-/// The turns of one thread, counted.
+/// A thread's timer and turns.
 #[derive(Debug)]
-struct Turn {
-    thread: i32,
+pub struct Ticker {
     /// Number of the turn, doubled, and one more while a guest runs. Written by its own thread only.
     state: AtomicU64,
     /// Number of the last turn that was ended.
     due: AtomicU64,
-}
-
-/// A thread's timer and turns.
-#[derive(Debug)]
-pub struct Ticker {
-    turn: Arc<Turn>,
     timer: libc::timer_t,
     /// Half a slice.
     interval: Duration,
@@ -51,48 +43,47 @@ pub struct Ticker {
     count: Cell<Count>,
 }
 
-/// Ends turns of a thread from any other.
-#[derive(Debug, Clone)]
-pub struct Interrupter(Arc<Turn>);
-
 impl Ticker {
     /// Gives the calling thread a ticker; a slice is between ten microseconds and a second long.
     pub fn install(slice: Duration) -> io::Result<Box<Ticker>> {
         if !(SLICE_MIN..=SLICE_MAX).contains(&slice) {
             return Err(io::Error::other("a slice is between ten microseconds and a second long"));
         }
-        // SAFETY: gettid has no preconditions.
-        let thread = unsafe { libc::gettid() };
-        let turn = Arc::new(Turn { thread, state: AtomicU64::new(0), due: AtomicU64::new(0) });
-        let (timer, armed) = (make_timer(thread)?, AtomicBool::new(false));
-        let ticker = Box::new(Ticker { turn, timer, interval: slice / 2, armed, count: Cell::default() });
+        let ticker = Box::new(Ticker {
+            state: AtomicU64::new(0),
+            due: AtomicU64::new(0),
+            timer: make_timer()?,
+            interval: slice / 2,
+            armed: AtomicBool::new(false),
+            count: Cell::default(),
+        });
         CURRENT.set(&raw const *ticker);
         Ok(ticker)
     }
 
     /// Begins the next turn of this thread; returns its number.
     pub fn begin(&self) -> u64 {
-        let number = (self.turn.state.load(Ordering::Relaxed) >> 1) + 1;
-        self.turn.state.store(number << 1, Ordering::Relaxed);
+        let number = (self.state.load(Ordering::Relaxed) >> 1) + 1;
+        self.state.store(number << 1, Ordering::Relaxed);
         number
     }
 
     pub fn is_current(&self, turn: u64) -> bool {
-        self.turn.state.load(Ordering::Relaxed) >> 1 == turn
+        self.state.load(Ordering::Relaxed) >> 1 == turn
     }
 
     pub fn is_over(&self, turn: u64) -> bool {
-        self.turn.due.load(Ordering::Relaxed) == turn
+        self.due.load(Ordering::Relaxed) == turn
     }
 
     /// Whether the running turn is to end. Called by the signal handler: two loads.
     pub fn is_due(&self) -> bool {
-        self.is_over(self.turn.state.load(Ordering::Relaxed) >> 1)
+        self.is_over(self.state.load(Ordering::Relaxed) >> 1)
     }
 
     /// A guest begins to run.
     pub fn enter(&self) {
-        self.turn.state.store(self.turn.state.load(Ordering::Relaxed) | 1, Ordering::Relaxed);
+        self.state.store(self.state.load(Ordering::Relaxed) | 1, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
         if !self.armed.load(Ordering::Relaxed) {
             self.armed.store(true, Ordering::Relaxed);
@@ -102,22 +93,17 @@ impl Ticker {
 
     /// The guest is back.
     pub fn leave(&self) {
-        self.turn.state.store(self.turn.state.load(Ordering::Relaxed) & !1, Ordering::Relaxed);
-    }
-
-    /// What ends turns of this thread from others.
-    pub fn interrupter(&self) -> Interrupter {
-        Interrupter(self.turn.clone())
+        self.state.store(self.state.load(Ordering::Relaxed) & !1, Ordering::Relaxed);
     }
 
     /// One tick. Called by the signal handler on this thread: loads, stores, and at most one timer_settime, which is async-signal-safe.
     fn tick(&self) {
-        let state = self.turn.state.load(Ordering::Relaxed);
+        let state = self.state.load(Ordering::Relaxed);
         let mut count = self.count.get();
         let tick = count.tick(state >> 1, state & 1 == 1);
         self.count.set(count);
         if tick.over {
-            self.turn.due.store(state >> 1, Ordering::Relaxed);
+            self.due.store(state >> 1, Ordering::Relaxed);
         }
         if tick.idle && self.armed.load(Ordering::Relaxed) {
             self.set_timer(Duration::ZERO);
@@ -142,20 +128,6 @@ impl Drop for Ticker {
     }
 }
 
-impl Interrupter {
-    /// Ends the turn that the thread has now, if any: a guest in its own code is stopped at once, one in a hostcall before it goes on. Its instance
-    /// says [`crate::Exit::Preempted`]. May come too early or too late for a particular guest: whoever holds the instance decides what follows.
-    pub fn interrupt(&self) {
-        let state = self.0.state.load(Ordering::Relaxed);
-        self.0.due.store(state >> 1, Ordering::Release);
-        if state & 1 == 1 {
-            // SAFETY: tgkill has no memory effects. The handler for SIGURG is ours; on a thread that has no ticker, should this one have ended and its
-            // number be another's by now, it does nothing.
-            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), self.0.thread, libc::SIGURG) };
-        }
-    }
-}
-
 /// Counts a tick of this thread. For the signal handler.
 pub fn tick() {
     // SAFETY: (a).
@@ -165,12 +137,13 @@ pub fn tick() {
 }
 
 /// A timer, still disarmed, that sends SIGURG to this thread.
-fn make_timer(thread: i32) -> io::Result<libc::timer_t> {
+fn make_timer() -> io::Result<libc::timer_t> {
     // SAFETY: zero is a valid value of this plain structure; the fields that count are set below.
     let mut event: libc::sigevent = unsafe { zeroed() };
     event.sigev_notify = libc::SIGEV_THREAD_ID;
     event.sigev_signo = libc::SIGURG;
-    event.sigev_notify_thread_id = thread;
+    // SAFETY: gettid has no preconditions.
+    event.sigev_notify_thread_id = unsafe { libc::gettid() };
     let mut timer: libc::timer_t = null_mut();
     // SAFETY: both pointers are to locals of the right types.
     match unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer) } {
@@ -193,7 +166,9 @@ mod tests {
         let ticker = ticker();
         let first = ticker.begin();
         assert!(!ticker.is_due());
-        ticker.interrupter().interrupt();
+        tick();
+        assert!(!ticker.is_due());
+        tick();
         assert!(ticker.is_due() && ticker.is_over(first));
         let second = ticker.begin();
         assert!(!ticker.is_due() && !ticker.is_over(second) && ticker.is_current(second));
