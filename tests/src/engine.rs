@@ -70,16 +70,29 @@ pub fn call(instance: &mut Instance, export: &str, arguments: &[u128]) -> Result
 
 /// Resumes until the call of `function` returns or traps.
 pub fn finish(instance: &mut Instance, function: u32) -> Result<Vec<u128>, Trap> {
+    match run(instance) {
+        Exit::Done => {
+            let results = instance.module().contract().function_type(function).expect("the function exists").results.len();
+            Ok((0..results as u32).map(|index| instance.result(index)).collect())
+        }
+        Exit::Trapped(trap) => Err(trap),
+        exit => panic!("nobody answers {exit:?}"),
+    }
+}
+
+/// Resumes through preemptions until the next other exit.
+pub fn run(instance: &mut Instance) -> Exit {
     let deadline = Instant::now() + CALL_MAX;
     loop {
         match instance.resume() {
-            Exit::Done => {
-                let results = instance.module().contract().function_type(function).expect("the function exists").results.len();
-                return Ok((0..results as u32).map(|index| instance.result(index)).collect());
-            }
-            Exit::Trapped(trap) => return Err(trap),
             Exit::Preempted => assert!(Instant::now() < deadline, "the call did not end within {CALL_MAX:?}"),
-            Exit::Hostcall { import } => panic!("the guest called import {import}, which nobody answers"),
+            exit => return exit,
         }
     }
+}
+
+/// How many instances the kernel lets this process have at once: two mappings a slot, and some for the process itself.
+pub fn live_instances_max() -> u32 {
+    let most = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok().and_then(|text| text.trim().parse::<u32>().ok());
+    most.map_or(u32::MAX, |most| most.saturating_sub(2_000) / 2)
 }

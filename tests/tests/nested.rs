@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vivarium_artifact::{ExportedItem, FunctionType, Setting, TrapKind, ValueType};
 use vivarium_runtime::activations::ACTIVATIONS_MAX;
 use vivarium_runtime::{Exit, Instance, LoadedModule};
-use vivarium_tests::engine::{limits, load, policy, pool};
+use vivarium_tests::engine::{limits, load, policy, pool, run};
 
 /// `outer` keeps values of its own across the call of `ask`; the host answers that by calling `inner`, `spin`, `crash` or `outer` again.
 const MODULE: &str = r#"(module
@@ -34,16 +34,6 @@ fn modules() -> [Arc<LoadedModule>; 2] {
 fn invoke(instance: &mut Instance, export: &str, arguments: &[u128]) {
     let Some(ExportedItem::Function(function)) = instance.module().contract().export(export) else { panic!("no export {export}") };
     instance.invoke(function, arguments).unwrap();
-}
-
-/// Resumes through preemptions.
-fn run(instance: &mut Instance) -> Exit {
-    loop {
-        match instance.resume() {
-            Exit::Preempted => {}
-            exit => return exit,
-        }
-    }
 }
 
 #[test]

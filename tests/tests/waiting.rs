@@ -1,10 +1,8 @@
 //! Waiting is not resuming yet: thousands of instances wait in hostcalls on one thread, in any order, and one that waits can be killed.
 
-use std::fs;
-
 use vivarium_artifact::{ExportedItem, FunctionType, Setting, ValueType};
 use vivarium_runtime::{Exit, Instance, InstanceLimits};
-use vivarium_tests::engine::{load, policy, pool};
+use vivarium_tests::engine::{live_instances_max, load, policy, pool, run};
 
 const INSTANCES: u32 = 10_000;
 /// Each instance of a multiple of this is killed while it waits.
@@ -23,24 +21,9 @@ const MODULE: &str = r#"(module
             (i64.add (i64.extend_i32_u (i32.load (i32.const 4096)))
                 (i64.add (i64.extend_i32_u (global.get $kept)) (i64.extend_i32_u (local.get $n)))))))"#;
 
-/// Two mappings a slot, and some for the process itself.
-fn mappings_suffice() -> bool {
-    let most = fs::read_to_string("/proc/sys/vm/max_map_count").ok().and_then(|text| text.trim().parse().ok());
-    most.is_none_or(|most: u64| most >= 2 * u64::from(INSTANCES) + 2_000)
-}
-
-fn run(instance: &mut Instance) -> Exit {
-    loop {
-        match instance.resume() {
-            Exit::Preempted => {}
-            exit => return exit,
-        }
-    }
-}
-
 #[test]
 fn ten_thousand_wait_at_once_and_each_is_answered_right() {
-    assert!(mappings_suffice(), "vm.max_map_count is too small for ten thousand instances");
+    assert!(live_instances_max() >= INSTANCES, "vm.max_map_count is too small for ten thousand instances");
     let wait = FunctionType { parameters: vec![ValueType::I32], results: vec![ValueType::I64] };
     let module = load(&wat::parse_str(MODULE).unwrap(), &policy([("env", "wait", wait)]), Setting::Fast).unwrap();
     let Some(ExportedItem::Function(function)) = module.contract().export("run") else { panic!("run is exported") };

@@ -1,20 +1,51 @@
 //! Instances in this process. A sample is the mean of a few requests, so that reading the clock does not count; each checks what the guest computed.
 
+use std::thread;
 use std::time::Instant;
 
 use serde_json::Value;
-use vivarium_runtime::{ResetMethod, Runtime, RuntimeSettings};
+use vivarium_artifact::{ExportedItem, Setting};
+use vivarium_runtime::{Exit, ResetMethod, Runtime, RuntimeSettings};
+use vivarium_tests::engine::{limits, load_wat};
 use vivarium_tests::requests::Requests;
 
 use super::table::Row;
 
 const SAMPLES: usize = 2_000;
 const REQUESTS_OF_A_SAMPLE: u32 = 16;
+/// Turns of each thread.
+const TURNS: usize = 2_000;
 
 /// All rows of the group: each reset method that works here, by number of dirty pages.
 pub fn rows() -> Vec<Value> {
     let methods = ResetMethod::ALL.into_iter().filter(|method| Runtime::obstacle(*method).is_none());
-    methods.flat_map(of_method).collect()
+    methods.flat_map(of_method).chain([1, 2, 4].map(turns)).collect()
+}
+
+/// How long a guest that never ends has the thread before it comes back, on so many threads at once.
+fn turns(threads: usize) -> Value {
+    let runtime = Runtime::start(RuntimeSettings::default()).expect("the runtime starts");
+    let module = load_wat("(module (func (export \"f\") (loop (br 0))))", Setting::Fast);
+    let Some(ExportedItem::Function(function)) = module.contract().export("f") else { panic!("f is exported") };
+    let of_thread = || {
+        let pool = runtime.pool(1).expect("a pool can be made");
+        let mut instance = pool.acquire(&module, limits()).expect("a slot is free");
+        instance.invoke(function, &[]).expect("the call can begin");
+        let turn = |_| {
+            let started = Instant::now();
+            assert_eq!(instance.resume(), Exit::Preempted);
+            started.elapsed().as_secs_f64() * 1e6
+        };
+        (0..TURNS).map(turn).collect::<Vec<f64>>()
+    };
+    let values = thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(of_thread)).collect();
+        running.into_iter().flat_map(|thread| thread.join().expect("a thread of loops ends")).collect()
+    });
+    Row {
+        group: "runtime", name: &format!("turn of an endless loop, {threads} threads of them"), unit: "µs", values, goal: None, said: ""
+    }
+    .print()
 }
 
 fn of_method(method: ResetMethod) -> Vec<Value> {
