@@ -33,6 +33,8 @@ pub struct Limits {
     pub environment_bytes_max: u64,
     /// Files that one run may have under `/tmp`, in bytes. They are gone with it.
     pub scratch_bytes_max: u64,
+    /// Files, folders and links of one run under `/tmp`.
+    pub scratch_nodes_max: u32,
     pub stdin_bytes_max: usize,
 
     // Source to wasm.
@@ -145,6 +147,7 @@ impl Default for Limits {
             arguments_bytes_max: 128 * KIB as u64,
             environment_bytes_max: 128 * KIB as u64,
             scratch_bytes_max: 8 * MIB as u64,
+            scratch_nodes_max: 1024,
             stdin_bytes_max: MIB,
 
             build_wall_ms: 20_000,

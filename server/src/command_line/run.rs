@@ -91,6 +91,7 @@ fn run_program(pool: &Pool, program: &Arc<Program>, input: HostInput, limits: &L
         arguments_bytes_max: limits.arguments_bytes_max,
         environment_bytes_max: limits.environment_bytes_max,
         scratch_bytes_max: limits.scratch_bytes_max,
+        scratch_nodes_max: limits.scratch_nodes_max,
     };
     let mut guest = match Guest::begin(pool, program, input, guest_limits) {
         Ok(guest) => guest,

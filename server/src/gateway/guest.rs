@@ -48,6 +48,7 @@ pub struct GuestLimits {
     pub arguments_bytes_max: u64,
     pub environment_bytes_max: u64,
     pub scratch_bytes_max: u64,
+    pub scratch_nodes_max: u32,
 }
 
 /// Why a guest is not running.
@@ -108,6 +109,7 @@ impl Guest {
             arguments_bytes_max: limits.arguments_bytes_max,
             environment_bytes_max: limits.environment_bytes_max,
             scratch_bytes_max: limits.scratch_bytes_max,
+            scratch_nodes_max: limits.scratch_nodes_max,
             ..HostLimits::default()
         };
         let input_bytes = input.stdin.len() as u64;

@@ -31,6 +31,7 @@ pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<Ru
         arguments_bytes_max: limits.arguments_bytes_max,
         environment_bytes_max: limits.environment_bytes_max,
         scratch_bytes_max: limits.scratch_bytes_max,
+        scratch_nodes_max: limits.scratch_nodes_max,
     };
     let mut guest = match Guest::begin(&thread.pool, program, input(run), guest_limits) {
         Ok(guest) => guest,

@@ -160,6 +160,7 @@ impl Thread {
             arguments_bytes_max: limits.arguments_bytes_max,
             environment_bytes_max: limits.environment_bytes_max,
             scratch_bytes_max: limits.scratch_bytes_max,
+            scratch_nodes_max: limits.scratch_nodes_max,
         };
         let mut guest = match Guest::begin(&self.pool, &revision.program, input, guest_limits) {
             Ok(guest) => guest,
