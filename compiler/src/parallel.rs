@@ -200,13 +200,11 @@ impl<'m> Worker<'m> {
         self.cache_use.functions += 1;
         let wanted = known.keys.of(environment, job)?;
         let recalled = known.cache.and_then(|cache| cache::recall(cache, environment, job, &wanted, &mut self.cache_use));
-        let mut function = match recalled {
-            Some(function) => {
-                self.translate += started.elapsed();
-                function
-            }
-            None => self.compile(job, &wanted, started)?,
-        };
+        if let Some(function) = recalled {
+            self.translate += started.elapsed();
+            return Ok(function);
+        }
+        let mut function = self.compile(job, &wanted, started)?;
         if !cache::fill_in(environment, wanted.references.as_ref(), &mut function) {
             return Err(CompileError::Codegen {
                 what: job_name(environment, job),

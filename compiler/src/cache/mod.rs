@@ -36,7 +36,7 @@ use crate::isa;
 use crate::module::ValidatedModule;
 use crate::parallel::Job;
 use crate::plan::Plan;
-use crate::symbol::Number;
+use crate::symbol::{Number, Place};
 use key::Wanted;
 
 /// The entries that one compilation may use.
@@ -63,7 +63,8 @@ impl FunctionCache {
         self.shared.get(key).or_else(|| self.own.get(key))
     }
 
-    /// The tenant's pack after a compilation: what it used and made first, then what was there, within the bounds. None when nothing was added.
+    /// The tenant's pack after a compilation: what it made, what it used, then what was there, within the bounds. None when nothing was added: what
+    /// a compilation only used becomes no younger by that.
     pub fn updated(&self, made_of: &CacheUse, bounds: PackBounds) -> Option<Pack> {
         if made_of.made.is_empty() {
             return None;
@@ -109,7 +110,7 @@ pub fn shares_code(module: &ValidatedModule<'_>, plan: &Plan, setting: Setting) 
     setting == Setting::Fast && module.relocations.is_some() && is_usual
 }
 
-/// The code of a job, when it is known.
+/// The code of a job with everything filled in, when it is known. An entry that makes no sense here is none.
 pub fn recall(
     cache: &FunctionCache,
     environment: &Environment<'_>,
@@ -119,7 +120,11 @@ pub fn recall(
 ) -> Option<CompiledFunction> {
     let key = wanted.key?;
     let bytes = cache.get(&key)?;
-    let function = entry::decode(bytes, wanted.references.as_ref(), body_offset(environment, job))?;
+    let references = wanted.references.as_ref();
+    let mut function = entry::decode(bytes, references, body_offset(environment, job))?;
+    if !fill_in(environment, references, &mut function) {
+        return None;
+    }
     done.found += 1;
     done.used.push(key);
     Some(function)
@@ -145,9 +150,25 @@ fn value(environment: &Environment<'_>, references: Option<&References>, number:
         Number::Signature(signature) => u64::from(signature),
         Number::Reference(function) => function_reference(*environment.module.function_types.get(function as usize)?, function),
         Number::Hostcall(function) => u64::from(function),
+        Number::TableLength(table) if !is_place(environment, Place::TableLength(table)) => return None,
         Number::TableLength(table) => environment.fixed_table_length(table)?,
+        Number::Place(place) if !is_place(environment, place) => return None,
         Number::Place(place) => i64::from(environment.vmctx_offset(place)) as u64,
     })
+}
+
+/// Whether the module has what this names.
+fn is_place(environment: &Environment<'_>, place: Place) -> bool {
+    let contract = environment.contract();
+    let (index, count) = match place {
+        Place::Cells => return true,
+        Place::Global(global) => (global, contract.globals.len()),
+        Place::Table(table) | Place::TableLength(table) => (table, contract.tables.len()),
+        Place::MemoryLength(memory) => (memory, contract.memories.len()),
+        Place::DataSegmentLength(segment) => (segment, contract.data_segments.len()),
+        Place::ElementSegmentLength(segment) => (segment, contract.element_segments.len()),
+    };
+    (index as usize) < count
 }
 
 fn body_offset(environment: &Environment<'_>, job: Job) -> u32 {

@@ -11,10 +11,12 @@ use super::key::encode;
 use super::references::{Immediate, References};
 use crate::environment::Environment;
 use crate::error::CompileError;
-use crate::relocations::Relocations;
+use crate::relocations::{IMMEDIATE_BYTES, Relocations};
 
 /// The largest access of memory, in bytes.
 const ACCESS_BYTES_MAX: u64 = 16;
+/// In the first byte of an alignment: an index of a memory follows.
+const MEMORY_INDEX_FOLLOWS: u8 = 0x40;
 
 /// A body without what differs between modules, and that.
 pub struct Shape {
@@ -93,9 +95,9 @@ impl Shaping<'_> {
                 let module = self.environment.module;
                 encode(&mut self.bytes, module.signature(module.types[type_index as usize]));
             }
-            Operator::I32Const { value } if self.relocations.ends_at(end) => self.immediate(offset, end, value as u32),
+            Operator::I32Const { value } if self.is_relocated(offset, end, 0) => self.immediate(offset, end, value as u32),
             ref other => match memory_access(other) {
-                Some(memarg) if self.relocations.ends_at(end) && memarg.target == MemArgTarget::Memory(0) => {
+                Some(memarg) if memarg.target == MemArgTarget::Memory(0) && self.is_relocated(offset, end, 1) => {
                     // Past the guard its code would need a check: it is made for this module alone.
                     if memarg.offset + ACCESS_BYTES_MAX > GUARD_BYTES {
                         return false;
@@ -106,6 +108,22 @@ impl Shaping<'_> {
             },
         }
         true
+    }
+
+    /// Whether the last immediate of an operator, which stands behind so many others, is one that a linker filled in. It must be five bytes long, as
+    /// it is encoded there: exactly what is taken out of the key, or bodies that differ in more than its value would share code.
+    fn is_relocated(&self, offset: u64, end: u64, immediates_before: usize) -> bool {
+        let (from, to) = ((offset - self.start) as usize, (end - self.start) as usize);
+        let mut rest = self.wasm.get(from + 1..to).unwrap_or_default();
+        // An index of a memory stands between alignment and offset where the alignment says so.
+        if immediates_before > 0 && rest.first().is_none_or(|alignment| alignment & MEMORY_INDEX_FOLLOWS != 0) {
+            return false;
+        }
+        for _ in 0..immediates_before {
+            let length = rest.iter().position(|byte| byte & 0x80 == 0).map_or(rest.len(), |last| last + 1);
+            rest = &rest[length..];
+        }
+        rest.len() as u64 == IMMEDIATE_BYTES && self.relocations.ends_at(end)
     }
 
     /// Whether an operator means the same in every module with the same first memory and table, by its first bytes.
@@ -138,11 +156,8 @@ impl Shaping<'_> {
     }
 
     fn immediate(&mut self, offset: u64, end: u64, value: u32) {
-        let from = (offset - self.start) as usize;
-        let to = (end - self.start - crate::relocations::IMMEDIATE_BYTES) as usize;
-        debug_assert!(from < to);
         // The alignment of an access stays.
-        self.copy_until(to);
+        self.copy_until((end - self.start - IMMEDIATE_BYTES) as usize);
         self.copied = (end - self.start) as usize;
         self.references.immediates.push(Immediate { operator_offset: offset, value });
     }

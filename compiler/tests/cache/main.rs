@@ -28,7 +28,7 @@ fn cache_of(modules: &[&[u8]], setting: Setting) -> FunctionCache {
 /// Compiles with the cache and without; the artifacts must be equal. How many functions were found, and not found.
 fn check(wasm: &[u8], setting: Setting, cache: &FunctionCache) -> (u32, u32) {
     let (with, without) = (compile(wasm, setting, Some(cache)), compile(wasm, setting, None));
-    assert_eq!(with.artifact, without.artifact);
+    assert!(with.artifact == without.artifact, "with the cache it is another artifact");
     (with.cache.found, with.cache.functions - with.cache.found)
 }
 
@@ -87,19 +87,45 @@ fn an_offset_past_the_guard_is_compiled_for_its_module_alone() {
 fn relocations_that_lie_change_nothing() {
     let mut wasm = module(PROGRAM, false);
     let length = wasm.len();
-    let everywhere = (0..200).flat_map(|place| [1, 3, 4].map(|kind| relocated::relocation(kind, place))).collect();
+    let kinds = [relocated::TABLE_INDEX_SLEB, relocated::MEMORY_ADDRESS_LEB, relocated::MEMORY_ADDRESS_SLEB];
+    let everywhere = (0..200).flat_map(|place| kinds.map(|kind| relocated::relocation(kind, place))).collect();
     relocated::custom(&mut wasm, "reloc.CODE", &[vec![7], relocated::vector(everywhere)].concat());
     let cache = cache_of(&[&module(PROGRAM, true), &module(OTHER, true)], Setting::Fast);
-    check(&wasm, Setting::Fast, &cache);
+    assert!(check(&wasm, Setting::Fast, &cache).0 > 0, "it is read: what is marked rightly is among it");
     for damage in length..wasm.len() {
         let mut damaged = wasm.clone();
         damaged[damage] ^= 0x55;
         // It may have become a module that is refused, but that a cache never decides.
         let compiled = |cache| compile_cached(&damaged, &Policy::default(), Setting::Fast, cache, &|_, _, _| {});
         match (compiled(Some(&cache)), compiled(None)) {
-            (Ok(with), Ok(without)) => assert_eq!(with.artifact, without.artifact),
+            (Ok(with), Ok(without)) => assert!(with.artifact == without.artifact, "damaged at {damage}"),
             (with, without) => assert_eq!(with.err(), without.err()),
         }
+    }
+}
+
+/// Marks on what is no immediate of five bytes: were they taken out of the key, a load and a constant would be the same.
+#[test]
+fn bodies_that_differ_in_what_is_marked_wrongly_do_not_share_code() {
+    // The trampoline of `memory.grow`, which all of them have.
+    const GROW: u32 = 1;
+    let (loads, constants): ([u8; 5], [u8; 5]) = ([0x28, 0x02, 0x80, 0x80, 0x00], [0x41, 0x80, 0x80, 0x80, 0x40]);
+    let (nops, drops) = ([0x01, 0x01, 0x01, 0x41, 0x05], [0x1a, 0x01, 0x01, 0x41, 0x05]);
+    let body = |first: [u8; 5], second: [u8; 5]| [&[0, 0x41, 0][..], &first, &second, &[0x6a, 0x0b]].concat();
+    for places in [&[3, 8][..], &[3], &[8], &[1, 2, 4, 5, 6, 7, 9]] {
+        let bodies = [(loads, nops), (constants, drops)].map(|(first, second)| relocated::marked(&body(first, second), places));
+        for [one, other] in [[0, 1], [1, 0]] {
+            let cache = cache_of(&[&bodies[one]], Setting::Fast);
+            assert_eq!(check(&bodies[other], Setting::Fast, &cache), (GROW, 1), "marked at {places:?}");
+        }
+    }
+    // The alignment of an access may be padded: what follows it is the offset, and no mark makes it part of that.
+    for align in [&[0x02][..], &[0x82, 0x00], &[0x82, 0x80, 0x00]] {
+        let body = |offset: u8| [&[0, 0x41, 0, 0x28][..], align, &[offset | 0x80, 0x80, 0x80, 0x80, 0x00, 0x0b]].concat();
+        let place = 4 + align.len();
+        let cache = cache_of(&[&relocated::marked(&body(8), &[place])], Setting::Fast);
+        assert_eq!(check(&relocated::marked(&body(16), &[place]), Setting::Fast, &cache), (GROW + 1, 0), "this one is an address");
+        assert_eq!(check(&relocated::marked(&body(16), &[place - 1]), Setting::Fast, &cache), (GROW, 1), "and this is none");
     }
 }
 

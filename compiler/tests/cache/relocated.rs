@@ -15,9 +15,10 @@ pub struct Program {
 
 pub const PROGRAM: Program = Program { others: 0, address: 1024, offset: 2048, constant: 7 };
 
-const MEMORY_ADDRESS_LEB: u8 = 3;
-const MEMORY_ADDRESS_SLEB: u8 = 4;
+pub const MEMORY_ADDRESS_LEB: u8 = 3;
+pub const MEMORY_ADDRESS_SLEB: u8 = 4;
 const FUNCTION_INDEX_LEB: u8 = 0;
+pub const TABLE_INDEX_SLEB: u8 = 1;
 
 /// A module whose last function is
 /// `(i32.load offset=OFFSET (i32.const ADDRESS)) + (global.get LAST) + (call LAST-1) + (call_indirect (i32.const 0)) + CONSTANT`,
@@ -78,9 +79,22 @@ fn body(program: Program, result: &[u8]) -> (Vec<u8>, Vec<(u8, usize)>) {
     (body, places)
 }
 
+/// A module of one function `() -> i32` with this body, whose immediates a section marks at these places of the body.
+pub fn marked(body: &[u8], places: &[usize]) -> Vec<u8> {
+    let mut wasm = b"\0asm\x01\0\0\0".to_vec();
+    section(&mut wasm, 1, &[1, 0x60, 0, 1, 0x7f]);
+    section(&mut wasm, 3, &[1, 0]);
+    section(&mut wasm, 5, &[1, 0, 1]);
+    section(&mut wasm, 10, &vector(vec![sized(body.to_vec())]));
+    let before = 1 + leb(body.len() as u64).len();
+    let entries = places.iter().map(|place| relocation(MEMORY_ADDRESS_LEB, before + place)).collect();
+    custom(&mut wasm, "reloc.CODE", &[vec![3], vector(entries)].concat());
+    wasm
+}
+
 /// An entry of a section of relocations, whose symbol nobody asks for.
 pub fn relocation(kind: u8, place: usize) -> Vec<u8> {
-    let addend: &[u8] = if kind == FUNCTION_INDEX_LEB { &[] } else { &[0] };
+    let addend: &[u8] = if matches!(kind, FUNCTION_INDEX_LEB | TABLE_INDEX_SLEB) { &[] } else { &[0] };
     [&[kind][..], &leb(place as u64), &[0], addend].concat()
 }
 
