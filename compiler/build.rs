@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 fn main() -> io::Result<()> {
-    let mut files = vec![PathBuf::from("Cargo.toml"), PathBuf::from("../Cargo.lock")];
+    // The workspace's manifest has the code generator's features.
+    let manifests = ["Cargo.toml", "artifact/Cargo.toml", "../Cargo.toml", "../Cargo.lock"];
+    let mut files: Vec<PathBuf> = manifests.iter().map(PathBuf::from).collect();
+    for manifest in manifests {
+        println!("cargo:rerun-if-changed={manifest}");
+    }
     for folder in ["src", "artifact/src"] {
         println!("cargo:rerun-if-changed={folder}");
         list(Path::new(folder), &mut files)?;
     }
-    println!("cargo:rerun-if-changed=../Cargo.lock");
     files.sort();
     // Its keys are fixed, so that the same source gives the same digest. Nobody chooses the compiler's source to deceive it.
     let mut digest = DefaultHasher::new();

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Debug information comes from whoever sent the wasm: it is never a reason to refuse a module, and what is damaged in it has no lines. [`condense`]
-//! puts the table in the place of all debug sections, so that what is stored and compiled again keeps its lines: of a Rust program that prints a
-//! line, DWARF is 1.6 MB, mostly of the standard library, and the table some kilobytes.
+//! puts the table in the place of all debug sections, so that what is stored and compiled again keeps its lines without the debug information of
+//! whole libraries (`decisions/0005-lines.md` has the sizes).
 
 mod collected;
 mod dwarf;

@@ -148,12 +148,29 @@ fn hostile_debug_information_is_bounded() {
     }
     let mappings = "EAAA,".repeat(2 * MIB);
     let sources = r#""a","#.repeat(MIB);
+    let long = "r".repeat(2 * MIB);
+    let distinct: String = (0..100_000).map(|number| format!("\"{number}\",")).collect();
     for map in [
         format!(r#"{{"version":3,"sources":["a"],"mappings":"{mappings}"}}"#),
         format!(r#"{{"version":3,"sources":[{sources}"a"],"mappings":""}}"#),
+        format!(r#"{{"version":3,"sourceRoot":"{long}","sources":[{distinct}"a"],"mappings":""}}"#),
+        format!(r#"{{"version":3,"sources":["{long}","{long}"],"mappings":"{mappings}"}}"#),
         "[".repeat(8 * MIB),
     ] {
         check(&with_section(&plain(), lines::SOURCE_MAP_SECTION, map.as_bytes()));
+    }
+}
+
+/// Each row would name a file of megabytes anew, and all blocks point at the same rows.
+#[test]
+fn hostile_tables_of_lines_are_bounded() {
+    let name = vec![b'n'; 4 << 20];
+    let rows: Vec<u8> = (0..64).flat_map(|row| if row == 0 { [0, 2, 2, 0] } else { [1, 0, 2, 0] }).collect();
+    let blocks: Vec<u8> = (0..1u32 << 15).flat_map(|block| [block.to_le_bytes(), [0; 4]].concat()).collect();
+    for name in [&name[..], &name[..512]] {
+        let counts = [1, name.len() as u32, 1 << 15, name.len() as u32].map(u32::to_le_bytes).concat();
+        let table = [&counts[..], name, &blocks, &rows].concat();
+        check(&with_section(&plain(), lines::LINES_SECTION, &table));
     }
 }
 

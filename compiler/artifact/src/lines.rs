@@ -80,7 +80,8 @@ impl<'t> LineTable<'t> {
         let index = (number as usize).checked_sub(1)?;
         let end = word(self.file_ends.get(index)?) as usize;
         let start = index.checked_sub(1).map_or(0, |before| word(&self.file_ends[before]) as usize);
-        std::str::from_utf8(self.names.get(start..end)?).ok()
+        // Of a longer one the builder would have kept the beginning: this is damage, or made to cost time.
+        std::str::from_utf8(self.names.get(start..end).filter(|name| name.len() <= FILE_NAME_BYTES_MAX)?).ok()
     }
 
     fn block(&self, index: usize) -> BlockRows<'t> {

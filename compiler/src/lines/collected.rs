@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use vivarium_artifact::lines::{LineTable, LineTableBuilder, Place};
+use vivarium_artifact::lines::{FILE_NAME_BYTES_MAX, LineTable, LineTableBuilder, Place};
 
 /// Rows that are kept of one module. What is beyond has no lines.
 pub const ROWS_MAX: usize = 1 << 21;
 /// Files that debug information may name: a unit of a library names hundreds, most of which no row is about.
-const FILES_MAX: usize = 1 << 16;
+pub const FILES_MAX: usize = 1 << 16;
 
 /// A file by its place in [`Collected`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,8 +69,15 @@ impl Collected {
 
     /// Takes the rows of an encoded table.
     pub fn take_table(&mut self, bytes: &[u8]) {
+        // Rows of one file follow each other: its name is looked up once for all of them.
+        let mut last: (&str, Option<File>) = ("", None);
         for row in LineTable::parse(bytes).into_iter().flat_map(|table| table.rows()).take(ROWS_MAX) {
-            match row.place.and_then(|place| Some((self.file(place.file)?, place))) {
+            if let Some(place) = row.place
+                && !std::ptr::eq(last.0, place.file)
+            {
+                last = (place.file, self.file(place.file));
+            }
+            match row.place.and_then(|place| Some((last.1?, place))) {
                 Some((file, place)) => self.push(row.wasm_offset, file, place.line, place.column),
                 None => self.push_end(row.wasm_offset),
             }
@@ -113,9 +120,10 @@ impl Collected {
     }
 }
 
-/// A name is shown in terminals and logs, and it comes from whoever made the module.
+/// A name is shown in terminals and logs, and it comes from whoever made the module: no longer than a table keeps it, and without controls.
 fn readable(name: &str) -> String {
     let name = name.trim_start_matches("./");
+    let name = &name[..name.floor_char_boundary(FILE_NAME_BYTES_MAX)];
     name.chars().map(|character| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character }).collect()
 }
 

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use serde::Deserialize;
 
-use super::collected::{Collected, File};
+use vivarium_artifact::lines::FILE_NAME_BYTES_MAX;
+
+use super::collected::{Collected, FILES_MAX, File};
 
 /// Longest source map that is read, in bytes.
 const SOURCE_MAP_BYTES_MAX: usize = 16 << 20;
@@ -25,9 +27,12 @@ pub fn read(json: &[u8], code: &Range<u32>, collected: &mut Collected) {
         return;
     }
     let Some(map) = serde_json::from_slice::<SourceMap<'_>>(json).ok().filter(|map| map.version == 3) else { return };
-    let root = map.root.filter(|root| !matches!(root.as_str(), "" | ".")).map(|root| root + "/").unwrap_or_default();
+    let root = map.root.as_deref().filter(|root| !matches!(*root, "" | "."));
+    // With a root that is cut every source has the same name.
+    let root = root.map(|root| format!("{}/", &root[..root.floor_char_boundary(FILE_NAME_BYTES_MAX)])).unwrap_or_default();
+    let sources = map.sources.iter().take(FILES_MAX);
     let files: Vec<Option<File>> =
-        map.sources.iter().map(|source| source.as_ref().and_then(|source| collected.file(&format!("{root}{source}")))).collect();
+        sources.map(|source| source.as_ref().and_then(|source| collected.file(&format!("{root}{source}")))).collect();
     // A further line would be about other columns.
     let mappings = map.mappings.split(';').next().unwrap_or_default();
     let mut state = [0i64; 4];
