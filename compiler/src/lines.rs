@@ -63,6 +63,14 @@ pub fn condense(wasm: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(condensed)
 }
 
+/// Whether one binary is the other with nothing but its debug sections exchanged for a table of lines: what [`condense`] may have made of it.
+pub fn is_condensed_from(condensed: &[u8], wasm: &[u8]) -> bool {
+    let (Some(condensed), Some(wasm)) = (Sections::read(condensed), Sections::read(wasm)) else { return false };
+    let is_kept = |section: &&Section<'_>| !section.is_debug() && section.name != Some(LINES_SECTION);
+    condensed.all.iter().filter(is_kept).map(Section::raw).eq(wasm.all.iter().filter(is_kept).map(Section::raw))
+        && !condensed.all.iter().any(Section::is_debug)
+}
+
 fn put_section(wasm: &mut Vec<u8>, id: u8, contents: &[u8]) {
     wasm.push(id);
     let mut length = contents.len();
@@ -93,7 +101,11 @@ struct Section<'a> {
     data: &'a [u8],
 }
 
-impl Section<'_> {
+impl<'a> Section<'a> {
+    fn raw(&self) -> (u8, &'a [u8]) {
+        (self.id, self.contents)
+    }
+
     /// Whether the table of lines makes this one superfluous.
     fn is_debug(&self) -> bool {
         self.name.is_some_and(|name| {

@@ -63,6 +63,9 @@ fn lines_of_wat_are_those_of_its_instructions() {
     assert!(condensed.len() < wasm.len() && !condensed.windows(6).any(|bytes| bytes == b".debug"));
     assert_eq!(check(&wasm), artifact.lines);
     assert_eq!(lines::condense(&condensed), condensed, "once is enough");
+    assert!(lines::is_condensed_from(&condensed, &wasm) && !lines::is_condensed_from(&wasm, &condensed));
+    let other = wat::parse_str(WAT.replace("i32.const 3", "i32.const 4")).unwrap();
+    assert!(!lines::is_condensed_from(&lines::condense(&other), &wasm), "another program is none of it");
 }
 
 #[test]

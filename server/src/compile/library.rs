@@ -2,7 +2,8 @@
 //! worker: a program that nobody saw before finds its `printf` compiled.
 //!
 //! It is made of programs of this server's own, by workers that have seen no others, and nothing adds to it afterwards. It lies beside the toolchains,
-//! whose libraries it is made of: `functions-<identity>.pack`. A file that is damaged, or that cannot be written, costs time only.
+//! whose libraries it is made of: `functions-<identity>.pack`. A file that is damaged, or that cannot be written, costs time only. One of which a
+//! part could not be made is served and not kept: the next start tries again.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -47,34 +48,43 @@ fn read(path: &Path) -> Option<Vec<u8>> {
 }
 
 /// Makes it, unless another server makes it meanwhile.
-fn made_once(path: &Path, make: impl FnOnce() -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+fn made_once(path: &Path, make: impl FnOnce() -> Option<Made>) -> Option<Vec<u8>> {
     let lock = File::create(path.with_extension("lock"));
     // Where there can be no lock there will be no file either.
     let _locked = lock.as_ref().is_ok_and(|lock| lock.lock().is_ok());
     if let Some(pack) = read(path) {
         return Some(pack);
     }
-    let pack = make()?;
-    if write(path, &pack).is_ok() {
+    let Made { pack, is_whole } = make()?;
+    if is_whole && write(path, &pack).is_ok() {
         drop(forget_old(path));
     }
-    drop(fs::remove_file(path.with_extension("lock")));
     Some(pack)
 }
 
 /// None when no library could be built.
-fn make(pool: &CompilePool, toolchains: &Toolchains, limits: &Limits) -> Option<Vec<u8>> {
-    let mut pack: Vec<u8> = Vec::new();
+fn make(pool: &CompilePool, toolchains: &Toolchains, limits: &Limits) -> Option<Made> {
+    let mut made = Made { pack: Vec::new(), is_whole: true };
     for source in library::programs() {
         let built = toolchains.build(&source, &limits.build(), &Cancel::new());
-        let Some(wasm) = built.ok().and_then(|report| report.wasm) else { continue };
-        let own_bytes_max = limits.library_cache_bytes_max as u64;
-        let job = Job { wasm: &wasm.bytes, setting: Setting::Fast, own: &pack, own_bytes_max };
-        if let Some(more) = pool.compile_in_background(job, &Cancel::new()).ok().and_then(|compiled| compiled.own) {
-            pack = more;
+        let compiled = built.ok().and_then(|report| report.wasm).and_then(|wasm| {
+            let own_bytes_max = limits.library_cache_bytes_max as u64;
+            let job = Job { wasm: &wasm.bytes, setting: Setting::Fast, own: &made.pack, own_bytes_max };
+            pool.compile_in_background(job, &Cancel::new()).ok()
+        });
+        match compiled {
+            Some(compiled) => made.pack = compiled.own.unwrap_or(made.pack),
+            None => made.is_whole = false,
         }
     }
-    (!pack.is_empty()).then_some(pack)
+    (!made.pack.is_empty()).then_some(made)
+}
+
+/// What [`make`] made.
+struct Made {
+    pack: Vec<u8>,
+    /// Whether every program of the library is in it.
+    is_whole: bool,
 }
 
 fn write(path: &Path, pack: &[u8]) -> io::Result<()> {
@@ -114,14 +124,17 @@ mod tests {
     fn it_is_made_once_and_again_when_it_is_damaged() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("functions-1.pack");
-        assert_eq!(made_once(&path, || Some(pack(1))), Some(pack(1)));
+        let whole = |key| Some(Made { pack: pack(key), is_whole: true });
+        assert_eq!(made_once(&path, || Some(Made { pack: pack(9), is_whole: false })), Some(pack(9)));
+        assert_eq!(read(&path), None, "a part is not kept");
+        assert_eq!(made_once(&path, || whole(1)), Some(pack(1)));
         assert_eq!(made_once(&path, || panic!("it is there")), Some(pack(1)));
         let mut damaged = pack(1);
         damaged[20] ^= 1;
         fs::write(&path, damaged).unwrap();
-        assert_eq!(made_once(&path, || Some(pack(2))), Some(pack(2)));
+        assert_eq!(made_once(&path, || whole(2)), Some(pack(2)));
         assert_eq!(read(&path), Some(pack(2)));
-        assert_eq!(made_once(&folder.path().join("absent/functions-1.pack"), || Some(pack(3))), Some(pack(3)), "it cannot be kept");
+        assert_eq!(made_once(&folder.path().join("absent/functions-1.pack"), || whole(3)), Some(pack(3)), "it cannot be kept");
     }
 
     #[test]

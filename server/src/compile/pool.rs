@@ -185,7 +185,9 @@ impl CompilePool {
         let cancelled = || cancel.is_cancelled();
         worker.warm_up(&cancelled)?;
         let patience = Patience { deadline: Instant::now() + self.wall, cancelled: &cancelled };
-        let answer = worker.take_shared(self.shared.get(), &patience).and_then(|()| {
+        // Optimised code is never shared.
+        let shared = self.shared.get().filter(|_| job.setting == Setting::Fast);
+        let answer = worker.take_shared(shared, &patience).and_then(|()| {
             let Job { wasm, setting, own, own_bytes_max } = job;
             let job = ToWorker::Compile { wasm: Blob(wasm.to_vec()), setting, own: Blob(own.to_vec()), own_bytes_max };
             worker.work(job, &patience, progress)

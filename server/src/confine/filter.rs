@@ -11,7 +11,7 @@ use vivarium_runtime::RESET_REQUESTS;
 use super::Role;
 
 /// What every role needs: to use descriptors that it has, memory, clocks, randomness; to wait, and to end.
-const COMMON: [i64; 30] = [
+const COMMON: [i64; 27] = [
     libc::SYS_read,
     libc::SYS_write,
     libc::SYS_readv,
@@ -38,13 +38,12 @@ const COMMON: [i64; 30] = [
     libc::SYS_rt_sigprocmask,
     // The fault handler restores the default action before a bug of ours ends the process.
     libc::SYS_rt_sigaction,
-    // The timers that end guests' turns.
-    libc::SYS_timer_create,
-    libc::SYS_timer_settime,
-    libc::SYS_timer_delete,
     libc::SYS_exit,
     libc::SYS_exit_group,
 ];
+
+/// The timers that end guests' turns.
+const TURNS: [i64; 3] = [libc::SYS_timer_create, libc::SYS_timer_settime, libc::SYS_timer_delete];
 
 /// Connections that came in and the control socket.
 const SERVING: [i64; 10] = [
@@ -92,7 +91,7 @@ pub fn program(role: Role, process: u32) -> Result<Vec<BpfProgram>, BackendError
     rules.insert(libc::SYS_ioctl, requests.map(|request| rule([equal(1, request)?])).collect::<Result<_, _>>()?);
     match role {
         Role::Gateway => {
-            rules.extend(SERVING.into_iter().map(|call| (call, vec![])));
+            rules.extend(SERVING.into_iter().chain(TURNS).map(|call| (call, vec![])));
             allow_sending_to_peers(&mut rules)?;
             Ok(vec![deny_by_default(rules)?])
         }
@@ -290,6 +289,9 @@ mod tests {
             check(role, libc::SYS_ioctl, &[0, libc::TIOCSTI], DENY);
             for request in RESET_REQUESTS {
                 check(role, libc::SYS_ioctl, &[9, u64::from(request)], if role == Role::Gateway { ALLOW } else { DENY });
+            }
+            for call in TURNS {
+                check(role, call, &[], if role == Role::Gateway { ALLOW } else { DENY });
             }
             // Pages of its own may be protected and asked for, not filled or moved, and no other descriptor for it made.
             for request in [0xc028_aa03u64, 0xc020_aa04, 0xc028_aa05, 0xc018_aa3f] {

@@ -200,6 +200,16 @@ impl Deployments {
         owned.into_iter().map(|deployment| deployment.view(&self.addresses)).collect()
     }
 
+    /// Whether a token owns any deployment.
+    pub fn owns_any(&self, owner: TokenHash) -> bool {
+        self.entries().values().any(|deployment| deployment.owner == owner)
+    }
+
+    /// Whose a deployment is.
+    pub fn owner_of(&self, slug: &str) -> Option<TokenHash> {
+        self.entries().get(slug).map(|deployment| deployment.owner)
+    }
+
     /// What a visitor of the slug should get; without a number: of its current revision.
     pub fn lookup(&self, slug: &str, number: Option<u32>) -> Lookup {
         let entries = self.entries();

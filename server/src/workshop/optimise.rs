@@ -75,11 +75,13 @@ impl Optimising {
         self.waiting().drain().for_each(|(_, waiting)| waiting.cancel.cancel());
     }
 
-    /// False when so many wait that this one stays as it is.
+    /// False when this revision waits already, or when so many do that it stays as it is.
     fn begin(&self, slug: &str, revision: u32, owner: Option<TokenHash>) -> bool {
         let mut all = self.waiting();
-        if all.len() >= self.waiting_max && !all.contains_key(slug) {
-            return false;
+        match all.get(slug) {
+            Some(waiting) if waiting.revision == revision => return false,
+            None if all.len() >= self.waiting_max => return false,
+            _ => {}
         }
         let waiting = Waiting { revision, owner, touched_at: Instant::now(), cancel: Cancel::new() };
         if let Some(before) = all.insert(slug.to_owned(), waiting) {
@@ -112,21 +114,17 @@ impl Optimising {
 }
 
 impl Workshop {
-    /// [`Workshop::optimise_later`], of what was not optimised before.
-    pub(super) async fn optimise_unless_done(self: &Arc<Self>, slug: &str, revision: u32, wasm: BlobHash, owner: Option<TokenHash>) {
-        let workshop = self.clone();
-        let is_done = tokio::task::spawn_blocking(move || workshop.builds.pipeline().is_optimised(wasm)).await;
-        if matches!(is_done, Ok(false)) && self.is_served(slug, revision) {
-            self.optimise_later(slug, revision, wasm, owner);
-        }
-    }
-
     /// Sees to it that a revision which is served as it was compiled first is optimised when its owner is quiet.
-    fn optimise_later(self: &Arc<Self>, slug: &str, revision: u32, wasm: BlobHash, owner: Option<TokenHash>) {
+    pub(super) fn optimise_unless_done(self: &Arc<Self>, slug: &str, revision: u32, wasm: BlobHash) {
+        let owner = self.deployments.owner_of(slug);
         if self.optimising.begin(slug, revision, owner) {
             let (workshop, slug) = (self.clone(), slug.to_owned());
             tokio::spawn(async move {
-                workshop.optimise(&slug, revision, wasm, owner).await;
+                let looking = workshop.clone();
+                let is_done = tokio::task::spawn_blocking(move || looking.builds.pipeline().is_optimised(wasm)).await;
+                if matches!(is_done, Ok(false)) {
+                    workshop.optimise(&slug, revision, wasm, owner).await;
+                }
                 workshop.optimising.finish(&slug, revision);
             });
         }
@@ -233,6 +231,7 @@ mod tests {
     fn so_many_wait_and_no_more() {
         let all = optimising(0);
         assert!(all.begin("a", 1, None) && all.begin("b", 1, None) && !all.begin("c", 1, None) && all.begin("b", 2, None));
+        assert!(!all.begin("b", 2, None), "it waits already");
         all.end();
         assert!(matches!(all.step("a", 1), Step::Over) && all.begin("c", 1, None));
     }

@@ -50,14 +50,12 @@ impl Workshop {
         target: Target,
     ) -> Result<DeploymentView, DeploymentError> {
         let workshop = self.clone();
-        let owner = target.owner_token.as_deref().map(TokenHash::of);
         run_to_end(async move {
             let (view, owner_token) = workshop.make_durable(&build, &product, target).await?;
             let load_us = workshop.load_first(&view, &product).await?;
             workshop.deployments.note_load(&view.slug, view.revision, load_us);
             workshop.note_live(&view, &product, load_us);
-            let owner = owner_token.as_deref().map_or(owner, |token| Some(TokenHash::of(token)));
-            workshop.optimise_unless_done(&view.slug, view.revision, product.wasm_hash, owner).await;
+            workshop.optimise_unless_done(&view.slug, view.revision, product.wasm_hash);
             let timings = Timings { load: Some(load_us), ..view.timings };
             Ok(DeploymentView { owner_token, timings, ..view })
         })
@@ -93,10 +91,10 @@ impl Workshop {
             None => {
                 let token = match target.owner_token {
                     // Who owns something already may own more by the same token.
-                    Some(token) if !self.deployments.owned_by(TokenHash::of(&token)).is_empty() => token,
+                    Some(token) if self.deployments.owns_any(TokenHash::of(&token)) => token,
                     _ => {
                         let token = new_token().map_err(DeploymentError::Random)?;
-                        // Of an owner who has nothing else: what somebody else's build left must serve no program but that.
+                        // Of an owner who has nothing else yet: what a build left that somebody else may have made serves no program of before.
                         self.builds.pipeline().adopt(TokenHash::of(&token), product);
                         token
                     }
@@ -237,10 +235,14 @@ impl Workshop {
     /// An artifact that the gateway refuses is made again, once. A gateway that ended asks no more; the next one asks for itself.
     async fn serve_again(self: &Arc<Self>, slug: &str, revision: &Revision) -> Result<(), String> {
         let artifact = self.artifact(revision.wasm, None).await?;
-        let Err(LoadFailure::Refused(_)) = self.load(slug, revision.number, artifact).await else {
-            self.optimise_unless_done(slug, revision.number, revision.wasm, None).await;
-            return Ok(());
-        };
+        match self.load(slug, revision.number, artifact).await {
+            Ok(_) => {
+                self.optimise_unless_done(slug, revision.number, revision.wasm);
+                return Ok(());
+            }
+            Err(LoadFailure::Lost) => return Ok(()),
+            Err(LoadFailure::Refused(_)) => {}
+        }
         for setting in [SETTING, Setting::Best] {
             self.artifacts.forget(revision.wasm, setting);
         }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use vivarium_artifact::Setting;
+use vivarium_compiler::lines;
 use vivarium_toolchains::{BuildError, Cancel, ContentHash, Diagnostic, ProgramKind, Severity, SourceTree};
 
 use super::failure::BuildFailure;
@@ -192,6 +193,10 @@ impl Pipeline {
             return Err(CompileFailure::Refused { sentence, place: None });
         }
         let (wasm_hash, wasm) = match compiled.condensed {
+            // The worker is not believed in what it says the program is: under that name its artifact would serve others.
+            Some(condensed) if condensed.len() > self.limits.wasm_bytes_max || !lines::is_condensed_from(&condensed, wasm) => {
+                return Err(CompileFailure::Crashed("it gave another program back than it was given".into()));
+            }
             Some(condensed) => (BlobHash::of(&condensed), condensed.into()),
             None => (hash, wasm.clone()),
         };
