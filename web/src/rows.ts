@@ -49,6 +49,8 @@ export function rowOfRequest(report: RequestReport): Row | null {
 export function insertRow(rows: Row[], row: Row): boolean {
   // A report has the time at which its request began; what became of it stands behind what it printed.
   if (row.key.startsWith("request-")) {
+    // Told twice with lines in between, it would be at another time than before.
+    if (rows.some((other) => other.key === row.key)) return false;
     const last = rows.findLast((other) => other.requestId === row.requestId && other.key !== row.key);
     if (last !== undefined && last.time > row.time) row.time = last.time;
   }

@@ -79,4 +79,7 @@ test("what became of a request stands behind what it printed, and still comes on
     rows.map(({ key }) => key),
     ["log-1", "log-2", "request-19"],
   );
+  // A line that came late stands between the two times at which the same request would be put.
+  insertRow(rows, row("log-3", "5"));
+  assert.equal(insertRow(rows, row("request-19", "1")), false);
 });
