@@ -21,7 +21,7 @@ use crate::slot::SLOT_HEAD_BYTES_MAX;
 use crate::sys::arena::MappedCode;
 use crate::sys::file::SealedFile;
 use crate::trap::{Frame, SourcePlace};
-use crate::write_set::{LINE_BYTES, Written};
+use crate::write_set::{LINE_BYTES, PAGES_MAX, Written};
 
 /// Why a module cannot be loaded.
 #[derive(Debug, Error)]
@@ -67,6 +67,9 @@ impl LoadedModule {
         check_processor(&parts.contract)?;
         if parts.layout.memory_offset > SLOT_HEAD_BYTES_MAX {
             return Err(LoadError::TooLarge { needed: parts.layout.memory_offset });
+        }
+        if parts.layout.image_bytes > u64::from(PAGES_MAX) * PAGE_BYTES {
+            return Err(ArtifactError::Damaged("its image is larger than a gibibyte").into());
         }
         check_contract(&parts.contract, &file.bytes()[parts.text.clone()])?;
         let text = parts.text.clone();

@@ -142,8 +142,13 @@ impl Pool {
     /// A fresh instance of a module.
     pub fn acquire(&self, module: &Arc<LoadedModule>, limits: InstanceLimits) -> Result<Instance, AcquireError> {
         let shelf = self.0.shelf(module);
-        let slot = self.0.take(&shelf)?;
-        Ok(Instance::new(shelf, self.0.clone(), slot, limits))
+        match self.0.take(&shelf) {
+            Ok(slot) => Ok(Instance::new(shelf, self.0.clone(), slot, limits)),
+            Err(error) => {
+                self.0.forget_retired(&shelf);
+                Err(error)
+            }
+        }
     }
 
     /// How many instances are alive.
@@ -297,8 +302,12 @@ impl PoolState {
             // Dropping `resetting` discards the slot.
             Err(NotPristine) => {}
         }
+        self.forget_retired(shelf);
+    }
+
+    /// A shelf may have been put up anew after its module was forgotten, by a request that had found the module before.
+    fn forget_retired(&self, shelf: &Shelf) {
         if shelf.module.is_retired() && shelf.in_use.get() == 0 {
-            // It may have been taken out anew after it was forgotten, by a request that had found the module before.
             drop(self.shelves.borrow_mut().get_mut(shelf.module.number()).and_then(Option::take));
         }
     }
@@ -337,10 +346,7 @@ impl Resetting<'_> {
         let slot = self.slot.as_mut().ok_or(NotPristine)?;
         slot.state = SlotState::Resetting;
         assert!(!self.pool.interrupt_next_reset.take(), "this reset was to be interrupted");
-        slot.memory.reset(&shelf.module, &mut shelf.learned.borrow_mut()).map_err(|_| NotPristine)?;
-        if self.pool.verify_resets && !slot.memory.is_pristine(shelf.module.image_view()) {
-            return Err(NotPristine);
-        }
+        slot.memory.reset(&shelf.module, &mut shelf.learned.borrow_mut(), self.pool.verify_resets).map_err(|_| NotPristine)?;
         slot.state = SlotState::Ready;
         self.slot.take().ok_or(NotPristine)
     }

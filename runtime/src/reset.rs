@@ -21,7 +21,7 @@ pub const FILLED_BYTES_MAX: u64 = 64 << 10;
 /// Resets after which a module's write set does not grow any more: a rare large writer must not make every request pay, and a visitor must not learn from
 /// a fault that nobody had written a page before.
 const WARM_UP_RESETS: u64 = 64;
-/// First writes outside a frozen set, besides one in eight resets, after which the module has changed its ways and its set is open again.
+/// Resets with first writes outside a frozen set, besides one in eight, after which the module has changed its ways and its set is open again.
 const MISSES_MIN: u64 = 32;
 /// How often a set is opened again; a module that changes its ways more often is better served by asking the kernel.
 const OPENINGS_MAX: u32 = 16;
@@ -104,7 +104,7 @@ pub struct Learned {
     /// The set is frozen from this reset on.
     frozen_at: u64,
     openings: u32,
-    /// First writes since the set was frozen.
+    /// Resets since the set was frozen that had first writes outside it.
     misses: u64,
     outgrown: u64,
 }
@@ -154,13 +154,13 @@ impl Learned {
         room
     }
 
-    /// One more reset of a watched slot, which had so many first writes outside its set, or outgrew it.
-    pub fn note_reset(&mut self, first_writes: usize, outgrown: bool) {
+    /// One more reset of a watched slot, which had first writes that the set did not take, or outgrew it.
+    pub fn note_reset(&mut self, missed: bool, outgrown: bool) {
         self.resets += 1;
         self.outgrown += u64::from(outgrown);
         // Until then first writes are how the set is learned.
         if self.resets > self.frozen_at {
-            self.misses += first_writes as u64;
+            self.misses += u64::from(missed);
         }
         if self.outgrown > OUTGROWN_MIN + self.resets / 256 {
             self.give_up_the_set();
@@ -231,7 +231,7 @@ mod tests {
         let mut learned = Learned::new(ALL, [page(7)]);
         assert!(learned.admit(page(9)));
         for _ in 0..WARM_UP_RESETS {
-            learned.note_reset(1, false);
+            learned.note_reset(true, false);
         }
         assert!(learned.admit(page(9)), "a page of the set stays in it");
         assert!(!learned.admit(page(10)));
@@ -243,7 +243,7 @@ mod tests {
         for (ladder, below) in [(ALL, ResetMethod::PageScan), (Ladder::only(ResetMethod::WriteSet), ResetMethod::Madvise)] {
             let mut learned = Learned::new(ladder, [page(0)]);
             let lives = u64::from(OPENINGS_MAX + 1) * (WARM_UP_RESETS + 2 * MISSES_MIN);
-            (0..lives).for_each(|_| learned.note_reset(1, false));
+            (0..lives).for_each(|_| learned.note_reset(true, false));
             assert_eq!(learned.method(), below);
         }
     }
@@ -256,7 +256,7 @@ mod tests {
             for _ in 0..1000 {
                 let missed = !learned.pages().contains(&page(way)) && !learned.admit(page(way));
                 first_writes += u64::from(missed);
-                learned.note_reset(usize::from(missed), false);
+                learned.note_reset(missed, false);
             }
             assert!(learned.admit(page(way)), "after {first_writes} first writes");
         }
@@ -268,7 +268,7 @@ mod tests {
         let mut learned = Learned::new(ALL, []);
         for number in 0..1000 {
             let missed = !learned.admit(page(number));
-            learned.note_reset(usize::from(missed), false);
+            learned.note_reset(missed, false);
         }
         assert_eq!(learned.method(), ResetMethod::PageScan);
     }
@@ -277,10 +277,10 @@ mod tests {
     fn a_module_that_rarely_writes_more_keeps_its_set() {
         let mut learned = Learned::new(ALL, [page(0)]);
         for reset in 1..10_000 {
-            learned.note_reset(usize::from(reset % 16 == 0), reset % 1000 == 0);
+            learned.note_reset(reset % 16 == 0, reset % 1000 == 0);
         }
         assert_eq!(learned.method(), ResetMethod::WriteSet);
-        (0..100).for_each(|_| learned.note_reset(3, true));
+        (0..100).for_each(|_| learned.note_reset(true, true));
         assert_eq!(learned.method(), ResetMethod::PageScan, "until it does so often");
     }
 

@@ -20,6 +20,8 @@ use crate::reset::WRITE_SET_PAGES_MAX;
 pub const LINE_BYTES: usize = 64;
 const LINES: u32 = (PAGE_BYTES as usize / LINE_BYTES) as u32;
 const LINE_BITS: u32 = LINES.trailing_zeros() + 1;
+/// Pages of the largest image that can be watched: a gibibyte.
+pub const PAGES_MAX: u32 = 1 << (u32::BITS - 2 * LINE_BITS);
 
 /// A page that is written, and which of its lines the image holds data in: the others are zero there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +39,7 @@ impl Written {
     ///
     /// When a page has no such lines, or a slot no such page.
     pub fn new(page: u32, from_line: u32, to_line: u32) -> Written {
-        assert!(from_line <= to_line && to_line <= LINES && page < 1 << (u32::BITS - 2 * LINE_BITS), "a page and lines of it");
+        assert!(from_line <= to_line && to_line <= LINES && page < PAGES_MAX, "a page and lines of it");
         Written(page << (2 * LINE_BITS) | from_line << LINE_BITS | to_line)
     }
 

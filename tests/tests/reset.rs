@@ -128,10 +128,10 @@ fn scribble(instance: &mut Instance, numbers: &mut Numbers) {
 fn bytes_written_at_random_in_a_hundred_thousand_requests_are_given_back() {
     // Most requests to small slots; behind the image of the last lies memory that is in no image.
     let modules = [(1, 24_000), (16, 940), (70, 60)].map(|(pages, requests)| (scribbling_module(pages), requests));
-    let methods = std::cell::Cell::new(0);
+    let served = std::cell::Cell::new(0);
     by_each_method(|pool, method| {
-        methods.set(methods.get() + 1);
         for (module, requests) in &modules {
+            served.set(served.get() + requests);
             let mut numbers = Numbers(0x2545_f491_4f6c_dd1d ^ *requests);
             for _ in 0..*requests {
                 scribble(&mut fresh(pool, module), &mut numbers);
@@ -140,8 +140,9 @@ fn bytes_written_at_random_in_a_hundred_thousand_requests_are_given_back() {
         }
         assert_eq!(pool.discarded(), 0, "{method:?}");
     });
-    let each: u64 = modules.iter().map(|(_, requests)| requests).sum();
-    assert!(each * 4 >= REQUESTS && methods.get() >= 2, "all methods, and madvise alone at least");
+    let all_work = ResetMethod::ALL.into_iter().all(|method| Runtime::obstacle(method).is_none());
+    println!("{} requests", served.get());
+    assert!(served.get() >= REQUESTS || !all_work, "{} requests", served.get());
 }
 
 #[test]
@@ -156,6 +157,35 @@ fn what_a_guest_sees_of_itself_is_the_same_in_every_instance() {
             call(&mut instance, "store", &[(round * 777) % 120_000, u128::from(u64::MAX)]).unwrap();
             drop(instance);
             assert_eq!(call(&mut fresh(pool, &module), "look", &[]).unwrap(), before);
+        }
+    });
+}
+
+/// More than a slot keeps populated after a reset: what is beyond is dropped, and nothing of it stays.
+#[test]
+fn memory_beyond_what_is_kept_is_given_back_too() {
+    const KEPT_PAGES: u128 = 16 << 4;
+    let wat = |pages: u128| scribbler(pages as u32).replace(" 200)", " 700)");
+    let module =
+        |pages| load(&wat::parse_str(wat(pages)).unwrap(), &Policy { stack_bytes: 32 << 10, ..policy([]) }, Setting::Fast).unwrap();
+    let (large, small) = (module(KEPT_PAGES + 64), module(1));
+    by_each_method(|pool, _| {
+        for _ in 0..3 {
+            call(&mut fresh(pool, &large), "fill", &[u128::from(SECRET)]).unwrap();
+            assert_eq!(secrets(&fresh(pool, &large)), 0);
+            // In two pieces, of which the second passes the bound.
+            let mut instance = fresh(pool, &large);
+            for start in [0, 9 << 20] {
+                instance.memory_mut(start, 8 << 20).unwrap().fill(SECRET as u8);
+            }
+            drop(instance);
+            fresh(pool, &large);
+            // And behind the first length.
+            let mut instance = fresh(pool, &small);
+            call(&mut instance, "grow", &[KEPT_PAGES + 64, 1]).unwrap();
+            call(&mut instance, "fill", &[u128::from(SECRET)]).unwrap();
+            drop(instance);
+            assert_eq!(call(&mut fresh(pool, &small), "after_grow", &[KEPT_PAGES + 64]).unwrap(), [0]);
         }
     });
 }

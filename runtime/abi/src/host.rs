@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::answer::{Answer, HostFailure};
 use crate::clocks::Clocks;
-use crate::files::ProjectFiles;
+use crate::files::{Entry, ProjectFiles};
 use crate::guest::{Call, GuestInstance};
 use crate::limit::LimitReached;
 use crate::linkage::Linkage;
@@ -73,6 +73,8 @@ pub struct Host {
     pub(crate) log: LogLines,
     pub(crate) descriptors: Descriptors,
     pub(crate) files: ProjectFiles,
+    /// What the folder of this inode held when it was listed last from its beginning.
+    pub(crate) listing: Option<(u64, Vec<Entry>)>,
     pub(crate) clocks: Clocks,
     /// The call that waits.
     pub(crate) pending: Option<Pending>,
@@ -95,6 +97,7 @@ impl Host {
             log: LogLines::new(limits.log_line_bytes_max as usize, limits.log_lines_max),
             descriptors: Descriptors::default(),
             files: input.files,
+            listing: None,
             clocks: Clocks::start(),
             pending: None,
             limits,

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// How long the counter is compared with the system's clock, once a process: exact to a few parts in ten thousand.
 const CALIBRATION: Duration = Duration::from_micros(200);
 
+/// Readings of counter and clock of which the closest counts.
+const READINGS: usize = 16;
+
 #[derive(Debug)]
 struct Clock {
     /// None where the counter changes its pace.
@@ -27,12 +30,12 @@ fn clock() -> &'static Clock {
     CLOCK.get_or_init(|| {
         let epoch = Instant::now();
         let ticks_per_second = counter_is_steady().then(|| {
-            let first = counter();
-            while epoch.elapsed() < CALIBRATION {
+            let (first_counter, first) = both();
+            while first.elapsed() < CALIBRATION {
                 std::hint::spin_loop();
             }
-            let (last, elapsed) = (counter(), epoch.elapsed());
-            last.saturating_sub(first) as f64 / elapsed.as_secs_f64()
+            let (last_counter, last) = both();
+            last_counter.saturating_sub(first_counter) as f64 / (last - first).as_secs_f64()
         });
         Clock { ticks_per_second: ticks_per_second.filter(|pace| *pace > 0.0), epoch }
     })
@@ -60,6 +63,16 @@ pub fn ticks_of(duration: Duration) -> u64 {
     }
 }
 
+/// Counter and clock at one moment: the closest of some readings, for whoever is stopped between the two reads moments that are far apart.
+fn both() -> (u64, Instant) {
+    let read = |_| {
+        let (before, now, after) = (counter(), Instant::now(), counter());
+        (after.saturating_sub(before), before, now)
+    };
+    let (_, counter, now) = (0..READINGS).map(read).min_by_key(|(apart, ..)| *apart).expect("there are some");
+    (counter, now)
+}
+
 fn counter() -> u64 {
     // SAFETY: every x86-64 processor has the counter; Linux lets programs read it unless a process asks to be forbidden, which none of ours does.
     unsafe { _rdtsc() }
@@ -84,5 +97,14 @@ mod tests {
             assert!(back.abs_diff(there) < Duration::from_nanos(10 + duration_us / 1000), "{there:?} became {back:?}");
         }
         assert!(ticks() <= ticks());
+    }
+
+    #[test]
+    fn ticks_are_as_long_as_the_systems_clock_says() {
+        let (start, first) = (Instant::now(), ticks());
+        std::thread::sleep(Duration::from_millis(20));
+        // Each lies inside the other's, whatever happened in between.
+        let (inner, outer) = (duration(ticks() - first), start.elapsed());
+        assert!(inner >= Duration::from_millis(19) && inner <= outer + Duration::from_millis(1), "{inner:?} of {outer:?}");
     }
 }

@@ -193,7 +193,8 @@ fn protect_with(descriptor: RawFd, start: u64, bytes: u64, on: bool) -> io::Resu
 }
 
 /// Calls `visit` with each run of written pages of private mappings in a range, in order, until it answers false. A page that was swapped out
-/// counts: it is this process's own copy as much as one that is present. Returns where the walk ended.
+/// counts: it is this process's own copy as much as one that is present. Returns where the walk ended: at the beginning of the run that was refused, if one
+/// was.
 pub fn written_pages(start: u64, end: u64, mut visit: impl FnMut(u64, u64) -> bool) -> io::Result<u64> {
     let Some(Ok(pages)) = KERNEL.get().map(|kernel| &kernel.pages) else { return Err(io::ErrorKind::Unsupported.into()) };
     let mut runs = [Run { start: 0, end: 0, categories: 0 }; RUNS_MAX];
@@ -202,7 +203,7 @@ pub fn written_pages(start: u64, end: u64, mut visit: impl FnMut(u64, u64) -> bo
         let (told, walk_end) = scan_once(pages.as_raw_fd(), position, end, &mut runs)?;
         for run in &runs[..told.min(RUNS_MAX)] {
             if !visit(run.start, run.end) {
-                return Ok(run.end);
+                return Ok(run.start);
             }
         }
         if walk_end <= position {

@@ -218,18 +218,22 @@ impl SlotMemory {
         unsafe { slice::from_raw_parts(self.base(), self.image_bytes as usize) }
     }
 
+    /// Whether memory 0 is zero behind the image, as long as it is now.
+    pub fn is_zero_behind_image(&self) -> bool {
+        let behind = self.image_bytes.saturating_sub(self.memory_offset) as usize;
+        self.memory().get(behind..).is_none_or(|bytes| bytes.iter().all(|byte| *byte == 0))
+    }
+
     /// Whether every byte that a guest can reach is as the image says, and zero behind it.
     pub fn is_pristine(&self, image: &[u8]) -> bool {
         let (first, mut rest) = image.split_at(self.image_bytes as usize);
-        let behind = self.image_bytes.saturating_sub(self.memory_offset) as usize;
-        let is_zero = |bytes: Option<&[u8]>| bytes.is_none_or(|bytes| bytes.iter().all(|byte| *byte == 0));
-        let mut pristine = self.image() == first && self.memory_bytes == self.memory_initial_bytes && is_zero(self.memory().get(behind..));
+        let mut pristine = self.image() == first && self.memory_bytes == self.memory_initial_bytes && self.is_zero_behind_image();
         for memory in &self.further {
             // SAFETY: (a) this range is open; (b) the guest does not run while `self` is borrowed.
             let bytes = unsafe { slice::from_raw_parts(self.base().add(memory.offset as usize), memory.open_bytes() as usize) };
             let (of_image, of_slot) = (rest.split_at(memory.image_bytes as usize), bytes.split_at(memory.image_bytes as usize));
             rest = of_image.1;
-            pristine &= of_slot.0 == of_image.0 && is_zero(Some(of_slot.1)) && memory.bytes == memory.initial_bytes;
+            pristine &= of_slot.0 == of_image.0 && of_slot.1.iter().all(|byte| *byte == 0) && memory.bytes == memory.initial_bytes;
         }
         pristine
     }

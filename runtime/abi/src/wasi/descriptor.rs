@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::rights::Rights;
 use super::{Errno, rights};
-use crate::files::{Entry, File, Folder, MemoryFolder, Scratch};
+use crate::files::{File, Folder, MemoryFolder, Scratch};
 use crate::host::Host;
 
 /// How many descriptors may be open at once, the standard streams included.
@@ -42,8 +42,6 @@ pub(crate) struct OpenFolder {
     pub(crate) folder: Box<dyn Folder>,
     /// The path by which the program knows a folder that it was given.
     pub(crate) given_as: Option<&'static str>,
-    /// What the folder held when its listing began.
-    pub(crate) listing: Vec<Entry>,
 }
 
 #[derive(Debug)]
@@ -149,7 +147,7 @@ impl Host {
         let scratch = Rc::new(Scratch::new(self.limits.scratch_bytes_max, self.limits.scratch_nodes_max, self.clocks));
         let root = MemoryFolder::root(&self.files, scratch.clone());
         for (folder, path) in [(root, "/"), (MemoryFolder::scratch(scratch), "/tmp")] {
-            let object = Object::Folder(OpenFolder { folder: Box::new(folder), given_as: Some(path), listing: vec![] });
+            let object = Object::Folder(OpenFolder { folder: Box::new(folder), given_as: Some(path) });
             self.descriptors.add(Descriptor { object, flags: 0, rights: rights::OF_FOLDER })?;
         }
         Ok(())

@@ -17,12 +17,15 @@ pub(crate) fn fd_readdir(call: &mut Call<'_>) -> Result<(), Stop> {
     let (open, _) = call.host.folder(fd)?;
     buffer.check(call.instance, u64::from(len))?;
     result.check(call.instance, 4)?;
-    if cookie == 0 {
-        open.listing = listing(open.folder.entries()?, open.folder.metadata(".", true)?.inode)?;
+    let inode = open.folder.metadata(".", true)?.inode;
+    // One listing is kept, of the folder that was listed last: as many as there are descriptors would be in no budget.
+    if cookie == 0 || call.host.listing.as_ref().is_none_or(|(of, _)| *of != inode) {
+        let entries = call.host.folder(fd)?.0.folder.entries()?;
+        call.host.listing = Some((inode, listing(entries, inode)?));
     }
     let start = usize::try_from(cookie).map_err(|_| Errno::Inval)?;
     let mut bytes = Vec::new();
-    for (at, entry) in open.listing.iter().enumerate().skip(start) {
+    for (at, entry) in call.host.listing.iter().flat_map(|(_, entries)| entries).enumerate().skip(start) {
         if bytes.len() >= len as usize {
             break;
         }

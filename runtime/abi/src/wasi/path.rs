@@ -54,7 +54,7 @@ pub(crate) fn path_open(call: &mut Call<'_>) -> Result<(), Stop> {
     result.check(call.instance, 4)?;
     let (object, is_folder) = match call.host.folder(fd)?.0.folder.open(&path, how)? {
         Opened::File(file) => (Object::File(OpenFile { file, position: 0 }), false),
-        Opened::Folder(folder) => (Object::Folder(OpenFolder { folder, given_as: None, listing: vec![] }), true),
+        Opened::Folder(folder) => (Object::Folder(OpenFolder { folder, given_as: None }), true),
     };
     let rights = parent.inherited(asked, is_folder);
     let opened = call.host.open_descriptor(Descriptor { object, flags: flags as u16, rights })?;

@@ -8,6 +8,7 @@ use super::rights::{FD_READ, FD_WRITE};
 use super::stat::FLAG_APPEND;
 use super::{Errno, Stop};
 use crate::answer::Answer;
+use crate::files::FileKind;
 use crate::guest::{Call, GuestInstance, GuestPtr};
 use crate::host::Host;
 use crate::limit::LimitReached;
@@ -127,9 +128,15 @@ fn read_file(call: &mut Call<'_>, offset: u64, result: u32) -> Result<u64, Stop>
     let (iovecs, result) = buffers(call, FD_READ, result)?;
     i64::try_from(offset).map_err(|_| Errno::Inval)?;
     let (open, _) = file(call.host, call.u32(0), Errno::Badf)?;
+    let metadata = open.file.metadata()?;
     let mut total = 0;
     for iovec in iovecs {
-        let read = open.file.read_at(iovec.start.borrow_mut(call.instance, iovec.len)?, offset + total)? as u64;
+        // No more of a buffer is touched than there is to read: each page that the host makes writable is one that reset must give back.
+        let len = match metadata.kind {
+            FileKind::Regular => iovec.len.min(metadata.size_bytes.saturating_sub(offset + total)),
+            _ => iovec.len,
+        };
+        let read = if len == 0 { 0 } else { open.file.read_at(iovec.start.borrow_mut(call.instance, len)?, offset + total)? as u64 };
         total += read;
         if read < iovec.len {
             break;

@@ -19,8 +19,8 @@ use crate::sys::kernel;
 use crate::write_set::{Watch, Written};
 
 impl SlotMemory {
-    /// Makes the slot pristine again; after an error it must not be used any more.
-    pub fn reset(&mut self, module: &LoadedModule, learned: &mut Learned) -> io::Result<()> {
+    /// Makes the slot pristine again; after an error it must not be used any more. With `verify` every byte that was open is compared first.
+    pub fn reset(&mut self, module: &LoadedModule, learned: &mut Learned, verify: bool) -> io::Result<()> {
         if self.wide.is_some() {
             self.reservation().empty(self.offset(), self.image_bytes.max(self.memory_end()))?;
         } else if self.set().watch() == Watch::Watched {
@@ -28,27 +28,33 @@ impl SlotMemory {
         } else {
             self.give_back_all(module, learned)?;
         }
-        self.close_what_grew()
+        // Memory that grew is closed next and out of reach then, populated as it is.
+        if verify && !self.is_zero_behind_image() {
+            return Err(io::Error::other("memory behind the image was not given back"));
+        }
+        self.close_what_grew()?;
+        if verify && !self.is_pristine(module.image_view()) {
+            return Err(io::Error::other("a byte of the slot is not as the image says"));
+        }
+        Ok(())
     }
 
     fn give_back_set(&mut self, module: &LoadedModule, learned: &mut Learned) -> io::Result<()> {
         for written in self.set().pages().take(self.settled as usize) {
             self.give_back_lines(module, written);
         }
-        let first_writes = self.set().len() - self.settled as usize;
-        if first_writes > 0 {
-            self.settle(module, learned)?;
-        }
+        let missed = self.settle(module, learned)?;
         self.warm_bytes = u64::from(self.settled) * PAGE_BYTES;
         if self.memory_end() > self.image_bytes {
             self.warm_bytes += self.give_back_behind(module, learned)?;
         }
-        learned.note_reset(first_writes, false);
+        learned.note_reset(missed, false);
         if learned.method() == ResetMethod::WriteSet { Ok(()) } else { self.unwatch() }
     }
 
-    /// Gives back the pages that were written for the first time; they stay writable if the module's set takes them.
-    fn settle(&mut self, module: &LoadedModule, learned: &mut Learned) -> io::Result<()> {
+    /// Gives back the pages that were written for the first time; they stay writable if the module's set takes them. Whether it refused one.
+    fn settle(&mut self, module: &LoadedModule, learned: &mut Learned) -> io::Result<bool> {
+        let mut missed = false;
         let mut first_writes = Vec::new();
         while self.set().len() > self.settled as usize
             && let Some(written) = self.set().pop()
@@ -61,10 +67,11 @@ impl SlotMemory {
                 self.set().push(written);
                 self.settled += 1;
             } else {
+                missed = true;
                 kernel::protect(self.address(u64::from(written.page())), PAGE_BYTES, true)?;
             }
         }
-        Ok(())
+        Ok(missed)
     }
 
     fn give_back_all(&mut self, module: &LoadedModule, learned: &mut Learned) -> io::Result<()> {
@@ -93,7 +100,7 @@ impl SlotMemory {
                 learned.admit(module.written(page));
             }
         }
-        learned.note_reset(0, outgrown);
+        learned.note_reset(false, outgrown);
         if learned.method() == ResetMethod::WriteSet { self.watch(learned) } else { self.unwatch() }
     }
 

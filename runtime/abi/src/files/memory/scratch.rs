@@ -110,6 +110,8 @@ impl Scratch {
         }
         let free = free(place)?;
         let Node::Scratch(source) = source else { return Err(Errno::Xdev) };
+        // A further name counts as a file: it takes as much room.
+        self.budget.take_node(0)?;
         self.add(free, source.clone());
         Ok(())
     }
@@ -165,8 +167,11 @@ impl Scratch {
         if is_within(&to, &moved) {
             return Err(Errno::Inval);
         }
+        if to.links.get() == 0 {
+            return Err(Errno::Noent);
+        }
         if let Some(Node::Scratch(replaced)) = &target.node {
-            replaced.links.set(replaced.links.get() - 1);
+            self.take_name(replaced);
         }
         entries_of(&from)?.borrow_mut().remove(&source_name);
         moved.links.set(moved.links.get() - 1);
@@ -214,7 +219,19 @@ impl Scratch {
         } else {
             self.budget.bytes.set(self.budget.bytes.get() + (before - bytes));
         }
-        content.borrow_mut().resize(bytes as usize, 0);
+        let mut content = content.borrow_mut();
+        let bytes = bytes as usize;
+        if bytes > content.capacity() {
+            // Doubling, as a vector does by itself, but never past what may be used.
+            let room = bytes.max(content.len().saturating_mul(2)).min(bytes + self.budget.bytes.get() as usize);
+            let more = room - content.len();
+            content.reserve_exact(more);
+        }
+        content.resize(bytes, 0);
+        if content.capacity() > bytes.saturating_mul(2) {
+            // What is given back to the budget is given back to the system.
+            content.shrink_to_fit();
+        }
         Ok(())
     }
 
@@ -241,9 +258,17 @@ impl Scratch {
         let Some((folder, name)) = place.name else { return Err(Errno::Inval) };
         let (Node::Scratch(folder), Some(Node::Scratch(node))) = (folder, place.node) else { return Err(Errno::Rofs) };
         entries_of(&folder)?.borrow_mut().remove(&name);
-        node.links.set(node.links.get() - 1);
+        self.take_name(&node);
         self.touch(&folder);
         Ok(())
+    }
+
+    /// A name of a node is gone. The last one leaves with the node, when nobody has it open any more.
+    fn take_name(&self, node: &Inode) {
+        node.links.set(node.links.get() - 1);
+        if node.links.get() > 0 {
+            self.budget.give_back(0);
+        }
     }
 
     fn touch(&self, inode: &Inode) {
@@ -300,4 +325,19 @@ fn is_within(folder: &Rc<Inode>, outer: &Rc<Inode>) -> bool {
         };
     }
     false
+}
+
+#[cfg(test)]
+impl Scratch {
+    /// Room that the contents of all files with a name take, in bytes.
+    pub(super) fn content_capacity(&self) -> usize {
+        fn of(inode: &Inode) -> usize {
+            match &inode.body {
+                Body::File(content) => content.borrow().capacity(),
+                Body::Folder { entries, .. } => entries.borrow().values().map(|inode| of(inode)).sum(),
+                Body::Symlink(_) => 0,
+            }
+        }
+        of(&self.root)
+    }
 }

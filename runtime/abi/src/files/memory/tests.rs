@@ -93,6 +93,35 @@ fn bytes_and_nodes_are_bounded_and_come_back() {
 }
 
 #[test]
+fn further_names_count_and_what_shrinks_is_given_back() {
+    let root = folder_with(1 << 20, 3);
+    let file = create(&root, "tmp/a").unwrap();
+    root.link("tmp/a", false, &root, "tmp/b").unwrap();
+    root.link("tmp/a", false, &root, "tmp/c").unwrap();
+    assert_eq!(root.link("tmp/a", false, &root, "tmp/d"), Err(Errno::Nospc));
+    root.remove_file("tmp/a").unwrap();
+    root.rename("tmp/b", &root, "tmp/c").unwrap();
+    assert_eq!(
+        root.link("tmp/c", false, &root, "tmp/d"),
+        Ok(()),
+        "two names of one file, and a rename of one to the other changes nothing"
+    );
+    for path in ["tmp/b", "tmp/c", "tmp/d"] {
+        root.remove_file(path).unwrap();
+    }
+    for (path, left) in [("tmp/x", true), ("tmp/y", true), ("tmp/z", false)] {
+        assert_eq!(create(&root, path).is_ok(), left, "{path}: the open one counts");
+    }
+    drop(file);
+    let file = create(&root, "tmp/y").unwrap();
+    file.set_size(1 << 20).unwrap();
+    assert_eq!(file.append(&[1]), Err(Errno::Nospc));
+    assert_eq!(root.scratch.content_capacity(), 1 << 20, "no room is taken that may not be used");
+    file.set_size(10).unwrap();
+    assert!(root.scratch.content_capacity() < 1 << 12, "{} bytes", root.scratch.content_capacity());
+}
+
+#[test]
 fn renaming_is_as_posix_has_it() {
     let root = folder();
     for path in ["tmp/a", "tmp/a/deep", "tmp/empty", "tmp/full"] {
@@ -143,5 +172,8 @@ fn a_folder_that_was_removed_takes_nothing_more() {
     let Opened::Folder(gone) = root.open("tmp/gone", OpenHow::default()).unwrap() else { panic!() };
     root.remove_folder("tmp/gone").unwrap();
     assert_eq!(errno(create(&*gone, "file")), Errno::Noent);
+    create(&root, "tmp/file").unwrap();
+    assert_eq!(root.rename("tmp/file", &*gone, "file"), Err(Errno::Noent));
+    assert_eq!(errno(root.open("main.c/../data", OpenHow::default())), Errno::Notdir);
     assert!(names(&*gone).is_empty());
 }

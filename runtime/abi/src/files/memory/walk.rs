@@ -37,6 +37,9 @@ pub(super) fn walk(start: &Node, scratch: &Scratch, path: &str, last: Last) -> R
     let mut here = start.clone();
     let mut links = 0;
     while let Some(step) = steps.pop() {
+        if here.kind() != FileKind::Folder {
+            return Err(Errno::Notdir);
+        }
         let name = match step {
             Step::Up => {
                 here = above.pop().ok_or(Errno::Notcapable)?;
@@ -44,9 +47,6 @@ pub(super) fn walk(start: &Node, scratch: &Scratch, path: &str, last: Last) -> R
             }
             Step::Into(name) => name,
         };
-        if here.kind() != FileKind::Folder {
-            return Err(Errno::Notdir);
-        }
         let is_last = steps.is_empty();
         let Some(child) = here.child(&name, scratch) else {
             return if is_last { Ok(Place { name: Some((here, name)), node: None, folder }) } else { Err(Errno::Noent) };
