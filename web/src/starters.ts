@@ -26,7 +26,8 @@ export function connectStarters(store: Store<Workshop>, open: (language: string)
     event.stopPropagation();
   });
   const name = byId<HTMLInputElement>("rename");
-  menu.addEventListener("toggle", () => {
+  // At the click, not when the menu tells that it is open: that comes later, when somebody may be typing already.
+  menu.querySelector("summary")?.addEventListener("click", () => {
     name.value = currentProgram(store.state).starter;
   });
   name.addEventListener("input", () => {
