@@ -10,6 +10,8 @@ pub enum CompileError {
     Invalid { offset: u64, message: String },
     #[error("the wasm needs what this compiler does not translate yet: {what} (at offset {offset:#x})")]
     Unsupported { offset: u64, what: String },
+    #[error("the wasm uses {feature}, which programs may not use here: {message} (at offset {offset:#x})")]
+    Feature { offset: u64, feature: String, message: String },
     #[error("the program imports {module}.{name}, which no host function answers")]
     UnknownImport { module: String, name: String },
     #[error("the program imports {module}.{name} as {found}, the host function is {expected}")]

@@ -19,6 +19,7 @@ mod codegen;
 mod constant;
 mod environment;
 mod error;
+mod features;
 mod image;
 mod isa;
 pub mod lines;
@@ -45,6 +46,7 @@ use cranelift_frontend::FunctionBuilderContext;
 use vivarium_artifact::{Artifact, Setting};
 
 pub use error::CompileError;
+pub use features::Features;
 pub use policy::{ImportPolicy, Policy};
 
 pub use cache::{CacheUse, FunctionCache, Pack, PackBounds};

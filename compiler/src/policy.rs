@@ -4,9 +4,13 @@ use std::collections::HashMap;
 
 use vivarium_artifact::FunctionType;
 
+use crate::features::Features;
+
 /// Bounds and permissions of one compilation. [`Policy::default`] permits no import.
 #[derive(Debug, Clone)]
 pub struct Policy {
+    /// Which features of WebAssembly may be used.
+    pub features: Features,
     /// Which functions may be imported, with their types.
     pub imports: ImportPolicy,
     /// Largest length of a memory, and of all at instantiation, in bytes; `memory.grow` beyond it answers −1.
@@ -38,6 +42,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Policy {
         Policy {
+            features: Features::PRODUCT,
             imports: ImportPolicy::default(),
             memory_bytes_max: 128 << 20,
             table_elements_max: 10_000,

@@ -3,7 +3,7 @@
 use vivarium_artifact::{AddressType, Export, ExportedItem, GlobalType, ImportedFunction, WASM_PAGE_BYTES};
 use wasmparser::{
     DataKind, ElementItems, ElementKind, ExternalKind, FuncToValidate, FuncValidatorAllocations, FunctionBody, Import, KnownCustom, Parser,
-    Payload, TypeRef, ValidPayload, Validator, ValidatorResources, WasmFeatures,
+    Payload, TableInit, TypeRef, ValidPayload, Validator, ValidatorResources, WasmFeatures,
 };
 
 use crate::constant::{Constant, ConstantScope};
@@ -14,10 +14,10 @@ use crate::policy::Policy;
 use crate::relocations::{self, Relocations};
 use crate::types::{SignatureNumbers, function_type, reference_type, value_type};
 
-/// Validates and reads a module that may use these features.
-pub fn read<'a>(wasm: &'a [u8], features: WasmFeatures, policy: &Policy) -> Result<ValidatedModule<'a>, CompileError> {
+/// Validates and reads a module.
+pub fn read<'a>(wasm: &'a [u8], policy: &Policy) -> Result<ValidatedModule<'a>, CompileError> {
     let mut reading = Reading::new(policy);
-    reading.read_all(wasm, features)?;
+    reading.read_all(wasm, policy.features.flags())?;
     reading.finish()
 }
 
@@ -107,12 +107,13 @@ impl<'a, 'p> Reading<'a, 'p> {
             Payload::FunctionSection(section) => self.read_functions(section),
             Payload::TableSection(section) => section.into_iter_with_offsets().try_for_each(|table| {
                 let (offset, table) = table?;
-                self.read_table(offset, table.ty)
+                self.read_table(offset, &table)
             }),
-            Payload::MemorySection(section) => section.into_iter().try_for_each(|memory| {
-                self.module.memories.push(memory_of(memory?));
-                Ok(())
+            Payload::MemorySection(section) => section.into_iter_with_offsets().try_for_each(|memory| {
+                let (offset, ty) = memory?;
+                self.read_memory(offset, ty)
             }),
+            Payload::TagSection(section) => Err(CompileError::unsupported(section.original_position(), "tags of exceptions")),
             Payload::GlobalSection(section) => section.into_iter_with_offsets().try_for_each(|global| {
                 let (offset, global) = global?;
                 self.read_global(offset, global)
@@ -149,7 +150,8 @@ impl<'a, 'p> Reading<'a, 'p> {
     fn read_types(&mut self, section: wasmparser::TypeSectionReader<'a>) -> Result<(), CompileError> {
         let offset = section.original_position();
         for ty in section.into_iter_err_on_gc_types() {
-            let signature = function_type(&ty?).ok_or_else(|| later_type(offset))?;
+            let ty = ty.map_err(|error| CompileError::unsupported(error.offset(), "types of garbage collection"))?;
+            let signature = function_type(&ty).ok_or_else(|| later_type(offset))?;
             self.module.types.push(self.numbers.number(signature));
         }
         Ok(())
@@ -203,8 +205,20 @@ impl<'a, 'p> Reading<'a, 'p> {
         Ok(())
     }
 
-    fn read_table(&mut self, offset: u64, ty: wasmparser::TableType) -> Result<(), CompileError> {
+    fn read_memory(&mut self, offset: u64, ty: wasmparser::MemoryType) -> Result<(), CompileError> {
+        if ty.shared {
+            return Err(CompileError::unsupported(offset, "a memory that threads share"));
+        }
+        self.module.memories.push(memory_of(ty));
+        Ok(())
+    }
+
+    fn read_table(&mut self, offset: u64, table: &wasmparser::Table<'a>) -> Result<(), CompileError> {
+        let ty = table.ty;
         let element = reference_type(ty.element_type).ok_or_else(|| later_type(offset))?;
+        if ty.shared || !matches!(table.init, TableInit::RefNull) {
+            return Err(CompileError::unsupported(offset, "a table that is shared or begins with a value"));
+        }
         self.module.tables.push(Table { address: address_type(ty.table64), element, minimum: ty.initial, maximum: ty.maximum });
         Ok(())
     }
@@ -277,7 +291,7 @@ fn address_type(is_64: bool) -> AddressType {
     if is_64 { AddressType::I64 } else { AddressType::I32 }
 }
 
-/// The validator refuses such types first; this is the answer should it ever not.
+/// A type that the validator knows, in a set that has its feature, and the translator does not.
 fn later_type(offset: u64) -> CompileError {
     CompileError::unsupported(offset, "a type of a later feature")
 }

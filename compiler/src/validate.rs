@@ -7,41 +7,46 @@ use crate::module::ValidatedModule;
 use crate::policy::Policy;
 use crate::sections;
 
-/// Exactly what the translator knows; whatever else a module uses is refused by name.
-const FEATURES: WasmFeatures = WasmFeatures::MVP
-    .union(WasmFeatures::MUTABLE_GLOBAL)
-    .union(WasmFeatures::SIGN_EXTENSION)
-    .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
-    .union(WasmFeatures::MULTI_VALUE)
-    .union(WasmFeatures::BULK_MEMORY)
-    .union(WasmFeatures::REFERENCE_TYPES)
-    .union(WasmFeatures::EXTENDED_CONST);
-
 /// Checks a module and reads it.
 pub fn validate<'a>(wasm: &'a [u8], policy: &Policy) -> Result<ValidatedModule<'a>, CompileError> {
     if wasm.len() as u64 > policy.wasm_bytes_max {
         return Err(CompileError::limit("size of the wasm in bytes", wasm.len() as u64, policy.wasm_bytes_max));
     }
-    sections::read(wasm, FEATURES, policy).map_err(|error| name_refusal(wasm, error))
+    sections::read(wasm, policy).map_err(|error| name_refusal(wasm, policy.features.flags(), error))
 }
 
-/// Why a module was refused. That it is invalid comes first, whatever else is wrong with it; one that is valid with a feature that we lack is not
-/// invalid: the message then names the feature.
-fn name_refusal(wasm: &[u8], error: CompileError) -> CompileError {
-    let Err(invalid) = Validator::new_with_features(FEATURES).validate_all(wasm) else { return error };
+/// Why a module was refused. That it is invalid comes first, whatever else is wrong with it; one that is valid with features that the policy does
+/// not permit is not invalid: the message then names them.
+fn name_refusal(wasm: &[u8], features: WasmFeatures, error: CompileError) -> CompileError {
+    let Err(invalid) = check(wasm, features) else { return error };
     let (offset, message) = (invalid.offset(), invalid.message().to_owned());
-    if !is_valid(wasm, WasmFeatures::all()) {
-        return CompileError::Invalid { offset, message };
+    match missing_features(wasm, features, &invalid) {
+        Some(missing) => {
+            let names: Vec<_> = missing.iter_names().map(|(name, _)| name.to_lowercase().replace('_', "-")).collect();
+            CompileError::Feature { offset, feature: names.join(" and "), message }
+        }
+        None => CompileError::Invalid { offset, message },
     }
-    let lacking = WasmFeatures::all().difference(FEATURES);
-    let missing = lacking.iter_names().find(|(_, feature)| is_valid(wasm, FEATURES.union(*feature)));
-    let what = match missing {
-        Some((feature, _)) => format!("{} ({message})", feature.to_lowercase().replace('_', "-")),
-        None => message,
-    };
-    CompileError::Unsupported { offset, what }
 }
 
-fn is_valid(wasm: &[u8], features: WasmFeatures) -> bool {
-    Validator::new_with_features(features).validate_all(wasm).is_ok()
+/// The features with which a refused module is valid; none when no features help.
+fn missing_features(wasm: &[u8], features: WasmFeatures, refusal: &wasmparser::Error) -> Option<WasmFeatures> {
+    let all = WasmFeatures::all();
+    check(wasm, all).ok()?;
+    let mut named = refusal.missing_wasm_feature();
+    let mut tried = features;
+    // Each turn adds a feature.
+    while let Some(missing) = named.filter(|missing| !tried.contains(*missing)) {
+        tried |= missing;
+        match check(wasm, tried) {
+            Ok(()) => return Some(tried.difference(features)),
+            Err(refusal) => named = refusal.missing_wasm_feature(),
+        }
+    }
+    let helps = |feature: &WasmFeatures| check(wasm, features.union(*feature)).is_ok();
+    all.difference(features).iter().find(helps).or(Some(all.difference(features)))
+}
+
+fn check(wasm: &[u8], features: WasmFeatures) -> Result<(), wasmparser::Error> {
+    Validator::new_with_features(features).validate_all(wasm).map(drop)
 }

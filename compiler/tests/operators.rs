@@ -61,7 +61,7 @@ fn instructions_of_other_features_are_refused_by_the_name_of_the_feature() {
     ] {
         let wasm = wat::parse_str(format!("(module (memory 1) (func {body}))")).expect("the test's WAT is right");
         let error = compile(&wasm, &Policy::default(), Setting::Fast, &|_, _, _| {}).expect_err(body);
-        assert!(matches!(error, CompileError::Unsupported { .. }), "{body}: {error}");
+        assert!(matches!(error, CompileError::Feature { .. }), "{body}: {error}");
         assert!(error.to_string().to_lowercase().contains(feature), "{body}: {error}");
     }
 }

@@ -7,6 +7,7 @@ use vivarium_artifact::{FunctionType, TrapKind};
 use wasmparser::{BlockType, BrTable, Operator};
 
 use super::{FunctionTranslator, trap_code};
+use crate::error::CompileError;
 use crate::types::{clif_type, value_type};
 
 /// An open block.
@@ -59,13 +60,14 @@ impl FunctionTranslator<'_, '_> {
         self.reachable = false;
     }
 
-    pub fn block(&mut self, ty: BlockType) {
-        let (parameters, results) = self.block_types(ty);
+    pub fn block(&mut self, ty: BlockType) -> Result<(), CompileError> {
+        let (parameters, results) = self.block_types(ty)?;
         self.open(FrameKind::Block, parameters.len(), &results);
+        Ok(())
     }
 
-    pub fn loop_(&mut self, ty: BlockType) {
-        let (parameters, results) = self.block_types(ty);
+    pub fn loop_(&mut self, ty: BlockType) -> Result<(), CompileError> {
+        let (parameters, results) = self.block_types(ty)?;
         let header = self.block_with_parameters(&parameters);
         let values = self.handed_on(parameters.len());
         self.builder.ins().jump(header, &values);
@@ -73,11 +75,12 @@ impl FunctionTranslator<'_, '_> {
         self.stack.truncate(self.stack.len() - parameters.len());
         self.stack.extend_from_slice(self.builder.block_params(header));
         self.open(FrameKind::Loop { header, parameters: parameters.len() }, parameters.len(), &results);
+        Ok(())
     }
 
-    pub fn if_(&mut self, ty: BlockType) {
+    pub fn if_(&mut self, ty: BlockType) -> Result<(), CompileError> {
         let condition = self.pop();
-        let (parameters, results) = self.block_types(ty);
+        let (parameters, results) = self.block_types(ty)?;
         let (then, otherwise) = (self.builder.create_block(), self.builder.create_block());
         self.builder.ins().brif(condition, then, &[], otherwise, &[]);
         self.builder.switch_to_block(then);
@@ -85,6 +88,7 @@ impl FunctionTranslator<'_, '_> {
         self.builder.seal_block(otherwise);
         let saved = self.peek_many(parameters.len()).to_vec();
         self.open(FrameKind::If { otherwise, parameters: saved }, parameters.len(), &results);
+        Ok(())
     }
 
     pub fn else_(&mut self) {
@@ -193,7 +197,7 @@ impl FunctionTranslator<'_, '_> {
     /// Follows the structure of code that cannot be reached.
     pub fn skip(&mut self, operator: &Operator<'_>) {
         match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => self.skipped_depth += 1,
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => self.skipped_depth += 1,
             Operator::End if self.skipped_depth > 0 => self.skipped_depth -= 1,
             Operator::End => self.end(),
             Operator::Else if self.skipped_depth == 0 => self.else_(),
@@ -221,17 +225,20 @@ impl FunctionTranslator<'_, '_> {
         block
     }
 
-    fn block_types(&self, ty: BlockType) -> (Vec<Type>, Vec<Type>) {
-        match ty {
+    fn block_types(&self, ty: BlockType) -> Result<(Vec<Type>, Vec<Type>), CompileError> {
+        Ok(match ty {
             BlockType::Empty => (vec![], vec![]),
-            BlockType::Type(ty) => (vec![], value_type(ty).map(clif_type).into_iter().collect()),
+            BlockType::Type(ty) => {
+                let ty = value_type(ty).ok_or_else(|| CompileError::unsupported(self.offset(), "a type of a later feature"))?;
+                (vec![], vec![clif_type(ty)])
+            }
             BlockType::FuncType(index) => {
                 let module = self.environment.module;
                 let signature = module.signature(module.types[index as usize]);
                 let list = |types: &[_]| types.iter().map(|ty| clif_type(*ty)).collect();
                 (list(&signature.parameters), list(&signature.results))
             }
-        }
+        })
     }
 
     /// The block that a branch of this depth goes to, and how many values it hands on.

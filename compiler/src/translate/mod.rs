@@ -150,6 +150,11 @@ impl<'f, 'm> FunctionTranslator<'f, 'm> {
         Ok(())
     }
 
+    /// The wasm offset of the operator under translation.
+    pub fn offset(&self) -> u64 {
+        u64::from(self.builder.srcloc().bits())
+    }
+
     /// Takes the topmost operand.
     pub fn pop(&mut self) -> Value {
         self.stack.pop().expect("the validator has checked the operand stack")

@@ -15,9 +15,9 @@ pub fn translate(t: &mut FunctionTranslator<'_, '_>, operator: &Operator<'_>, of
         // control
         Operator::Unreachable => t.unreachable(),
         Operator::Nop => {}
-        Operator::Block { blockty } => t.block(*blockty),
-        Operator::Loop { blockty } => t.loop_(*blockty),
-        Operator::If { blockty } => t.if_(*blockty),
+        Operator::Block { blockty } => t.block(*blockty)?,
+        Operator::Loop { blockty } => t.loop_(*blockty)?,
+        Operator::If { blockty } => t.if_(*blockty)?,
         Operator::Else => t.else_(),
         Operator::End => t.end(),
         Operator::Br { relative_depth } => t.br(*relative_depth),
