@@ -2,6 +2,7 @@
 #
 #   make run      set up, build, start; prints the URL of the workshop
 #   make test     every test, those of the browser too
+#   make fuzz     SEEDS=10000 generated modules in our engine, Wasmtime and wasmi; SEED=7 for one
 #   make bench    the figures of the README, as a table and in target/bench.json
 #   make build    the binary, target/debug/vivarium (built optimised: there is one profile)
 
@@ -13,7 +14,7 @@ CARGO := cargo
 BINARY := target/debug/vivarium
 WEB_SOURCES := $(shell find web/src web/styles web/*.mjs web/package-lock.json web/tsconfig.json -type f 2>/dev/null)
 
-.PHONY: run build test bench toolchains web browser check clean
+.PHONY: run build test fuzz bench toolchains web browser check clean
 
 run: build
 	@exec $(BINARY) serve
@@ -40,11 +41,17 @@ browser:
 check: web
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	@cd tests/peers && $(CARGO) fmt --check && $(CARGO) clippy --locked --all-targets -- -D warnings
 	@cd web && npm run --silent check
 
 test: build browser
 	@$(CARGO) test --locked --workspace
+	@cd tests/peers && $(CARGO) test --locked
 	@cd web && npm test --silent
+
+# Wasmtime is built once for it, some four minutes on two processors.
+fuzz:
+	@cd tests/peers && $(CARGO) run --locked -q --bin fuzz
 
 bench: build
 	@$(CARGO) run --locked -q -p vivarium-tests --bin bench

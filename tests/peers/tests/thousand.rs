@@ -1,0 +1,42 @@
+//! Two independent oracles agree with our compiler and runtime, on a thousand generated modules and on all that fuzzing has found so far.
+
+use std::path::Path;
+
+use vivarium_peers::oracle::{Oracle, Part, Verdict, Way};
+
+const SEEDS: u64 = 1_000;
+
+#[test]
+fn a_thousand_generated_modules_do_the_same_in_all_engines() {
+    let mut oracle = Oracle::start();
+    let (mut agreed, mut interpreted) = (0, 0);
+    for seed in 0..SEEDS {
+        match oracle.judge_seed(seed) {
+            Verdict::Agreed { wasmi, .. } => {
+                agreed += 1;
+                interpreted += u64::from(wasmi == Part::Agreed);
+            }
+            Verdict::Skipped(_) => {}
+            Verdict::Found(difference) => panic!("seed {seed}, see it with `make fuzz SEED={seed}`: {difference}"),
+        }
+    }
+    println!("{agreed} of {SEEDS} compared, {interpreted} of them with wasmi too");
+    assert!(agreed > SEEDS / 2, "only {agreed} of {SEEDS} seeds could be compared: the generator is set wrongly");
+    assert!(interpreted > agreed / 4, "only {interpreted} of {agreed} took part in wasmi: it lacks what the generator uses");
+}
+
+#[test]
+fn what_fuzzing_found_stays_mended() {
+    let mut oracle = Oracle::start();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("finds");
+    let mut files: Vec<_> = std::fs::read_dir(&folder).expect("finds/ exists").map(|entry| entry.expect("it can be read").path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "wat"));
+    assert!(!files.is_empty(), "finds/ holds what was found");
+    for path in files {
+        let wasm = wat::parse_file(&path).expect("a find is text that parses");
+        for way in Way::ALL {
+            let verdict = oracle.judge(&wasm, 0, way);
+            assert!(matches!(verdict, Verdict::Agreed { .. }), "{}, {way:?}: {verdict:?}", path.display());
+        }
+    }
+}
