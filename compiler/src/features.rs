@@ -40,7 +40,8 @@ impl Features {
         .with(Features::MULTI_VALUE)
         .with(Features::BULK_MEMORY)
         .with(Features::REFERENCE_TYPES)
-        .with(Features::EXTENDED_CONST);
+        .with(Features::EXTENDED_CONST)
+        .with(Features::TAIL_CALL);
 
     /// Version 3.0 and every later proposal of the official test suite, but for threads and custom descriptors, which are refused by policy.
     pub const EVERY: Features =

@@ -16,7 +16,8 @@ fn operators() -> Vec<(&'static str, &'static str)> {
 }
 
 /// Proposals whose operators are translated.
-const TRANSLATED: [&str; 6] = ["mvp", "sign_extension", "saturating_float_to_int", "bulk_memory", "reference_types", "multi_value"];
+const TRANSLATED: [&str; 7] =
+    ["mvp", "sign_extension", "saturating_float_to_int", "bulk_memory", "reference_types", "multi_value", "tail_call"];
 
 /// The validator accepts a typed select of one type only.
 const NEVER_VALID: [&str; 1] = ["TypedSelectMulti"];
@@ -54,7 +55,6 @@ fn instructions_of_other_features_are_refused_by_the_name_of_the_feature() {
         ("v128.const i64x2 0 0 drop", "simd"),
         ("v128.const i64x2 0 0 v128.const i64x2 0 0 i8x16.relaxed_swizzle drop", "simd"),
         ("i32.const 0 i32.atomic.load drop", "threads"),
-        ("return_call 0", "tail-call"),
         ("(try_table)", "exceptions"),
         ("i64.const 1 i64.const 2 i64.mul_wide_s drop drop", "wide-arithmetic"),
         ("i32.const 1 ref.i31 drop", "gc"),

@@ -69,7 +69,6 @@ fn features_that_programs_may_not_use_are_named() {
         ("(module (memory 1) (memory 1))", "multi-memory"),
         ("(module (memory i64 1))", "memory64"),
         ("(module (tag))", "exceptions"),
-        ("(module (func return_call 0))", "tail-call"),
         ("(module (type (struct)))", "gc"),
         ("(module (func (param i64 i64) (result i64 i64) local.get 0 local.get 1 i64.mul_wide_u))", "wide-arithmetic"),
         ("(module (memory 1 1 shared))", "threads"),

@@ -72,7 +72,7 @@ impl Shaping<'_> {
     /// Adds the operator between two offsets in the wasm binary; false when it is not known here.
     fn add(&mut self, operator: &Operator<'_>, offset: u64, end: u64) -> bool {
         match *operator {
-            Operator::Call { function_index } => {
+            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                 self.replace(offset, end);
                 self.function(function_index);
             }
@@ -80,7 +80,7 @@ impl Shaping<'_> {
                 self.replace(offset, end);
                 self.function(function_index);
             }
-            Operator::CallIndirect { type_index, table_index: 0 } => {
+            Operator::CallIndirect { type_index, table_index: 0 } | Operator::ReturnCallIndirect { type_index, table_index: 0 } => {
                 self.replace(offset, end);
                 self.signature(type_index);
             }

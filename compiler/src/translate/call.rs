@@ -1,33 +1,76 @@
-//! Calls (core specification, 2.4.8): direct ones to a colocated function, indirect ones through a table and the module's offset table.
+//! Calls (core specification, 2.4.8): direct ones to a colocated function, indirect ones through a table and the module's offset table. A tail call
+//! leaves the frame of its caller to its callee; all functions have the convention that permits it.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Inst, InstBuilder, Value, types};
+use cranelift_codegen::ir::{FuncRef, InstBuilder, SigRef, Value, types};
 use vivarium_artifact::TrapKind;
 
 use super::{FunctionTranslator, trap_code};
 use crate::symbol::{Number, Symbol};
 
+/// Code that can be called.
+#[derive(Debug, Clone, Copy)]
+enum Callee {
+    Function(FuncRef),
+    Address(SigRef, Value),
+}
+
 impl FunctionTranslator<'_, '_> {
     pub fn call(&mut self, function: u32) {
-        let module = self.environment.module;
-        let ty = module.signature(module.function_type(function));
-        let callee = self.function(Symbol::Function(function), |environment| environment.signature(ty));
-        let arguments = self.pop_arguments(ty.parameters.len());
-        let call = self.builder.ins().call(callee, &arguments);
-        self.push_results(call);
+        let (callee, arguments) = self.direct(function);
+        self.call_code(callee, &arguments);
+    }
+
+    pub fn return_call(&mut self, function: u32) {
+        let (callee, arguments) = self.direct(function);
+        self.return_call_code(callee, &arguments);
     }
 
     pub fn call_indirect(&mut self, type_index: u32, table: u32) {
+        let (callee, arguments) = self.indirect(type_index, table);
+        self.call_code(callee, &arguments);
+    }
+
+    pub fn return_call_indirect(&mut self, type_index: u32, table: u32) {
+        let (callee, arguments) = self.indirect(type_index, table);
+        self.return_call_code(callee, &arguments);
+    }
+
+    /// A function and what it is called with.
+    fn direct(&mut self, function: u32) -> (Callee, Vec<Value>) {
+        let module = self.environment.module;
+        let ty = module.signature(module.function_type(function));
+        let callee = self.function(Symbol::Function(function), |environment| environment.signature(ty));
+        (Callee::Function(callee), self.pop_arguments(ty.parameters.len()))
+    }
+
+    /// What an element of a table refers to, or the trap, and what it is called with.
+    fn indirect(&mut self, type_index: u32, table: u32) -> (Callee, Vec<Value>) {
         let index = self.pop_widened(self.environment.module.table_address(table));
         let reference = self.load_element(table, index);
         let number = self.environment.module.types[type_index as usize];
         self.check_type(reference, number);
-        let callee = self.code_address(reference);
+        let address = self.code_address(reference);
         let parameters = self.environment.module.signature(number).parameters.len();
-        let signature = self.signature(number);
-        let arguments = self.pop_arguments(parameters);
-        let call = self.builder.ins().call_indirect(signature, callee, &arguments);
-        self.push_results(call);
+        (Callee::Address(self.signature(number), address), self.pop_arguments(parameters))
+    }
+
+    /// Calls, and pushes the results.
+    fn call_code(&mut self, callee: Callee, arguments: &[Value]) {
+        let call = match callee {
+            Callee::Function(function) => self.builder.ins().call(function, arguments),
+            Callee::Address(signature, address) => self.builder.ins().call_indirect(signature, address, arguments),
+        };
+        self.stack.extend_from_slice(self.builder.inst_results(call));
+    }
+
+    /// Returns what the callee will return.
+    fn return_call_code(&mut self, callee: Callee, arguments: &[Value]) {
+        match callee {
+            Callee::Function(function) => self.builder.ins().return_call(function, arguments),
+            Callee::Address(signature, address) => self.builder.ins().return_call_indirect(signature, address, arguments),
+        };
+        self.reachable = false;
     }
 
     /// Traps unless a reference is to a function of this signature.
@@ -66,9 +109,5 @@ impl FunctionTranslator<'_, '_> {
         let mut arguments = vec![self.vmctx];
         arguments.extend(self.pop_many(count));
         arguments
-    }
-
-    fn push_results(&mut self, call: Inst) {
-        self.stack.extend_from_slice(self.builder.inst_results(call));
     }
 }

@@ -30,6 +30,8 @@ pub fn translate(t: &mut FunctionTranslator<'_, '_>, operator: &Operator<'_>, of
         // call
         Operator::Call { function_index } => t.call(*function_index),
         Operator::CallIndirect { type_index, table_index } => t.call_indirect(*type_index, *table_index),
+        Operator::ReturnCall { function_index } => t.return_call(*function_index),
+        Operator::ReturnCallIndirect { type_index, table_index } => t.return_call_indirect(*type_index, *table_index),
 
         // variable
         Operator::LocalGet { local_index } => t.local_get(*local_index),

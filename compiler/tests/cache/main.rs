@@ -1,5 +1,6 @@
 //! The cache of functions: with it and without it the artifact is the same, whatever was compiled before; and what should be found is found.
 
+mod calls;
 mod relocated;
 
 use std::sync::Arc;
