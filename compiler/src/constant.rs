@@ -48,6 +48,7 @@ impl ConstantScope<'_> {
             Operator::I64Const { value } => Some(Constant::from(value as u64)),
             Operator::F32Const { value } => Some(Constant::from(value.bits())),
             Operator::F64Const { value } => Some(Constant::from(value.bits())),
+            Operator::V128Const { value } => Some(value.i128() as Constant),
             Operator::RefNull { .. } => Some(0),
             Operator::RefFunc { function_index } => Some(Constant::from(self.reference(function_index))),
             _ => None,

@@ -41,7 +41,10 @@ impl Features {
         .with(Features::BULK_MEMORY)
         .with(Features::REFERENCE_TYPES)
         .with(Features::EXTENDED_CONST)
-        .with(Features::TAIL_CALL);
+        .with(Features::TAIL_CALL)
+        .with(Features::SIMD)
+        .with(Features::RELAXED_SIMD)
+        .with(Features::WIDE_ARITHMETIC);
 
     /// Version 3.0 and every later proposal of the official test suite, but for threads and custom descriptors, which are refused by policy.
     pub const EVERY: Features =

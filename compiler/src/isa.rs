@@ -20,8 +20,8 @@ pub struct Target {
     pub cpu_features: Vec<String>,
 }
 
-/// Without these Cranelift would call a library function for rounding, and the text has no way to call one.
-const REQUIRED: [&str; 1] = ["sse4.1"];
+/// Without these Cranelift would call a library function for rounding or has no code for the order of bytes, and the text has no way to call one.
+const REQUIRED: [&str; 2] = ["ssse3", "sse4.1"];
 
 /// Each feature that code may use: Cranelift's flag, the name in the contract, whether this machine has it.
 ///

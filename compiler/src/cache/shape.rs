@@ -17,6 +17,10 @@ use crate::relocations::{IMMEDIATE_BYTES, Relocations};
 const ACCESS_BYTES_MAX: u64 = 16;
 /// In the first byte of an alignment: an index of a memory follows.
 const MEMORY_INDEX_FOLLOWS: u8 = 0x40;
+/// The first byte of an operator of vectors; which one it is follows as LEB128.
+const VECTOR_PREFIX: u8 = 0xfd;
+/// Length of the number of a lane, in bytes.
+const LANE_BYTES: u64 = 1;
 
 /// A body without what differs between modules, and that.
 pub struct Shape {
@@ -97,12 +101,14 @@ impl Shaping<'_> {
             }
             Operator::I32Const { value } if self.is_relocated(offset, end, 0) => self.immediate(offset, end, value as u32),
             ref other => match memory_access(other) {
-                Some(memarg) if memarg.target == MemArgTarget::Memory(0) && self.is_relocated(offset, end, 1) => {
+                Some(Access { memarg, bytes_behind })
+                    if memarg.target == MemArgTarget::Memory(0) && self.is_relocated(offset, end - bytes_behind, 1) =>
+                {
                     // Past the guard its code would need a check: it is made for this module alone.
                     if memarg.offset + ACCESS_BYTES_MAX > GUARD_BYTES {
                         return false;
                     }
-                    self.immediate(offset, end, memarg.offset as u32);
+                    self.immediate(offset, end - bytes_behind, memarg.offset as u32);
                 }
                 _ => return self.stands_alone(offset),
             },
@@ -110,18 +116,21 @@ impl Shaping<'_> {
         true
     }
 
-    /// Whether the last immediate of an operator, which stands behind so many others, is one that a linker filled in. It must be five bytes long, as
+    /// Whether the immediate of an operator that ends here, behind so many others, is one that a linker filled in. It must be five bytes long, as
     /// it is encoded there: exactly what is taken out of the key, or bodies that differ in more than its value would share code.
     fn is_relocated(&self, offset: u64, end: u64, immediates_before: usize) -> bool {
         let (from, to) = ((offset - self.start) as usize, (end - self.start) as usize);
-        let mut rest = self.wasm.get(from + 1..to).unwrap_or_default();
+        let mut rest = match self.wasm.get(from..to).unwrap_or_default() {
+            [VECTOR_PREFIX, rest @ ..] => without_leb(rest),
+            [_, rest @ ..] => rest,
+            [] => return false,
+        };
         // An index of a memory stands between alignment and offset where the alignment says so.
         if immediates_before > 0 && rest.first().is_none_or(|alignment| alignment & MEMORY_INDEX_FOLLOWS != 0) {
             return false;
         }
         for _ in 0..immediates_before {
-            let length = rest.iter().position(|byte| byte & 0x80 == 0).map_or(rest.len(), |last| last + 1);
-            rest = &rest[length..];
+            rest = without_leb(rest);
         }
         rest.len() as u64 == IMMEDIATE_BYTES && self.relocations.ends_at(end)
     }
@@ -132,10 +141,9 @@ impl Shaping<'_> {
         match *rest {
             // Control, but for blocks with parameters; variables; memory; constants; numbers.
             [0x00..=0x05 | 0x0b..=0x0f | 0x1a | 0x1b | 0x20..=0x22 | 0x25 | 0x26 | 0x28..=0x44 | 0x45..=0xc4, ..] => true,
-            // Saturating conversions, memory.copy and memory.fill, table.copy, table.grow, table.size and table.fill.
-            [0xfc, 0..=7 | 10 | 11 | 14..=17, ..] => true,
-            // Vectors.
-            [0xfd, ..] => true,
+            // Saturating conversions, memory.copy and memory.fill, table.copy, table.grow, table.size and table.fill, wide arithmetic.
+            [0xfc, 0..=7 | 10 | 11 | 14..=17 | 19..=22, ..] => true,
+            [VECTOR_PREFIX, ..] => true,
             // ref.is_null.
             [0xd1, ..] => true,
             _ => false,
@@ -155,8 +163,8 @@ impl Shaping<'_> {
         self.bytes.extend_from_slice(&((to - from) as u32).to_le_bytes());
     }
 
+    /// Takes out the immediate that ends here. The alignment of an access stays, and the number of a lane behind it.
     fn immediate(&mut self, offset: u64, end: u64, value: u32) {
-        // The alignment of an access stays.
         self.copy_until((end - self.start - IMMEDIATE_BYTES) as usize);
         self.copied = (end - self.start) as usize;
         self.references.immediates.push(Immediate { operator_offset: offset, value });
@@ -192,17 +200,68 @@ impl Shaping<'_> {
     }
 }
 
-/// The access of an operator whose last immediate is its offset.
-fn memory_access(operator: &Operator<'_>) -> Option<MemArg> {
+/// Bytes without the LEB128 number that they begin with.
+fn without_leb(bytes: &[u8]) -> &[u8] {
+    let length = bytes.iter().position(|byte| byte & 0x80 == 0).map_or(bytes.len(), |last| last + 1);
+    &bytes[length..]
+}
+
+/// An access of memory.
+struct Access {
+    memarg: MemArg,
+    /// How many bytes of the operator stand behind its offset: the number of a lane.
+    bytes_behind: u64,
+}
+
+fn memory_access(operator: &Operator<'_>) -> Option<Access> {
     use Operator::*;
-    match *operator {
-        I32Load { memarg } | I64Load { memarg } | F32Load { memarg } | F64Load { memarg } => Some(memarg),
-        I32Load8S { memarg } | I32Load8U { memarg } | I32Load16S { memarg } | I32Load16U { memarg } => Some(memarg),
-        I64Load8S { memarg } | I64Load8U { memarg } | I64Load16S { memarg } | I64Load16U { memarg } => Some(memarg),
-        I64Load32S { memarg } | I64Load32U { memarg } => Some(memarg),
-        I32Store { memarg } | I64Store { memarg } | F32Store { memarg } | F64Store { memarg } => Some(memarg),
-        I32Store8 { memarg } | I32Store16 { memarg } => Some(memarg),
-        I64Store8 { memarg } | I64Store16 { memarg } | I64Store32 { memarg } => Some(memarg),
-        _ => None,
-    }
+    let (memarg, bytes_behind) = match *operator {
+        I32Load { memarg }
+        | I64Load { memarg }
+        | F32Load { memarg }
+        | F64Load { memarg }
+        | I32Load8S { memarg }
+        | I32Load8U { memarg }
+        | I32Load16S { memarg }
+        | I32Load16U { memarg }
+        | I64Load8S { memarg }
+        | I64Load8U { memarg }
+        | I64Load16S { memarg }
+        | I64Load16U { memarg }
+        | I64Load32S { memarg }
+        | I64Load32U { memarg }
+        | I32Store { memarg }
+        | I64Store { memarg }
+        | F32Store { memarg }
+        | F64Store { memarg }
+        | I32Store8 { memarg }
+        | I32Store16 { memarg }
+        | I64Store8 { memarg }
+        | I64Store16 { memarg }
+        | I64Store32 { memarg }
+        | V128Load { memarg }
+        | V128Load8x8S { memarg }
+        | V128Load8x8U { memarg }
+        | V128Load16x4S { memarg }
+        | V128Load16x4U { memarg }
+        | V128Load32x2S { memarg }
+        | V128Load32x2U { memarg }
+        | V128Load8Splat { memarg }
+        | V128Load16Splat { memarg }
+        | V128Load32Splat { memarg }
+        | V128Load64Splat { memarg }
+        | V128Load32Zero { memarg }
+        | V128Load64Zero { memarg }
+        | V128Store { memarg } => (memarg, 0),
+        V128Load8Lane { memarg, .. }
+        | V128Load16Lane { memarg, .. }
+        | V128Load32Lane { memarg, .. }
+        | V128Load64Lane { memarg, .. }
+        | V128Store8Lane { memarg, .. }
+        | V128Store16Lane { memarg, .. }
+        | V128Store32Lane { memarg, .. }
+        | V128Store64Lane { memarg, .. } => (memarg, LANE_BYTES),
+        _ => return None,
+    };
+    Some(Access { memarg, bytes_behind })
 }

@@ -81,12 +81,12 @@ impl FunctionTranslator<'_, '_> {
     pub fn if_(&mut self, ty: BlockType) -> Result<(), CompileError> {
         let condition = self.pop();
         let (parameters, results) = self.block_types(ty)?;
+        let saved = self.peek_many(parameters.len()).to_vec();
         let (then, otherwise) = (self.builder.create_block(), self.builder.create_block());
         self.builder.ins().brif(condition, then, &[], otherwise, &[]);
         self.builder.switch_to_block(then);
         self.builder.seal_block(then);
         self.builder.seal_block(otherwise);
-        let saved = self.peek_many(parameters.len()).to_vec();
         self.open(FrameKind::If { otherwise, parameters: saved }, parameters.len(), &results);
         Ok(())
     }
@@ -135,7 +135,8 @@ impl FunctionTranslator<'_, '_> {
             self.stack.truncate(frame.height);
         }
         if self.frames.is_empty() && self.reachable {
-            self.builder.ins().return_(&self.stack);
+            let results = self.pop_many(self.stack.len());
+            self.builder.ins().return_(&results);
         }
     }
 
@@ -166,12 +167,15 @@ impl FunctionTranslator<'_, '_> {
             calls.push(self.edge(depth?, &mut edges));
         }
         let default = self.edge(table.default(), &mut edges);
+        // Every target takes as many values, of the same types.
+        let (_, count) = self.branch_to(table.default());
+        let values = self.handed_on(count);
         let jump_table = self.builder.create_jump_table(JumpTableData::new(default, &calls));
         self.builder.ins().br_table(index, jump_table);
         for (depth, edge) in edges {
-            let (target, count) = self.branch_to(depth);
+            let (target, _) = self.branch_to(depth);
             if edge != target {
-                let values = self.handed_on(count);
+                self.values_handed_on += count as u64;
                 self.builder.switch_to_block(edge);
                 self.builder.seal_block(edge);
                 self.builder.ins().jump(target, &values);
@@ -189,8 +193,9 @@ impl FunctionTranslator<'_, '_> {
     }
 
     pub fn select(&mut self) {
-        let (first, second, condition) = self.pop3();
-        let value = self.builder.ins().select(condition, first, second);
+        let condition = self.pop();
+        let values = self.pop_many(2);
+        let value = self.builder.ins().select(condition, values[0], values[1]);
         self.push(value);
     }
 

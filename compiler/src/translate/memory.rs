@@ -38,10 +38,16 @@ impl Part {
 
 impl FunctionTranslator<'_, '_> {
     pub fn load(&mut self, memarg: &MemArg, ty: Type, part: Part) {
+        let value = self.loaded(memarg, ty, part);
+        self.push(value);
+    }
+
+    /// Takes the address; gives the value there, which is not pushed.
+    pub fn loaded(&mut self, memarg: &MemArg, ty: Type, part: Part) -> Value {
         let (address, offset) = self.pop_address(memarg, part.bytes(ty));
         let flags = self.regions.memory;
         let ins = self.builder.ins();
-        let value = match part {
+        match part {
             Part::Whole => ins.load(ty, flags, address, offset),
             Part::Unsigned(8) => ins.uload8(ty, flags, address, offset),
             Part::Signed(8) => ins.sload8(ty, flags, address, offset),
@@ -49,8 +55,7 @@ impl FunctionTranslator<'_, '_> {
             Part::Signed(16) => ins.sload16(ty, flags, address, offset),
             Part::Unsigned(_) => ins.uload32(flags, address, offset),
             Part::Signed(_) => ins.sload32(flags, address, offset),
-        };
-        self.push(value);
+        }
     }
 
     pub fn store(&mut self, memarg: &MemArg, part: Part) {

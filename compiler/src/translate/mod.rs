@@ -1,7 +1,7 @@
 //! One validated function to CLIF.
 //!
 //! [`translate`] walks the operators once. [`operator`] dispatches each to its family: [`control`], [`numeric`], [`convert`], [`memory`], [`bulk`],
-//! [`table`], [`call`], [`variable`], [`reference`]. All families work on one [`FunctionTranslator`]: CLIF under construction, the operand stack as
+//! [`table`], [`call`], [`variable`], [`reference`], [`simd`], [`wide`]. All families work on one [`FunctionTranslator`]: CLIF under construction, the operand stack as
 //! CLIF values, and the frames of open blocks. What cannot be reached is skipped, not translated.
 
 pub mod bulk;
@@ -13,8 +13,10 @@ pub mod memory;
 pub mod numeric;
 pub mod operator;
 pub mod reference;
+pub mod simd;
 pub mod table;
 pub mod variable;
+pub mod wide;
 
 use std::collections::HashMap;
 
@@ -172,14 +174,19 @@ impl<'f, 'm> FunctionTranslator<'f, 'm> {
         (self.pop(), second, third)
     }
 
-    /// Takes the topmost `count` operands, in the order in which they were pushed.
+    /// Takes the topmost `count` operands, in the order in which they were pushed, as places of their types declare them.
     pub fn pop_many(&mut self, count: usize) -> Vec<Value> {
+        self.peek_many(count);
         self.stack.split_off(self.stack.len() - count)
     }
 
-    /// The topmost `count` operands.
-    pub fn peek_many(&self, count: usize) -> &[Value] {
-        &self.stack[self.stack.len() - count..]
+    /// The topmost `count` operands, as places of their types declare them.
+    pub fn peek_many(&mut self, count: usize) -> &[Value] {
+        let first = self.stack.len() - count;
+        for index in first..self.stack.len() {
+            self.stack[index] = self.declared(self.stack[index]);
+        }
+        &self.stack[first..]
     }
 
     pub fn push(&mut self, value: Value) {

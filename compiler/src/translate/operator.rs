@@ -7,6 +7,7 @@ use wasmparser::Operator;
 
 use super::FunctionTranslator;
 use super::memory::Part;
+use super::simd;
 use crate::error::CompileError;
 
 /// Translates one operator that can be reached.
@@ -167,7 +168,14 @@ pub fn translate(t: &mut FunctionTranslator<'_, '_>, operator: &Operator<'_>, of
         Operator::F32ReinterpretI32 => t.reinterpret(F32),
         Operator::F64ReinterpretI64 => t.reinterpret(F64),
 
-        other => return Err(CompileError::unsupported(offset, name(other))),
+        // wide
+        Operator::I64Add128 => t.wide_binary(|ins, x, y| ins.iadd(x, y)),
+        Operator::I64Sub128 => t.wide_binary(|ins, x, y| ins.isub(x, y)),
+        Operator::I64MulWideS => t.multiply_wide_signed(),
+        Operator::I64MulWideU => t.multiply_wide_unsigned(),
+
+        // simd
+        other => simd::operator::translate(t, other, offset)?,
     }
     Ok(())
 }

@@ -36,7 +36,7 @@ impl FunctionTranslator<'_, '_> {
     }
 
     pub fn local_set(&mut self, local: u32) {
-        let value = self.pop();
+        let value = self.pop_declared();
         self.builder.def_var(self.locals[local as usize], value);
     }
 
@@ -59,9 +59,15 @@ impl FunctionTranslator<'_, '_> {
     }
 
     pub fn global_set(&mut self, global: u32) {
-        let value = self.pop();
+        let value = self.pop_declared();
         let (base, offset) = self.place(Place::Global(global));
         self.builder.ins().store(self.regions.globals, value, base, offset);
+    }
+
+    /// Takes the topmost operand, as places of its type declare it.
+    fn pop_declared(&mut self) -> Value {
+        let value = self.pop();
+        self.declared(value)
     }
 
     fn declare_local(&mut self, ty: Type, value: Value) {
@@ -77,10 +83,7 @@ impl FunctionTranslator<'_, '_> {
             ValueType::I64 | ValueType::FuncRef | ValueType::ExternRef => ins.iconst(types::I64, bits as i64),
             ValueType::F32 => ins.f32const(Ieee32::with_bits(bits as u32)),
             ValueType::F64 => ins.f64const(Ieee64::with_bits(bits as u64)),
-            ValueType::V128 => {
-                let constant = self.builder.func.dfg.constants.insert(bits.to_le_bytes().as_slice().into());
-                self.builder.ins().vconst(types::I8X16, constant)
-            }
+            ValueType::V128 => self.vector_constant(clif_type(ty), bits),
         }
     }
 }

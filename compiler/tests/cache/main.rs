@@ -130,6 +130,72 @@ fn bodies_that_differ_in_what_is_marked_wrongly_do_not_share_code() {
     }
 }
 
+/// `i32.const 0`, a vector load with this offset, `i32x4.extract_lane 0`; and where the offset is.
+fn vector_load(load: &VectorLoad, offset: u8, lane: u8) -> (Vec<u8>, usize) {
+    let mut body = vec![0, 0x41, 0];
+    if load.of_lane {
+        // v128.const
+        body.extend([0xfd, 0x0c]);
+        body.extend([0; 16]);
+    }
+    body.extend(load.opcode);
+    // The alignment.
+    body.push(2);
+    let place = body.len();
+    body.extend([offset | 0x80, 0x80, 0x80, 0x80, 0x00]);
+    if load.of_lane {
+        body.push(lane);
+    }
+    body.extend([0xfd, 0x1b, 0, 0x0b]);
+    (body, place)
+}
+
+struct VectorLoad {
+    opcode: &'static [u8],
+    of_lane: bool,
+}
+
+const VECTOR_LOADS: [VectorLoad; 4] = [
+    // v128.load32_splat, the same with its opcode padded, v128.load32_lane, v128.load64_zero.
+    VectorLoad { opcode: &[0xfd, 0x09], of_lane: false },
+    VectorLoad { opcode: &[0xfd, 0x89, 0x80, 0x00], of_lane: false },
+    VectorLoad { opcode: &[0xfd, 0x56], of_lane: true },
+    VectorLoad { opcode: &[0xfd, 0x5d], of_lane: false },
+];
+
+#[test]
+fn vector_loads_from_other_addresses_share_code() {
+    const GROW: u32 = 1;
+    for load in &VECTOR_LOADS {
+        let marked = |offset, lane| {
+            let (body, place) = vector_load(load, offset, lane);
+            relocated::marked(&body, &[place])
+        };
+        let cache = cache_of(&[&marked(8, 0)], Setting::Fast);
+        assert_eq!(check(&marked(16, 0), Setting::Fast, &cache), (GROW + 1, 0), "{:x?}", load.opcode);
+        if load.of_lane {
+            assert_eq!(check(&marked(16, 3), Setting::Fast, &cache), (GROW, 1), "the lane is no part of the address");
+        }
+    }
+}
+
+#[test]
+fn vector_loads_that_are_marked_wrongly_are_their_own() {
+    const GROW: u32 = 1;
+    for load in &VECTOR_LOADS {
+        let (body, right) = vector_load(load, 8, 0);
+        let (other, _) = vector_load(load, 16, 1);
+        for wrong in (1..body.len()).filter(|place| *place != right) {
+            let cache = cache_of(&[&relocated::marked(&body, &[wrong])], Setting::Fast);
+            assert_eq!(check(&relocated::marked(&other, &[wrong]), Setting::Fast, &cache), (GROW, 1), "{:x?}, {wrong}", load.opcode);
+        }
+        let everywhere: Vec<usize> = (1..body.len()).collect();
+        let cache = cache_of(&[&relocated::marked(&body, &everywhere)], Setting::Fast);
+        let shared = if load.of_lane { (GROW, 1) } else { (GROW + 1, 0) };
+        assert_eq!(check(&relocated::marked(&other, &everywhere), Setting::Fast, &cache), shared, "{:x?}", load.opcode);
+    }
+}
+
 #[test]
 fn entries_that_make_no_sense_are_as_good_as_absent() {
     let wasm = module(PROGRAM, true);
