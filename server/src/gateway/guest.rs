@@ -18,6 +18,7 @@ use vivarium_artifact::{MemoryPlan, TenantPolicy};
 use vivarium_runtime::{AcquireError, Exit, Instance, InstanceLimits, LoadedModule, Pool, Runtime, SealedFile, Trap};
 
 use crate::control::messages::{LimitReport, Outcome, SourcePlace, TrapFrame, TrapReport};
+use crate::limits::Limits;
 
 /// What is told of the name of a function or file, in bytes.
 const NAME_SHOWN_BYTES_MAX: usize = 128;
@@ -95,6 +96,25 @@ impl Program {
     /// Length of all memories with which an instance begins, in bytes.
     pub fn memory_bytes(&self) -> u64 {
         self.module.contract().memories.iter().map(MemoryPlan::minimum_bytes).sum()
+    }
+}
+
+impl GuestLimits {
+    /// Bounds of a visitor's request.
+    pub fn of_request(limits: &Limits) -> GuestLimits {
+        GuestLimits {
+            cpu: Duration::from_millis(limits.cpu_ms),
+            cpu_name: "cpu_ms",
+            memory_bytes_max: limits.memory_bytes_max,
+            stdout_bytes_max: limits.response_bytes_max,
+            stdout_name: "response_bytes_max",
+            stderr_bytes_max: limits.log_bytes_per_request_max,
+            log_lines_max: limits.log_lines_per_request_max,
+            arguments_bytes_max: limits.arguments_bytes_max,
+            environment_bytes_max: limits.environment_bytes_max,
+            scratch_bytes_max: limits.scratch_bytes_max,
+            scratch_nodes_max: limits.scratch_nodes_max,
+        }
     }
 }
 

@@ -149,20 +149,7 @@ impl Thread {
         let Some(mut share) = admitted else {
             return telling.refuse("the gateway's memory is in use", refusals.queued(slug, "All memory of the gateway is in use."));
         };
-        let guest_limits = GuestLimits {
-            cpu: Duration::from_millis(limits.cpu_ms),
-            cpu_name: "cpu_ms",
-            memory_bytes_max: limits.memory_bytes_max,
-            stdout_bytes_max: limits.response_bytes_max,
-            stdout_name: "response_bytes_max",
-            stderr_bytes_max: limits.log_bytes_per_request_max,
-            log_lines_max: limits.log_lines_per_request_max,
-            arguments_bytes_max: limits.arguments_bytes_max,
-            environment_bytes_max: limits.environment_bytes_max,
-            scratch_bytes_max: limits.scratch_bytes_max,
-            scratch_nodes_max: limits.scratch_nodes_max,
-        };
-        let mut guest = match Guest::begin(&self.pool, &revision.program, input, guest_limits) {
+        let mut guest = match Guest::begin(&self.pool, &revision.program, input, GuestLimits::of_request(limits)) {
             Ok(guest) => guest,
             Err(Refusal::Busy) => {
                 return telling.refuse("all slots are in use", refusals.queued(slug, "All slots of the gateway are in use."));

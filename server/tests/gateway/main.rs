@@ -5,4 +5,5 @@ mod compiling;
 mod programs;
 mod restarts;
 mod stage;
+mod turns;
 mod visits;
