@@ -1,27 +1,6 @@
 //! Programs that use files, in the languages that people write them in: the scratch space is theirs for one run, and nothing else is.
 
-use std::process::{Command, Output};
-
-use tempfile::TempDir;
-use vivarium_tests::server::{binary, toolchains};
-
-fn run(name: &str, source: &str) -> Output {
-    let folder = TempDir::new().unwrap();
-    std::fs::write(folder.path().join(name), source).unwrap();
-    Command::new(binary())
-        .args(["run", name])
-        .current_dir(folder.path())
-        .env("VIVARIUM_TOOLCHAINS", toolchains())
-        .env("VIVARIUM_DATA", folder.path().join("data"))
-        .output()
-        .unwrap()
-}
-
-fn check(name: &str, source: &str, expected: &str) {
-    let output = run(name, source);
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!((stdout.as_ref(), output.status.code()), (expected, Some(0)), "{stderr}");
-}
+use vivarium_tests::programs::check;
 
 const C: &str = r#"#include <dirent.h>
 #include <errno.h>

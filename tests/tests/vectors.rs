@@ -5,6 +5,7 @@ use std::sync::Arc;
 use vivarium_artifact::{ExportedItem, FunctionType, Setting, ValueType};
 use vivarium_runtime::{Exit, LoadedModule};
 use vivarium_tests::engine::{call, limits, load, load_wat, policy, pool, run};
+use vivarium_tests::programs;
 
 const SETTINGS: [Setting; 2] = [Setting::Fast, Setting::Best];
 
@@ -154,4 +155,58 @@ fn vectors_outlive_preemption() {
         }
         assert!(preempted > 2, "preempted {preempted} times");
     }
+}
+
+/// The user needs no flag: both languages have an attribute for functions with vectors.
+const C: &str = r#"#include <stdio.h>
+#include <wasm_simd128.h>
+
+__attribute__((target("simd128")))
+static int dot(const short *left, const short *right, int count) {
+    v128_t sum = wasm_i32x4_splat(0);
+    for (int at = 0; at < count; at += 8)
+        sum = wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(wasm_v128_load(left + at), wasm_v128_load(right + at)));
+    return wasm_i32x4_extract_lane(sum, 0) + wasm_i32x4_extract_lane(sum, 1) + wasm_i32x4_extract_lane(sum, 2) + wasm_i32x4_extract_lane(sum, 3);
+}
+
+static short rows[2][64];
+
+int main(void) {
+    int expected = 0;
+    for (int i = 0; i < 64; i++) {
+        rows[0][i] = i * 7 - 100, rows[1][i] = 90 - i * 3;
+        expected += rows[0][i] * rows[1][i];
+    }
+    printf("%d %d\n", dot(rows[0], rows[1], 64), expected);
+}
+"#;
+
+#[test]
+fn a_c_program_computes_with_vectors() {
+    programs::check("main.c", C, "-493344 -493344\n");
+}
+
+const RUST: &str = r#"use std::arch::wasm32::*;
+
+#[target_feature(enable = "simd128")]
+fn dot(left: &[i16; 64], right: &[i16; 64]) -> i32 {
+    let mut sum = i32x4_splat(0);
+    for at in (0..64).step_by(8) {
+        let load = |row: &[i16; 64]| unsafe { v128_load(row[at..at + 8].as_ptr().cast()) };
+        sum = i32x4_add(sum, i32x4_dot_i16x8(load(left), load(right)));
+    }
+    i32x4_extract_lane::<0>(sum) + i32x4_extract_lane::<1>(sum) + i32x4_extract_lane::<2>(sum) + i32x4_extract_lane::<3>(sum)
+}
+
+fn main() {
+    let left = std::array::from_fn(|i| i as i16 * 7 - 100);
+    let right = std::array::from_fn(|i| 90 - i as i16 * 3);
+    let expected: i32 = left.iter().zip(&right).map(|(left, right): (&i16, &i16)| i32::from(*left) * i32::from(*right)).sum();
+    println!("{} {expected}", dot(&left, &right));
+}
+"#;
+
+#[test]
+fn a_rust_program_computes_with_vectors() {
+    programs::check("main.rs", RUST, "-493344 -493344\n");
 }
