@@ -25,7 +25,6 @@ use crate::activations::{ACTIVATIONS_MAX, Waiting, nested_stack_top};
 use crate::module::LoadedModule;
 use crate::pool::{InstanceLimits, PoolState, Shelf, Slot};
 use crate::stack::Frames;
-use crate::sys::activation::Activation;
 use crate::sys::clock;
 use crate::sys::control::{Entry, Fault, RawExit};
 use crate::trap::{Trap, tell};
@@ -393,7 +392,7 @@ impl Instance {
         let slot = self.slot_mut();
         // The word that stands for the entry trampoline's return address: whatever lay there, nobody returns to it.
         slot.memory.set_word(stack_top - 8, 0);
-        let registers = std::mem::replace(&mut slot.activation, Activation::new());
+        let registers = std::mem::take(&mut slot.activation);
         self.below.push(Waiting { registers: Box::new(registers), import, arguments, stack_top: self.stack_top });
         self.stack_top = stack_top;
         true

@@ -272,7 +272,7 @@ impl PoolState {
         }
         self.made.set((region, index + 1));
         let memory = SlotMemory::new(self.regions.all()[region].clone(), index);
-        Some(Box::new(Slot { state: SlotState::Empty, memory, activation: Activation::new() }))
+        Some(Box::new(Slot { state: SlotState::Empty, memory, activation: Activation::default() }))
     }
 
     /// A ready slot of the module that was used longest ago. A shelf that has no slots any more goes.
@@ -319,12 +319,12 @@ impl PoolState {
                 slot.state = SlotState::Empty;
                 self.empty.borrow_mut().push(slot);
             }
-            Err(_) => self.discard(slot),
+            Err(_) => self.discard(*slot),
         }
     }
 
     /// Takes a slot out of use for good; its content is unmapped if the kernel lets us.
-    fn discard(&self, mut slot: Box<Slot>) {
+    fn discard(&self, mut slot: Slot) {
         slot.state = SlotState::Discarded;
         let _ = slot.memory.vacate();
         self.discarded.set(self.discarded.get() + 1);
@@ -345,6 +345,7 @@ impl Resetting<'_> {
     fn run(&mut self, shelf: &Shelf) -> Result<Box<Slot>, NotPristine> {
         let slot = self.slot.as_mut().ok_or(NotPristine)?;
         slot.state = SlotState::Resetting;
+        slot.activation.interrupted = None;
         assert!(!self.pool.interrupt_next_reset.take(), "this reset was to be interrupted");
         slot.memory.reset(&shelf.module, &mut shelf.learned.borrow_mut(), self.pool.verify_resets).map_err(|_| NotPristine)?;
         slot.state = SlotState::Ready;
@@ -355,7 +356,7 @@ impl Resetting<'_> {
 impl Drop for Resetting<'_> {
     fn drop(&mut self) {
         if let Some(slot) = self.slot.take() {
-            self.pool.discard(slot);
+            self.pool.discard(*slot);
         }
     }
 }

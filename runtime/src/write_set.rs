@@ -144,13 +144,13 @@ impl WriteSet {
     }
 
     /// The pages in the order in which they joined.
-    pub fn pages(&self) -> impl Iterator<Item = Written> + '_ {
+    pub fn pages(&self) -> impl DoubleEndedIterator<Item = Written> + ExactSizeIterator + '_ {
         self.pages[..self.len().min(WRITE_SET_PAGES_MAX)].iter().map(|page| Written(page.load(Relaxed)))
     }
 
     /// Takes out the page that joined last.
     pub fn pop(&self) -> Option<Written> {
-        let last = self.pages().last()?;
+        let last = self.pages().next_back()?;
         self.keep(self.len() - 1);
         Some(last)
     }

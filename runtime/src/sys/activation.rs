@@ -1,8 +1,11 @@
 //! Registers of a guest that is not running, as the assembly of `control` and the signal handler leave them.
+//!
+//! Every instance has room for what a hostcall saves. Preemption saves ten times as much and is rare, so each thread has one record for it, which the handler
+//! fills; while the guest waits for its next turn a copy lies on the heap.
 
 /// Registers of a guest that is not running: in a hostcall, or preempted.
-#[repr(C, align(16))]
-#[derive(Debug)]
+#[repr(C)]
+#[derive(Debug, Default)]
 pub struct Activation {
     // Saved by a hostcall.
     pub rsp: u64,
@@ -12,7 +15,15 @@ pub struct Activation {
     pub r13: u64,
     pub r14: u64,
     pub r15: u64,
-    // Saved by preemption: r8…r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, in the order of the kernel's `gregs`, then what `iretq` takes.
+    /// Of a guest that was preempted.
+    pub interrupted: Option<Box<Interrupted>>,
+}
+
+/// All that a guest knows of the processor, wherever it was stopped.
+#[repr(C, align(16))]
+#[derive(Debug, Clone)]
+pub struct Interrupted {
+    /// r8…r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, in the order of the kernel's `gregs`; then what `iretq` takes.
     pub general: [u64; 16],
     pub frame: InterruptFrame,
     pub vector: FxsaveArea,
@@ -30,24 +41,13 @@ pub struct InterruptFrame {
 }
 
 #[repr(C, align(16))]
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct FxsaveArea([u8; 512]);
 
-impl Activation {
+impl Interrupted {
     /// A record that holds nothing yet.
-    pub fn new() -> Activation {
-        Activation {
-            rsp: 0,
-            rbp: 0,
-            rbx: 0,
-            r12: 0,
-            r13: 0,
-            r14: 0,
-            r15: 0,
-            general: [0; 16],
-            frame: InterruptFrame::default(),
-            vector: FxsaveArea([0; 512]),
-        }
+    pub fn new() -> Interrupted {
+        Interrupted { general: [0; 16], frame: InterruptFrame::default(), vector: FxsaveArea([0; 512]) }
     }
 
     /// Copies what the kernel saved of an interrupted guest. Called by the signal handler: copies memory, nothing else.
@@ -66,9 +66,9 @@ mod tests {
 
     #[test]
     fn machine_code_and_rust_agree_on_the_layout() {
-        assert_eq!(offset_of!(Activation, frame), offset_of!(Activation, general) + 128, "iretq pops what follows the general registers");
+        assert_eq!(offset_of!(Interrupted, frame), offset_of!(Interrupted, general) + 128, "iretq pops what follows the general registers");
         assert_eq!(size_of::<InterruptFrame>(), 40);
-        assert_eq!(offset_of!(Activation, vector) % 16, 0, "fxrstor needs alignment");
-        assert_eq!(align_of::<Activation>() % 16, 0);
+        assert_eq!(offset_of!(Interrupted, vector) % 16, 0, "fxrstor needs alignment");
+        assert_eq!(align_of::<Interrupted>() % 16, 0);
     }
 }

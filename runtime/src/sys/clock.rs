@@ -42,6 +42,7 @@ fn clock() -> &'static Clock {
 }
 
 /// Ticks since some moment. Two threads' may differ by little.
+#[inline]
 pub fn ticks() -> u64 {
     let clock = clock();
     if clock.ticks_per_second.is_some() { counter() } else { clock.epoch.elapsed().as_nanos() as u64 }

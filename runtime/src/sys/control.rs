@@ -3,7 +3,7 @@
 //! `gs` points at the block for as long as the thread lives. Compiled code knows only its first two words, through which it leaves. Kept true here:
 //! (a) host code never pushes on the guest's stack and never reads through its `rsp`: an exit saves registers in the activation's record and continues on
 //! the host's stack, resuming jumps to the lone `ret` in the module's own text. (b) `activation` points at a live record while a guest runs: `run` holds
-//! `&mut` to it. (c) the callee-saved registers of the host lie on the host's own stack, below `host_rsp`.
+//! `&mut` to it. `interrupted` is written by the handler while a guest runs, by `run` while none does. (c) the callee-saved registers of the host lie on the host's own stack, below `host_rsp`.
 
 use std::arch::naked_asm;
 use std::cell::Cell;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use vivarium_artifact::TrapKind;
 
 use crate::slot::SlotBounds;
-use crate::sys::activation::{Activation, InterruptFrame};
+use crate::sys::activation::{Activation, InterruptFrame, Interrupted};
 use crate::sys::signals;
 use crate::sys::slot::SlotMemory;
 use crate::sys::ticker::Ticker;
@@ -43,6 +43,7 @@ pub struct ControlBlock {
     fault: Fault,
     bounds: SlotBounds,
     ticker: Box<Ticker>,
+    interrupted: Interrupted,
 }
 
 /// What the handler saw of a trap.
@@ -98,6 +99,7 @@ impl Thread {
             fault: Fault { kind: TrapKind::Unreachable, pc: 0, rbp: 0 },
             bounds: SlotBounds::default(),
             ticker,
+            interrupted: Interrupted::new(),
         });
         let address: *mut ControlBlock = &mut *control;
         const ARCH_SET_GS: i64 = 0x1001;
@@ -127,9 +129,12 @@ impl Thread {
     /// Runs a guest until it comes back.
     pub fn run(&mut self, slot: &mut SlotMemory, activation: &mut Activation, entry: Entry) -> RawExit {
         self.control.bounds = slot.bounds();
-        self.control.activation = activation;
+        if let Some(interrupted) = activation.interrupted.take() {
+            self.control.interrupted = *interrupted;
+        }
         let control: *mut ControlBlock = &mut *self.control;
-        let activation: *mut Activation = activation;
+        let registers: *mut Activation = &mut *activation;
+        self.control.activation = registers;
         self.control.ticker.enter();
         // SAFETY: the entry was made by `Instance` from a module that it owns, whose text is mapped and whose slot this is; an activation is
         // continued only in the way it was left. (a) to (c) of this file's head hold; the guest can write nothing but its own slot (guards, and the
@@ -137,8 +142,8 @@ impl Thread {
         let code = unsafe {
             match entry {
                 Entry::Call { trampoline, callee, stack_top } => enter(control, trampoline, slot.vmctx(), callee, stack_top),
-                Entry::Return { resume_stub } => return_to_guest(control, activation, resume_stub),
-                Entry::Continue => continue_guest(control, activation),
+                Entry::Return { resume_stub } => return_to_guest(control, registers, resume_stub),
+                Entry::Continue => continue_guest(control, &raw const (*control).interrupted),
             }
         };
         self.control.ticker.leave();
@@ -146,7 +151,10 @@ impl Thread {
             EXIT_HOSTCALL => RawExit::Hostcall(self.control.hostcall_number as u32),
             EXIT_DONE => RawExit::Done,
             EXIT_TRAPPED => RawExit::Trapped(self.control.fault),
-            _ => RawExit::Preempted,
+            _ => {
+                activation.interrupted = Some(Box::new(self.control.interrupted.clone()));
+                RawExit::Preempted
+            }
         }
     }
 }
@@ -184,8 +192,7 @@ impl ControlBlock {
 
     /// Saves an interrupted guest; returns where the handler is to continue.
     pub fn preempt(&mut self, general: [u64; 15], frame: InterruptFrame, vector: &[u8; 512]) -> u64 {
-        // SAFETY: (b): the handler found the program counter in guest code on this thread, so `run` is on this thread's stack and holds the record.
-        unsafe { &mut *self.activation }.save(general, frame, vector);
+        self.interrupted.save(general, frame, vector);
         preempt_exit as *const () as u64
     }
 }
@@ -299,7 +306,7 @@ unsafe extern "C" fn return_to_guest(control: *mut ControlBlock, activation: *mu
 
 /// Goes on where a guest was preempted: vector state, general registers, then program counter, flags and stack at once.
 #[unsafe(naked)]
-unsafe extern "C" fn continue_guest(control: *mut ControlBlock, activation: *mut Activation) -> u64 {
+unsafe extern "C" fn continue_guest(control: *mut ControlBlock, interrupted: *const Interrupted) -> u64 {
     naked_asm!(
         "push rbp", "push rbx", "push r12", "push r13", "push r14", "push r15",
         "mov [rdi + {host_rsp}], rsp",
@@ -313,8 +320,8 @@ unsafe extern "C" fn continue_guest(control: *mut ControlBlock, activation: *mut
         "mov rdi, [rdi + 64]",
         "iretq",
         host_rsp = const offset_of!(ControlBlock, host_rsp),
-        vector = const offset_of!(Activation, vector),
-        general = const offset_of!(Activation, general),
+        vector = const offset_of!(Interrupted, vector),
+        general = const offset_of!(Interrupted, general),
     )
 }
 

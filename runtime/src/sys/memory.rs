@@ -5,6 +5,7 @@
 use std::ffi::c_void;
 use std::fs::File;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
 use std::ptr::{NonNull, null_mut};
 
@@ -50,6 +51,25 @@ impl Reservation {
         }
         let start = NonNull::new(start.cast()).ok_or_else(|| io::Error::other("the kernel mapped address zero"))?;
         Ok(Reservation { start, bytes })
+    }
+
+    /// The same beginning at a multiple of `alignment`, a power of two that is a multiple of the page.
+    pub fn aligned(bytes: u64, alignment: u64) -> io::Result<Reservation> {
+        let wide = Reservation::new(bytes.checked_add(alignment).ok_or(io::ErrorKind::OutOfMemory)?)?;
+        let before = wide.start.addr().get().next_multiple_of(alignment as usize) - wide.start.addr().get();
+        // SAFETY: `before` is at most the alignment, by which the range is longer than what is kept.
+        let kept = Reservation { start: unsafe { wide.start.add(before) }, bytes: bytes as usize };
+        let wide = ManuallyDrop::new(wide);
+        // SAFETY: as above; what lies before and behind the kept part is ours, and nobody has a reference into it.
+        unsafe {
+            let start: *mut c_void = wide.start.as_ptr().cast();
+            for (offset, length) in [(0, before), (before + kept.bytes, wide.bytes - before - kept.bytes)] {
+                if length > 0 {
+                    libc::munmap(start.add(offset), length);
+                }
+            }
+        }
+        Ok(kept)
     }
 
     /// The address of the first byte.
@@ -125,7 +145,19 @@ fn checked(result: i32) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use vivarium_artifact::PAGE_BYTES;
+
     use super::*;
+
+    #[test]
+    fn an_aligned_reservation_is_as_long_as_was_asked_for() {
+        for alignment in [PAGE_BYTES, 2 << 20] {
+            let reservation = Reservation::aligned(3 * PAGE_BYTES, alignment).unwrap();
+            assert_eq!((reservation.start().addr().get() as u64 % alignment, reservation.bytes()), (0, 3 * PAGE_BYTES as usize));
+            reservation.open(0, 3 * PAGE_BYTES).unwrap();
+        }
+        assert!(Reservation::aligned(u64::MAX, PAGE_BYTES).is_err());
+    }
 
     #[test]
     fn pieces_outside_are_refused() {

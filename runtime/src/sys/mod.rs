@@ -1,13 +1,14 @@
 //! Everything that is `unsafe`: each file offers a safe interface on top, states what it keeps true, and has the raw part below.
 //!
 //! [`memory`]: address space that is reserved, opened, emptied, closed. [`region`]: that of slots, with their write sets. [`kernel`]: who wrote which
-//! page. [`slot`]: one slot of a region. [`clock`]: time for next to nothing. [`file`]: sealed files. [`arena`]: where code
+//! page. [`slot`]: one slot of a region. [`bulk`]: one page of it given back. [`clock`]: time for next to nothing. [`file`]: sealed files. [`arena`]: where code
 //! is mapped, and whose an address is. [`control`]: the control block of a thread, entering and leaving guests. [`activation`]: registers of a guest
 //! that is not running. [`signals`]: faults and preemption.
 //! [`ticker`]: who has the thread, and until when.
 
 pub mod activation;
 pub mod arena;
+pub mod bulk;
 pub mod clock;
 pub mod control;
 pub mod file;

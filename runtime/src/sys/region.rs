@@ -9,11 +9,16 @@ use std::ptr::{null, slice_from_raw_parts};
 use std::rc::Rc;
 
 use vivarium_artifact::PAGE_BYTES;
+use vivarium_artifact::layout::GUARD_BYTES;
 
-use crate::slot::{reservation_bytes, slot_at, slot_offset};
+use crate::slot::{SLOT_STRIDE_BYTES, reservation_bytes, slot_at, slot_offset};
 use crate::sys::kernel;
 use crate::sys::memory::Reservation;
 use crate::write_set::{WriteSet, Written};
+
+/// What one page of the lowest page table covers: slots, whose distance is a multiple of it, begin there, so that stack and small memory share a table.
+const ALIGNMENT_BYTES: u64 = 2 << 20;
+const _: () = assert!(SLOT_STRIDE_BYTES.is_multiple_of(ALIGNMENT_BYTES) && GUARD_BYTES.is_multiple_of(ALIGNMENT_BYTES));
 
 /// A thread without a pool.
 const NONE: *const [Rc<Region>] = slice_from_raw_parts(null(), 0);
@@ -36,7 +41,7 @@ pub struct Region {
 
 impl Region {
     pub fn new(slots: u32) -> io::Result<Rc<Region>> {
-        let reservation = Reservation::new(reservation_bytes(slots))?;
+        let reservation = Reservation::aligned(reservation_bytes(slots), ALIGNMENT_BYTES)?;
         Ok(Rc::new(Region { reservation, sets: (0..slots).map(|_| OnceCell::new()).collect() }))
     }
 

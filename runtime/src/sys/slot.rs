@@ -41,6 +41,8 @@ pub struct SlotMemory {
     registered: bool,
     /// How many pages of the write set were in it when the last reset ended.
     settled: u32,
+    /// Whether the last reset went over the set from its end.
+    backwards: bool,
     /// What stays populated of the slot between two runs, in bytes.
     warm_bytes: u64,
 }
@@ -86,6 +88,7 @@ impl SlotMemory {
             further: vec![],
             registered: false,
             settled: 0,
+            backwards: false,
             warm_bytes: 0,
         }
     }
@@ -175,6 +178,7 @@ impl SlotMemory {
     }
 
     /// The bounds by which faults of the running instance are classified.
+    #[inline]
     pub fn bounds(&self) -> SlotBounds {
         let base = self.base() as u64;
         SlotBounds {
@@ -298,6 +302,7 @@ impl SlotMemory {
         &self.image()[..self.memory_offset as usize]
     }
 
+    #[inline]
     fn set(&self) -> &WriteSet {
         self.home.set(self.index)
     }
@@ -312,10 +317,12 @@ impl SlotMemory {
     }
 
     /// Offset in the slot of the end of what is open of memory 0.
+    #[inline]
     fn memory_end(&self) -> u64 {
         (self.memory_offset + self.memory_bytes).next_multiple_of(PAGE_BYTES)
     }
 
+    #[inline]
     fn base(&self) -> *mut u8 {
         // SAFETY: `new` checked that the slot lies inside its region; a reservation of its own has room for slot 0.
         unsafe { self.reservation().start().as_ptr().add(self.offset() as usize) }

@@ -15,6 +15,7 @@ use vivarium_artifact::PAGE_BYTES;
 use super::SlotMemory;
 use crate::module::LoadedModule;
 use crate::reset::{FILLED_BYTES_MAX, KEPT_BYTES_MAX, Learned, ResetMethod, WRITE_SET_PAGES_MAX};
+use crate::sys::bulk::{self, PAGE};
 use crate::sys::kernel;
 use crate::write_set::{Watch, Written};
 
@@ -40,8 +41,13 @@ impl SlotMemory {
     }
 
     fn give_back_set(&mut self, module: &LoadedModule, learned: &mut Learned) -> io::Result<()> {
-        for written in self.set().pages().take(self.settled as usize) {
-            self.give_back_lines(module, written);
+        // Forth and back by turns: where one reset ends, the next finds slot and image in the processor's nearest cache.
+        self.backwards = !self.backwards;
+        let image = module.image_view();
+        let settled = self.set().pages().take(self.settled as usize);
+        match self.backwards {
+            true => settled.rev().for_each(|written| self.give_back_lines(image, written)),
+            false => settled.for_each(|written| self.give_back_lines(image, written)),
         }
         let missed = self.settle(module, learned)?;
         self.warm_bytes = u64::from(self.settled) * PAGE_BYTES;
@@ -62,7 +68,7 @@ impl SlotMemory {
             first_writes.push(module.written(written.page()));
         }
         for written in first_writes {
-            self.give_back_lines(module, written);
+            self.give_back_lines(module.image_view(), written);
             if learned.admit(written) {
                 self.set().push(written);
                 self.settled += 1;
@@ -167,38 +173,25 @@ impl SlotMemory {
         Ok(kept_bytes)
     }
 
-    /// A page of the write set: the lines that hold data are copied, the others filled, so that the image takes less of the processor's cache.
-    fn give_back_lines(&self, module: &LoadedModule, written: Written) {
-        let to = self.page_mut(u64::from(written.page()));
-        let data = written.data();
-        let image = &module.image_view()[written.page() as usize * PAGE_BYTES as usize..];
-        to[data.clone()].copy_from_slice(&image[data.clone()]);
-        // Never a fill of nothing at the page's end: it may become a masked store into the next page, which costs an assist if that is protected.
-        if data.end < to.len() {
-            to[data.end..].fill(0);
-        }
-        if data.start > 0 {
-            to[..data.start].fill(0);
-        }
+    /// A page of the write set: the lines that hold data are copied, the others filled.
+    fn give_back_lines(&self, image: &[u8], written: Written) {
+        let (page, data) = (written.page() as usize, written.data());
+        bulk::give_back(self.page_mut(page as u64), data.start, &image[page * PAGE..][data]);
     }
 
     /// One page of the slot, as the image says; zero behind the image.
     fn give_back_page(&self, module: &LoadedModule, page: u64) {
-        let to = self.page_mut(page);
-        match module.image_page(page as usize) {
-            Some(from) => to.copy_from_slice(from),
-            None => to.fill(0),
-        }
+        bulk::give_back(self.page_mut(page), 0, module.image_page(page as usize).unwrap_or(&[]));
     }
 
     /// A page of the open part, which is writable.
     #[expect(clippy::mut_from_ref, reason = "whoever calls it has the slot to himself, and gives one page back at a time")]
-    fn page_mut(&self, page: u64) -> &mut [u8] {
+    fn page_mut(&self, page: u64) -> &mut [u8; PAGE] {
         let start = page * PAGE_BYTES;
         assert!(start < self.memory_end().max(self.image_bytes), "a page that is given back is open");
         // SAFETY: (a) the page lies in the open part, as just checked; (b) no other reference into the slot is alive: `reset` borrows it exclusively, and the
         // callers, all in this file, let go of one page before they take the next.
-        unsafe { std::slice::from_raw_parts_mut(self.base().add(start as usize), PAGE_BYTES as usize) }
+        unsafe { &mut *self.base().add(start as usize).cast() }
     }
 
     /// Memory past its first length is closed, for the next instance must trap there; memories from 1 are dropped.

@@ -9,7 +9,7 @@ use vivarium_runtime::{Exit, ResetMethod, Runtime, RuntimeSettings};
 use vivarium_tests::engine::{limits, load_wat};
 use vivarium_tests::requests::Requests;
 
-use super::table::Row;
+use super::table::{Row, percentile};
 
 const SAMPLES: usize = 2_000;
 const REQUESTS_OF_A_SAMPLE: u32 = 16;
@@ -19,7 +19,35 @@ const TURNS: usize = 2_000;
 /// All rows of the group: each reset method that works here, by number of dirty pages.
 pub fn rows() -> Vec<Value> {
     let methods = ResetMethod::ALL.into_iter().filter(|method| Runtime::obstacle(*method).is_none());
-    methods.flat_map(of_method).chain([1, 2, 4].map(turns)).collect()
+    methods.flat_map(of_method).chain([1, 2].map(one_module)).chain([1, 2, 4].map(turns)).collect()
+}
+
+/// Requests to one module by so many threads at once, each with a pool of its own: what one takes, and how many there are in a second.
+fn one_module(threads: usize) -> Value {
+    const PAGES: u32 = 3;
+    let runtime = Runtime::start(RuntimeSettings::default()).expect("the runtime starts");
+    let requests = Requests::new(2, 16 << 10, "run");
+    let of_thread = || {
+        let pool = runtime.pool(4).expect("a pool can be made");
+        (0..200).for_each(|x| assert_eq!(requests.serve(&pool, x, PAGES), Requests::expected(x, PAGES)));
+        (0..SAMPLES as u32)
+            .map(|round| sample(round, &mut |x| assert_eq!(requests.serve(&pool, x, PAGES), Requests::expected(x, PAGES))))
+            .collect::<Vec<f64>>()
+    };
+    let values: Vec<f64> = thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(of_thread)).collect();
+        running.into_iter().flat_map(|thread| thread.join().expect("a thread of requests ends")).collect()
+    });
+    let said = format!("{:.1} million a second in all", threads as f64 / percentile(&values, 0.5));
+    let name = format!("instance + call + reset, {PAGES} pages, {threads} threads on one module");
+    Row { group: "runtime", name: &name, unit: "µs", values, goal: None, said: &said }.print()
+}
+
+/// What one request takes, as the mean of a few, in microseconds.
+fn sample(round: u32, serve: &mut dyn FnMut(u32)) -> f64 {
+    let started = Instant::now();
+    (0..REQUESTS_OF_A_SAMPLE).for_each(|request| serve(round + request));
+    started.elapsed().as_secs_f64() * 1e6 / f64::from(REQUESTS_OF_A_SAMPLE)
 }
 
 /// How long a guest that never ends has the thread before it comes back, on so many threads at once.
@@ -56,12 +84,7 @@ fn of_method(method: ResetMethod) -> Vec<Value> {
     let mut rows = Vec::new();
     let mut measure = |name: String, goal: Option<f64>, samples: usize, serve: &mut dyn FnMut(u32)| {
         (0..200).for_each(&mut *serve);
-        let mut sample = |round: u32| {
-            let started = Instant::now();
-            (0..REQUESTS_OF_A_SAMPLE).for_each(|request| serve(round + request));
-            started.elapsed().as_secs_f64() * 1e6 / f64::from(REQUESTS_OF_A_SAMPLE)
-        };
-        let values = (0..samples as u32).map(&mut sample).collect();
+        let values = (0..samples as u32).map(|round| sample(round, serve)).collect();
         rows.push(Row { group: "runtime", name: &name, unit: "µs", values, goal, said: "" }.print());
     };
     for pages in [0, 1, 2, 4, 8, 16, 32] {
@@ -72,6 +95,11 @@ fn of_method(method: ResetMethod) -> Vec<Value> {
             assert_eq!(small.serve(&pool, x, pages), Requests::expected(x, pages));
         });
     }
+    // Stack and heap begin as zeros: only the first page has data.
+    let zeros = Requests::new(2, 4096, "run");
+    measure(format!("{method}: instance + call + reset, 4 pages, 3 of zeros"), None, SAMPLES, &mut |x| {
+        assert_eq!(zeros.serve(&pool, x, 4), Requests::expected(x, 4));
+    });
     for (name, pages) in [("1 MiB", 256), ("10 MiB", 2560)] {
         measure(format!("{method}: instance + call + reset, {name} touched"), None, SAMPLES / 40, &mut |x| {
             assert_eq!(large.serve(&pool, x, pages), Requests::expected(x, pages));
