@@ -2,7 +2,7 @@
 
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, types};
 use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
-use vivarium_artifact::{Contract, FunctionType, MemoryPlan, SlotLayout};
+use vivarium_artifact::{Contract, FunctionType, GlobalPlan, MemoryPlan, SlotLayout};
 
 use crate::constant::Constant;
 use crate::module::{GlobalSource, ValidatedModule};
@@ -49,6 +49,15 @@ impl Environment<'_> {
         &self.contract().memories[memory as usize]
     }
 
+    /// Whether a table belongs to another instance: all that is done with it is then an exit.
+    pub fn table_is_imported(&self, table: u32) -> bool {
+        self.contract().tables[table as usize].import.is_some()
+    }
+
+    pub fn global(&self, global: u32) -> &GlobalPlan {
+        &self.contract().globals[global as usize]
+    }
+
     /// The CLIF signature of a wasm function: `vmctx` first, tail convention, so that every function can be called by every other.
     pub fn signature(&self, ty: &FunctionType) -> Signature {
         let mut signature = bare_signature();
@@ -60,13 +69,13 @@ impl Environment<'_> {
     /// The current length of a memory in bytes, when it cannot change.
     pub fn fixed_memory_length(&self, memory: u32) -> Option<u64> {
         let plan = self.memory(memory);
-        (plan.minimum_pages == plan.maximum_pages).then_some(plan.minimum_bytes())
+        (plan.import.is_none() && plan.minimum_pages == plan.maximum_pages).then_some(plan.minimum_bytes())
     }
 
     /// The current length of a table in elements, when it cannot change.
     pub fn fixed_table_length(&self, table: u32) -> Option<u64> {
         let plan = &self.contract().tables[table as usize];
-        (plan.minimum == plan.capacity).then_some(plan.minimum)
+        (plan.import.is_none() && plan.minimum == plan.capacity).then_some(plan.minimum)
     }
 
     /// The value of a global, when it cannot change.

@@ -11,10 +11,14 @@ pub fn draw(module: &ValidatedModule<'_>, placement: &Placement<'_>, plan: &Plan
     let (contract, layout) = (&plan.contract, &plan.layout);
     let mut image = Image { bytes: vec![0; layout.image_bytes as usize], layout };
     for (index, memory) in contract.memories.iter().enumerate() {
-        image.write_u64(layout.memory_length(index as u32), memory.minimum_bytes());
+        if memory.import.is_none() {
+            image.write_u64(layout.memory_length(index as u32), memory.minimum_bytes());
+        }
     }
     for (index, table) in contract.tables.iter().enumerate() {
-        image.write_u64(layout.table_length(index as u32), table.minimum);
+        if table.import.is_none() {
+            image.write_u64(layout.table_length(index as u32), table.minimum);
+        }
     }
     for (index, length) in contract.data_segments.iter().enumerate() {
         image.write_u64(layout.data_segment_length(index as u32), *length);
@@ -50,7 +54,8 @@ impl Image<'_> {
         }
         for data in &placement.data {
             // Placed data is not empty, so the plan has given its memory a part of the image.
-            if let Some(start) = self.layout.memory_in_image(data.memory) {
+            let own = self.layout.own_memory(data.memory);
+            if let Some(start) = own.and_then(|own| self.layout.memory_in_image(own)) {
                 self.write(start + data.offset, data.bytes);
             }
         }

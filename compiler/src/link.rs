@@ -10,9 +10,10 @@ use vivarium_artifact::{AddressMap, Artifact, EntryTrampoline, FunctionRecord, F
 
 use crate::codegen::CompiledFunction;
 use crate::error::CompileError;
-use crate::module::{SegmentMode, ValidatedModule};
+use crate::module::ValidatedModule;
 use crate::parallel::Job;
 use crate::plan::Plan;
+use crate::segments::LateSegment;
 use crate::stubs::{self, Stubs};
 use crate::symbol::Symbol;
 
@@ -30,7 +31,7 @@ pub fn link(
     let mut text = Text::new(stubs::stubs());
     let placed: Vec<Placed<'_>> = functions.iter().map(|(job, function)| text.place_function(*job, function)).collect();
     text.place_offset_table(module.function_types.len());
-    text.place_segments(module);
+    text.place_segments(module, &plan.late);
     if text.bytes.len() as u64 > TEXT_BYTES_MAX {
         return Err(CompileError::limit("size of the compiled code in bytes", text.bytes.len() as u64, TEXT_BYTES_MAX));
     }
@@ -38,6 +39,7 @@ pub fn link(
     text.fill_offset_table(module.function_types.len())?;
     let mut contract = plan.contract;
     contract.offset_table = text.offset_of(Symbol::OffsetTable)?;
+    contract.initializer = placed.iter().find(|placed| placed.job == Job::Initializer).map(|placed| placed.offset);
     contract.entries = placed.iter().filter_map(entry).collect();
     Ok(Artifact {
         contract,
@@ -86,6 +88,8 @@ impl Text {
         let symbol = match job {
             Job::Function { index, .. } => Some(Symbol::Function(index)),
             Job::Builtin(builtin) => Some(Symbol::Builtin(builtin)),
+            Job::Foreign(number) => Some(Symbol::Foreign(number)),
+            Job::Initializer => Some(Symbol::Initializer),
             Job::Entry(_) => None,
         };
         if let Some(symbol) = symbol {
@@ -100,19 +104,20 @@ impl Text {
         self.bytes.resize(self.bytes.len() + 4 * functions, 0);
     }
 
-    /// Passive segments; of the others, which have length zero from the beginning, only a place is needed.
-    fn place_segments(&mut self, module: &ValidatedModule<'_>) {
+    /// Passive segments and late ones; of the others, which have length zero from the beginning, only a place is needed. Of late element segments too:
+    /// the initializer has their items in its code.
+    fn place_segments(&mut self, module: &ValidatedModule<'_>, late: &[LateSegment]) {
         for (segment, index) in module.data.iter().zip(0..) {
             let offset = self.align(8);
             self.symbols.insert(Symbol::DataSegment(index), offset);
-            if segment.mode == SegmentMode::Passive {
+            if segment.mode.is_passive() || late.contains(&LateSegment::Data(index)) {
                 self.bytes.extend_from_slice(segment.bytes);
             }
         }
         for (segment, index) in module.elements.iter().zip(0..) {
             let offset = self.align(8);
             self.symbols.insert(Symbol::ElementSegment(index), offset);
-            if segment.mode == SegmentMode::Passive {
+            if segment.mode.is_passive() {
                 self.bytes.extend(segment.items.iter().flat_map(|item| item.to_le_bytes()));
             }
         }

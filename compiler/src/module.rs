@@ -1,7 +1,7 @@
 //! A module that the validator has accepted, in the form that the later stages use.
 
-use vivarium_artifact::{AddressType, Export, FunctionType, GlobalType, ImportedFunction, ValueType};
-use wasmparser::FunctionBody;
+use vivarium_artifact::{AddressType, Export, FunctionType, GlobalType, ImportName, ImportedFunction, ValueType};
+use wasmparser::{ConstExpr, FunctionBody};
 
 use crate::constant::Constant;
 use crate::relocations::Relocations;
@@ -20,10 +20,10 @@ pub struct ValidatedModule<'a> {
     pub function_names: Vec<Option<String>>,
     pub tables: Vec<Table>,
     pub memories: Vec<Memory>,
-    pub globals: Vec<Global>,
+    pub globals: Vec<Global<'a>>,
     pub exports: Vec<Export>,
     pub start: Option<u32>,
-    pub elements: Vec<ElementSegment>,
+    pub elements: Vec<ElementSegment<'a>>,
     pub data: Vec<DataSegment<'a>>,
     /// Bodies of the functions that are not imported, in order.
     pub bodies: Vec<FunctionBody<'a>>,
@@ -31,63 +31,84 @@ pub struct ValidatedModule<'a> {
     pub relocations: Option<Relocations>,
 }
 
-/// A table of the module's own.
-#[derive(Debug, Clone, Copy)]
+/// A table.
+#[derive(Debug, Clone)]
 pub struct Table {
     pub address: AddressType,
     pub element: ValueType,
     /// In elements.
     pub minimum: u64,
     pub maximum: Option<u64>,
+    pub import: Option<ImportName>,
 }
 
-/// A memory of the module's own.
-#[derive(Debug, Clone, Copy)]
+/// A memory.
+#[derive(Debug, Clone)]
 pub struct Memory {
     pub address: AddressType,
     /// Size of its pages, in bytes: 64 KiB, or 1.
     pub page_bytes: u64,
     pub minimum_pages: u64,
     pub maximum_pages: Option<u64>,
+    pub import: Option<ImportName>,
 }
 
 /// A global.
 #[derive(Debug, Clone)]
-pub struct Global {
+pub struct Global<'a> {
     pub ty: GlobalType,
-    pub source: GlobalSource,
+    pub source: GlobalSource<'a>,
 }
 
 /// Where a global's first value comes from.
 #[derive(Debug, Clone)]
-pub enum GlobalSource {
+pub enum GlobalSource<'a> {
     Constant(Constant),
-    Imported { module: String, name: String },
+    /// It depends on what is imported.
+    Late(ConstExpr<'a>),
+    Imported(ImportName),
 }
 
 /// An element segment, its items evaluated to references.
 #[derive(Debug, Clone)]
-pub struct ElementSegment {
-    pub mode: SegmentMode,
+pub struct ElementSegment<'a> {
+    pub mode: SegmentMode<'a>,
+    /// Null where `late` has an expression.
     pub items: Vec<u64>,
+    /// Positions and items that depend on what is imported, in order.
+    pub late: Vec<(u32, ConstExpr<'a>)>,
 }
 
 /// A data segment.
 #[derive(Debug, Clone)]
 pub struct DataSegment<'a> {
-    pub mode: SegmentMode,
+    pub mode: SegmentMode<'a>,
     pub bytes: &'a [u8],
 }
 
 /// When a segment is copied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SegmentMode {
+#[derive(Debug, Clone)]
+pub enum SegmentMode<'a> {
     /// At instantiation, to this table or memory.
-    Active { target: u32, offset: u64 },
+    Active { target: u32, offset: SegmentOffset<'a> },
     /// By an instruction.
     Passive,
     /// Never: it only declares functions that `ref.func` may name.
     Declared,
+}
+
+/// Where an active segment goes.
+#[derive(Debug, Clone)]
+pub enum SegmentOffset<'a> {
+    Constant(u64),
+    /// It depends on what is imported.
+    Late(ConstExpr<'a>),
+}
+
+impl SegmentMode<'_> {
+    pub fn is_passive(&self) -> bool {
+        matches!(self, SegmentMode::Passive)
+    }
 }
 
 impl Memory {

@@ -34,6 +34,9 @@ pub enum Job {
         body: Option<u32>,
     },
     Builtin(Builtin),
+    /// The trampoline by which foreign functions of a signature are called, by number.
+    Foreign(u32),
+    Initializer,
     /// The entry trampoline of a signature, by number.
     Entry(u32),
 }
@@ -102,10 +105,16 @@ fn jobs(environment: &Environment<'_>) -> Vec<Job> {
     let module = environment.module;
     let imported = module.imports.len() as u32;
     let functions = (0..imported + module.bodies.len() as u32).map(|index| Job::Function { index, body: index.checked_sub(imported) });
-    let memory_grow = (!module.memories.is_empty()).then_some(Job::Builtin(Builtin::MemoryGrow));
-    let table_grow = (!module.tables.is_empty()).then_some(Job::Builtin(Builtin::TableGrow));
+    let linked = environment.contract().linked;
+    let builtins = Builtin::ALL.into_iter().filter(|builtin| match builtin {
+        Builtin::MemoryGrow => !module.memories.is_empty(),
+        Builtin::TableGrow => !module.tables.is_empty(),
+        _ => linked,
+    });
+    let foreign = (1..=module.signatures.len() as u32).filter(|_| linked).map(Job::Foreign);
+    let initializer = environment.plan.has_initializer.then_some(Job::Initializer);
     let entries = environment.plan.entry_types.iter().map(|number| Job::Entry(*number));
-    functions.chain(memory_grow).chain(table_grow).chain(entries).collect()
+    functions.chain(builtins.map(Job::Builtin)).chain(foreign).chain(initializer).chain(entries).collect()
 }
 
 fn threads(environment: &Environment<'_>, jobs: usize) -> usize {
@@ -240,6 +249,8 @@ pub fn translate_job(
         Job::Function { index, body: None } => trampoline::import(environment, index, builder, &mut context.func),
         Job::Function { body: Some(body), .. } => translate::translate(environment, body, shared, builder, &mut context.func)?,
         Job::Builtin(builtin) => trampoline::builtin(environment, builtin, builder, &mut context.func),
+        Job::Foreign(number) => trampoline::foreign(environment, number, builder, &mut context.func),
+        Job::Initializer => translate::initialize::translate(environment, builder, &mut context.func)?,
         Job::Entry(number) => trampoline::entry(environment, number, builder, &mut context.func),
     }
     Ok(())
@@ -249,6 +260,8 @@ fn job_name(environment: &Environment<'_>, job: Job) -> String {
     match job {
         Job::Function { index, .. } => format!("function {}", environment.module.display_name(index)),
         Job::Builtin(builtin) => format!("the trampoline of {builtin:?}"),
+        Job::Foreign(number) => format!("the trampoline of foreign functions of signature {number}"),
+        Job::Initializer => "the initializer".into(),
         Job::Entry(number) => format!("the entry of signature {number}"),
     }
 }

@@ -13,7 +13,7 @@ use vivarium_artifact::{
 use crate::error::CompileError;
 use crate::module::{GlobalSource, Memory, SegmentMode, Table, ValidatedModule};
 use crate::policy::Policy;
-use crate::segments::Placement;
+use crate::segments::{LateSegment, Placement};
 
 /// A memory that begins no larger than this lies in the image as a whole, so that its first writes need no fresh pages; of a larger one only the
 /// part up to its last byte of data does.
@@ -22,11 +22,15 @@ pub const IMAGE_MEMORY_BYTES_WHOLE: u64 = 4 << 20;
 /// What the code may rely on.
 #[derive(Debug)]
 pub struct Plan {
-    /// Complete but for `offset_table` and `entries`.
+    /// Complete but for `offset_table`, `entries` and `initializer`.
     pub contract: Contract,
     pub layout: SlotLayout,
     /// Numbers of the signatures that need an entry trampoline.
     pub entry_types: BTreeSet<u32>,
+    /// Active segments that the initializer copies, in order.
+    pub late: Vec<LateSegment>,
+    /// Whether instantiation needs an initializer.
+    pub has_initializer: bool,
 }
 
 /// Plans a module within the policy.
@@ -38,7 +42,8 @@ pub fn plan(
     setting: Setting,
     cpu_features: Vec<String>,
 ) -> Result<Plan, CompileError> {
-    let entry_types = entry_types(module);
+    let has_initializer = has_initializer(module, placement);
+    let entry_types = entry_types(module, has_initializer);
     let memories = plan_memories(module, placement, policy)?;
     let tables = module.tables.iter().map(|table| plan_table(table, policy)).collect::<Result<Vec<_>, _>>()?;
     let contract = Contract {
@@ -52,18 +57,20 @@ pub fn plan(
         memories,
         tables,
         globals: plan_globals(module),
-        data_segments: module.data.iter().map(|data| passive_length(data.mode, data.bytes.len())).collect(),
-        element_segments: module.elements.iter().map(|elements| passive_length(elements.mode, elements.items.len())).collect(),
+        data_segments: module.data.iter().map(|data| passive_length(&data.mode, data.bytes.len())).collect(),
+        element_segments: module.elements.iter().map(|elements| passive_length(&elements.mode, elements.items.len())).collect(),
         exports: module.exports.clone(),
         start: module.start,
+        initializer: None,
+        linked: policy.linked,
         instantiation_trap: placement.trap,
         stack_bytes: policy.stack_bytes,
-        cells: cells(module, &entry_types),
+        cells: cells(module, &entry_types, policy.linked),
         offset_table: 0,
         entries: vec![],
     };
     let layout = lay_out(&contract, policy)?;
-    Ok(Plan { contract, layout, entry_types })
+    Ok(Plan { contract, layout, entry_types, late: placement.late.clone(), has_initializer })
 }
 
 /// The layout, when it is within the policy.
@@ -87,12 +94,13 @@ fn table_bytes(contract: &Contract) -> u64 {
 }
 
 fn plan_memories(module: &ValidatedModule<'_>, placement: &Placement<'_>, policy: &Policy) -> Result<Vec<MemoryPlan>, CompileError> {
-    if module.memories.len() > MEMORIES_MAX {
-        return Err(CompileError::limit("memories of the module", module.memories.len() as u64, MEMORIES_MAX as u64));
+    let own = module.memories.iter().filter(|memory| memory.import.is_none()).count();
+    if own > MEMORIES_MAX {
+        return Err(CompileError::limit("memories of the module", own as u64, MEMORIES_MAX as u64));
     }
     let plan = |(memory, index)| plan_memory(memory, placement.data_end(index), policy);
     let plans = module.memories.iter().zip(0..).map(plan).collect::<Result<Vec<_>, _>>()?;
-    let initial_bytes = plans.iter().map(MemoryPlan::minimum_bytes).sum();
+    let initial_bytes = plans.iter().filter(|plan| plan.import.is_none()).map(MemoryPlan::minimum_bytes).sum();
     if initial_bytes > policy.memory_bytes_max {
         return Err(CompileError::limit("initial memories in bytes", initial_bytes, policy.memory_bytes_max));
     }
@@ -101,6 +109,18 @@ fn plan_memories(module: &ValidatedModule<'_>, placement: &Placement<'_>, policy
 
 /// A memory whose data ends at `data_end`. Whatever its addresses could reach, it gets the reservation of a 32-bit memory.
 fn plan_memory(memory: &Memory, data_end: u64, policy: &Policy) -> Result<MemoryPlan, CompileError> {
+    let ty = MemoryPlan {
+        address: memory.address,
+        page_bytes: memory.page_bytes,
+        minimum_pages: memory.minimum_pages,
+        declared_maximum_pages: memory.maximum_pages,
+        maximum_pages: memory.maximum_pages.unwrap_or(u64::MAX),
+        image_bytes: 0,
+        import: memory.import.clone(),
+    };
+    if ty.import.is_some() {
+        return Ok(ty);
+    }
     let pages_max = policy.memory_bytes_max.min(MEMORY_RESERVATION_BYTES) / memory.page_bytes;
     let pages_max = if memory.address == AddressType::I32 { pages_max.min(u64::from(u32::MAX)) } else { pages_max };
     if memory.minimum_pages > pages_max {
@@ -109,67 +129,85 @@ fn plan_memory(memory: &Memory, data_end: u64, policy: &Policy) -> Result<Memory
     }
     let initial_bytes = memory.minimum_bytes();
     let in_image = if initial_bytes <= IMAGE_MEMORY_BYTES_WHOLE { initial_bytes } else { data_end };
-    Ok(MemoryPlan {
-        address: memory.address,
-        page_bytes: memory.page_bytes,
-        minimum_pages: memory.minimum_pages,
-        declared_maximum_pages: memory.maximum_pages,
-        maximum_pages: memory.maximum_pages.unwrap_or(u64::MAX).min(pages_max),
-        image_bytes: in_image.next_multiple_of(PAGE_BYTES),
-    })
+    Ok(MemoryPlan { maximum_pages: ty.maximum_pages.min(pages_max), image_bytes: in_image.next_multiple_of(PAGE_BYTES), ..ty })
 }
 
 fn plan_table(table: &Table, policy: &Policy) -> Result<TablePlan, CompileError> {
+    let ty = TablePlan {
+        address: table.address,
+        element: table.element,
+        minimum: table.minimum,
+        declared_maximum: table.maximum,
+        capacity: 0,
+        import: table.import.clone(),
+    };
+    if ty.import.is_some() {
+        return Ok(ty);
+    }
     if table.minimum > policy.table_elements_max {
         return Err(CompileError::limit("initial elements of a table", table.minimum, policy.table_elements_max));
     }
     let capacity = table.maximum.unwrap_or(policy.table_elements_max).min(policy.table_elements_max);
-    Ok(TablePlan { address: table.address, element: table.element, minimum: table.minimum, declared_maximum: table.maximum, capacity })
+    Ok(TablePlan { capacity, ..ty })
 }
 
 fn plan_globals(module: &ValidatedModule<'_>) -> Vec<GlobalPlan> {
-    let initial = |source: &GlobalSource| match source {
-        GlobalSource::Constant(_) => GlobalInitial::Image,
-        GlobalSource::Imported { module, name } => GlobalInitial::Imported { module: module.clone(), name: name.clone() },
+    let initial = |source: &GlobalSource<'_>| match source {
+        GlobalSource::Constant(_) | GlobalSource::Late(_) => GlobalInitial::Image,
+        GlobalSource::Imported(name) => GlobalInitial::Imported(name.clone()),
     };
     module.globals.iter().map(|global| GlobalPlan { ty: global.ty.clone(), initial: initial(&global.source) }).collect()
 }
 
-fn passive_length(mode: SegmentMode, length: usize) -> u64 {
-    if mode == SegmentMode::Passive { length as u64 } else { 0 }
+fn passive_length(mode: &SegmentMode<'_>, length: usize) -> u64 {
+    if mode.is_passive() { length as u64 } else { 0 }
 }
 
-/// Signatures of the functions that a host may come to call: exported ones, the start function, and those that a reference may name.
-fn entry_types(module: &ValidatedModule<'_>) -> BTreeSet<u32> {
+/// Whether the image alone does not say how an instance begins.
+fn has_initializer(module: &ValidatedModule<'_>, placement: &Placement<'_>) -> bool {
+    !placement.late.is_empty() || module.globals.iter().any(|global| matches!(global.source, GlobalSource::Late(_)))
+}
+
+/// Signatures of the functions that a host may come to call: exported ones, the start function, the initializer, and those that a reference may name.
+fn entry_types(module: &ValidatedModule<'_>, has_initializer: bool) -> BTreeSet<u32> {
     let exported = module.exports.iter().filter_map(|export| match export.item {
         ExportedItem::Function(function) => Some(module.function_type(function)),
         _ => None,
     });
     let start = module.start.map(|function| module.function_type(function));
-    let is_reference = |ty| ty == ValueType::FuncRef;
-    let in_globals = module.globals.iter().filter(|global| is_reference(global.ty.value)).filter_map(|global| match global.source {
+    let references = module.globals.iter().filter(|global| global.ty.value.is_function_reference());
+    let in_globals = references.filter_map(|global| match global.source {
         GlobalSource::Constant(reference) => Some(reference as u32),
-        GlobalSource::Imported { .. } => None,
+        GlobalSource::Late(_) | GlobalSource::Imported(_) => None,
     });
     let in_elements = module.elements.iter().flat_map(|segment| &segment.items).map(|reference| *reference as u32);
     // A null reference has the type number 0, which is no signature's.
-    exported.chain(start).chain(in_globals).chain(in_elements).filter(|number| *number != 0).collect()
+    let initializer = has_initializer.then(|| empty_signature(module)).flatten();
+    exported.chain(start).chain(initializer).chain(in_globals).chain(in_elements).filter(|number| *number != 0).collect()
 }
 
-/// Cells that imports, builtins and entries need at most.
-fn cells(module: &ValidatedModule<'_>, entry_types: &BTreeSet<u32>) -> u32 {
+/// The number of the signature that takes and gives nothing.
+fn empty_signature(module: &ValidatedModule<'_>) -> Option<u32> {
+    let is_empty = |ty: &FunctionType| ty.parameters.is_empty() && ty.results.is_empty();
+    module.signatures.iter().position(is_empty).map(|index| index as u32 + 1)
+}
+
+/// Cells that imports, builtins, entries and, in linked instances, calls of foreign functions need at most.
+fn cells(module: &ValidatedModule<'_>, entry_types: &BTreeSet<u32>, linked: bool) -> u32 {
     let of = |ty: &FunctionType| ty.parameters.len().max(ty.results.len());
+    let foreign = module.signatures.iter().filter(|_| linked).map(of);
     let imports = module.imports.iter().map(|import| of(&import.ty));
     let entries = entry_types.iter().map(|number| of(module.signature(*number)));
     let builtins = Builtin::ALL.map(|builtin| of(&builtin_signature(builtin)));
-    imports.chain(entries).chain(builtins).max().unwrap_or(0) as u32
+    imports.chain(entries).chain(builtins).chain(foreign).max().unwrap_or(0) as u32
 }
 
 /// The signature of a builtin, as its documentation in the crate `artifact` says it.
 pub fn builtin_signature(builtin: Builtin) -> FunctionType {
     let parameters = match builtin {
-        Builtin::MemoryGrow => vec![ValueType::I64, ValueType::I32],
-        Builtin::TableGrow => vec![ValueType::I64, ValueType::I64, ValueType::I32],
+        Builtin::TableSize | Builtin::GlobalGet => vec![ValueType::I32],
+        Builtin::MemoryGrow | Builtin::TableGet | Builtin::GlobalSet | Builtin::ForeignType => vec![ValueType::I64, ValueType::I32],
+        Builtin::TableGrow | Builtin::TableSet => vec![ValueType::I64, ValueType::I64, ValueType::I32],
     };
     FunctionType { parameters, results: vec![ValueType::I64] }
 }
@@ -180,7 +218,7 @@ mod tests {
     use vivarium_artifact::WASM_PAGE_BYTES;
 
     fn memory(minimum_pages: u64, maximum_pages: Option<u64>, data_end: u64) -> Result<MemoryPlan, CompileError> {
-        let memory = Memory { address: AddressType::I32, page_bytes: WASM_PAGE_BYTES, minimum_pages, maximum_pages };
+        let memory = Memory { address: AddressType::I32, page_bytes: WASM_PAGE_BYTES, minimum_pages, maximum_pages, import: None };
         plan_memory(&memory, data_end, &Policy::default())
     }
 
@@ -206,7 +244,7 @@ mod tests {
     #[test]
     fn pages_of_one_byte_count_bytes_and_the_image_holds_whole_pages_of_the_processor() {
         let plan = |address, minimum_pages| {
-            plan_memory(&Memory { address, page_bytes: 1, minimum_pages, maximum_pages: None }, 0, &Policy::default())
+            plan_memory(&Memory { address, page_bytes: 1, minimum_pages, maximum_pages: None, import: None }, 0, &Policy::default())
         };
         let narrow = plan(AddressType::I32, 5).unwrap();
         assert_eq!((narrow.minimum_bytes(), narrow.maximum_bytes(), narrow.image_bytes), (5, 128 << 20, PAGE_BYTES));
@@ -217,8 +255,11 @@ mod tests {
     #[test]
     fn a_table_has_room_for_its_maximum() {
         let capacity = |minimum, maximum| {
-            plan_table(&Table { address: AddressType::I32, element: ValueType::FuncRef, minimum, maximum }, &Policy::default())
-                .map(|plan| plan.capacity)
+            plan_table(
+                &Table { address: AddressType::I32, element: ValueType::FuncRef, minimum, maximum, import: None },
+                &Policy::default(),
+            )
+            .map(|plan| plan.capacity)
         };
         assert_eq!(capacity(5, Some(7)), Ok(7));
         assert_eq!(capacity(5, None), Ok(10_000));

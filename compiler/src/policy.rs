@@ -35,8 +35,9 @@ pub struct Policy {
     pub head_bytes_max: u64,
     /// Largest image of a slot without its stack, in bytes: context, tables and the part of memory that begins with data.
     pub image_bytes_max: u64,
-    /// Whether immutable globals may be imported. Only drivers of test suites can give their values.
-    pub imported_globals: bool,
+    /// Whether the module becomes part of a group of linked instances: it may import anything then, and whoever instantiates it compares the types. Only
+    /// drivers of test suites can.
+    pub linked: bool,
 }
 
 impl Default for Policy {
@@ -55,7 +56,7 @@ impl Default for Policy {
             code_bytes_max: 64 << 20,
             head_bytes_max: 16 << 20,
             image_bytes_max: 64 << 20,
-            imported_globals: false,
+            linked: false,
         }
     }
 }
@@ -64,7 +65,6 @@ impl Default for Policy {
 #[derive(Debug, Clone, Default)]
 pub struct ImportPolicy {
     functions: HashMap<String, HashMap<String, FunctionType>>,
-    global_values: HashMap<String, HashMap<String, u128>>,
 }
 
 impl ImportPolicy {
@@ -75,17 +75,6 @@ impl ImportPolicy {
             policy.functions.entry(module.to_owned()).or_default().insert(name.to_owned(), ty);
         }
         policy
-    }
-
-    /// The same policy, with the value of an imported global: constant expressions may then depend on it. The bits are as in a cell.
-    pub fn with_global_value(mut self, module: &str, name: &str, bits: u128) -> ImportPolicy {
-        self.global_values.entry(module.to_owned()).or_default().insert(name.to_owned(), bits);
-        self
-    }
-
-    /// The value of an imported global, when it is known at compile time.
-    pub fn global_value(&self, module: &str, name: &str) -> Option<u128> {
-        self.global_values.get(module)?.get(name).copied()
     }
 
     /// The type that an import of this name must have; none when it is not permitted.

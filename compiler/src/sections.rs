@@ -1,14 +1,14 @@
 //! The sections of a module, each checked by the validator before it is read: one pass of the parser.
 
-use vivarium_artifact::{AddressType, Export, ExportedItem, GlobalType, ImportedFunction, WASM_PAGE_BYTES};
+use vivarium_artifact::{AddressType, Export, ExportedItem, FunctionType, GlobalType, ImportName, ImportedFunction, WASM_PAGE_BYTES};
 use wasmparser::{
-    DataKind, ElementItems, ElementKind, ExternalKind, FuncToValidate, FuncValidatorAllocations, FunctionBody, Import, KnownCustom, Parser,
-    Payload, TableInit, TypeRef, ValidPayload, Validator, ValidatorResources, WasmFeatures,
+    ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, FuncToValidate, FuncValidatorAllocations, FunctionBody, Import,
+    KnownCustom, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator, ValidatorResources, WasmFeatures,
 };
 
 use crate::constant::{Constant, ConstantScope};
 use crate::error::CompileError;
-use crate::module::{DataSegment, ElementSegment, Global, GlobalSource, Memory, SegmentMode, Table, ValidatedModule};
+use crate::module::{DataSegment, ElementSegment, Global, GlobalSource, Memory, SegmentMode, SegmentOffset, Table, ValidatedModule};
 use crate::names;
 use crate::policy::Policy;
 use crate::relocations::{self, Relocations};
@@ -71,11 +71,15 @@ impl<'a, 'p> Reading<'a, 'p> {
         Ok(())
     }
 
-    fn finish(self) -> Result<ValidatedModule<'a>, CompileError> {
+    fn finish(mut self) -> Result<ValidatedModule<'a>, CompileError> {
         if let Some(refusal) = self.refused {
             return Err(refusal);
         }
         let mut module = self.module;
+        if self.policy.linked {
+            // The initializer has it.
+            self.numbers.number(FunctionType::default());
+        }
         module.signatures = self.numbers.into_signatures();
         module.function_names = vec![None; module.function_types.len()];
         if let Some(section) = self.name_section {
@@ -111,7 +115,8 @@ impl<'a, 'p> Reading<'a, 'p> {
             }),
             Payload::MemorySection(section) => section.into_iter_with_offsets().try_for_each(|memory| {
                 let (offset, ty) = memory?;
-                self.read_memory(offset, ty)
+                self.module.memories.push(memory_of(offset, ty)?);
+                Ok(())
             }),
             Payload::TagSection(section) => Err(CompileError::unsupported(section.original_position(), "tags of exceptions")),
             Payload::GlobalSection(section) => section.into_iter_with_offsets().try_for_each(|global| {
@@ -126,7 +131,10 @@ impl<'a, 'p> Reading<'a, 'p> {
                 self.module.start = Some(func);
                 Ok(())
             }
-            Payload::ElementSection(section) => section.into_iter().try_for_each(|element| self.read_element(element?)),
+            Payload::ElementSection(section) => section.into_iter_with_offsets().try_for_each(|element| {
+                let (offset, element) = element?;
+                self.read_element(offset, element)
+            }),
             Payload::DataSection(section) => section.into_iter().try_for_each(|data| self.read_data(data?)),
             Payload::CodeSectionStart { unchecked_range, .. } => {
                 self.code_offset = unchecked_range.start;
@@ -158,30 +166,42 @@ impl<'a, 'p> Reading<'a, 'p> {
     }
 
     fn read_import(&mut self, offset: u64, import: Import<'a>) -> Result<(), CompileError> {
-        let (module, name) = (import.module.to_owned(), import.name.to_owned());
-        match import.ty {
-            TypeRef::Func(type_index) => self.import_function(type_index, module, name),
-            TypeRef::Global(ty) if self.policy.imported_globals && !ty.mutable => {
-                let value = value_type(ty.content_type).ok_or_else(|| later_type(offset))?;
-                let known = self.policy.imports.global_value(&module, &name);
-                let source = GlobalSource::Imported { module, name };
-                self.module.globals.push(Global { ty: GlobalType { value, mutable: false }, source });
-                self.constants.push(known);
-                Ok(())
+        let name = ImportName { module: import.module.to_owned(), name: import.name.to_owned() };
+        let refusal = |name: ImportName, kind| CompileError::ImportKind { module: name.module, name: name.name, kind };
+        let kind = match import.ty {
+            TypeRef::Func(type_index) => {
+                self.import_function(type_index, name);
+                return Ok(());
             }
-            // What follows would be read with wrong indices, so this one is final.
-            TypeRef::Global(_) => Err(CompileError::ImportKind { module, name, kind: "global" }),
-            TypeRef::Memory(_) => Err(CompileError::ImportKind { module, name, kind: "memory" }),
-            TypeRef::Table(_) => Err(CompileError::ImportKind { module, name, kind: "table" }),
-            TypeRef::Tag(_) | TypeRef::FuncExact(_) => Err(CompileError::ImportKind { module, name, kind: "tag" }),
+            TypeRef::Global(_) => "global",
+            TypeRef::Memory(_) => "memory",
+            TypeRef::Table(_) => "table",
+            TypeRef::Tag(_) | TypeRef::FuncExact(_) => "tag",
+        };
+        // What follows would be read with wrong indices, so this refusal is final.
+        if !self.policy.linked {
+            return Err(refusal(name, kind));
         }
+        match import.ty {
+            TypeRef::Global(ty) => {
+                let value = value_type(ty.content_type).ok_or_else(|| later_type(offset))?;
+                let ty = GlobalType { value, mutable: ty.mutable };
+                self.module.globals.push(Global { ty, source: GlobalSource::Imported(name) });
+                self.constants.push(None);
+            }
+            TypeRef::Memory(ty) => self.module.memories.push(Memory { import: Some(name), ..memory_of(offset, ty)? }),
+            TypeRef::Table(ty) => self.module.tables.push(Table { import: Some(name), ..table_of(offset, ty)? }),
+            _ => return Err(refusal(name, kind)),
+        }
+        Ok(())
     }
 
-    fn import_function(&mut self, type_index: u32, module: String, name: String) -> Result<(), CompileError> {
+    fn import_function(&mut self, type_index: u32, ImportName { module, name }: ImportName) {
         let number = self.module.types[type_index as usize];
         let ty = self.numbers.signature(number).clone();
         self.module.function_types.push(number);
         let refusal = match self.policy.imports.lookup(&module, &name) {
+            _ if self.policy.linked => None,
             None => Some(CompileError::UnknownImport { module: module.clone(), name: name.clone() }),
             Some(expected) if *expected != ty => {
                 let (found, expected) = (Box::new(ty.clone()), Box::new(expected.clone()));
@@ -191,7 +211,6 @@ impl<'a, 'p> Reading<'a, 'p> {
         };
         self.refused = self.refused.take().or(refusal);
         self.module.imports.push(ImportedFunction { module, name, ty });
-        Ok(())
     }
 
     fn read_functions(&mut self, section: wasmparser::FunctionSectionReader<'a>) -> Result<(), CompileError> {
@@ -205,21 +224,11 @@ impl<'a, 'p> Reading<'a, 'p> {
         Ok(())
     }
 
-    fn read_memory(&mut self, offset: u64, ty: wasmparser::MemoryType) -> Result<(), CompileError> {
-        if ty.shared {
-            return Err(CompileError::unsupported(offset, "a memory that threads share"));
-        }
-        self.module.memories.push(memory_of(ty));
-        Ok(())
-    }
-
     fn read_table(&mut self, offset: u64, table: &wasmparser::Table<'a>) -> Result<(), CompileError> {
-        let ty = table.ty;
-        let element = reference_type(ty.element_type).ok_or_else(|| later_type(offset))?;
-        if ty.shared || !matches!(table.init, TableInit::RefNull) {
-            return Err(CompileError::unsupported(offset, "a table that is shared or begins with a value"));
+        if !matches!(table.init, TableInit::RefNull) {
+            return Err(CompileError::unsupported(offset, "a table that begins with a value"));
         }
-        self.module.tables.push(Table { address: address_type(ty.table64), element, minimum: ty.initial, maximum: ty.maximum });
+        self.module.tables.push(table_of(offset, table.ty)?);
         Ok(())
     }
 
@@ -227,8 +236,9 @@ impl<'a, 'p> Reading<'a, 'p> {
         let constant = self.scope().evaluate(&global.init_expr)?;
         let value = value_type(global.ty.content_type).ok_or_else(|| later_type(offset))?;
         let ty = GlobalType { value, mutable: global.ty.mutable };
-        self.module.globals.push(Global { ty, source: GlobalSource::Constant(constant) });
-        self.constants.push(Some(constant));
+        let source = constant.map_or(GlobalSource::Late(global.init_expr), GlobalSource::Constant);
+        self.module.globals.push(Global { ty, source });
+        self.constants.push(constant);
         Ok(())
     }
 
@@ -244,24 +254,38 @@ impl<'a, 'p> Reading<'a, 'p> {
         Ok(())
     }
 
-    fn read_element(&mut self, element: wasmparser::Element<'a>) -> Result<(), CompileError> {
+    fn read_element(&mut self, offset: u64, element: wasmparser::Element<'a>) -> Result<(), CompileError> {
         let scope = self.scope();
+        let mut late = Vec::new();
         let items = match element.items {
             ElementItems::Functions(functions) => {
                 functions.into_iter().map(|function| Ok(scope.reference(function?))).collect::<Result<Vec<_>, CompileError>>()?
             }
             ElementItems::Expressions(_, expressions) => {
-                expressions.into_iter().map(|item| Ok(scope.evaluate(&item?)? as u64)).collect::<Result<Vec<_>, CompileError>>()?
+                let mut items = Vec::with_capacity(expressions.count() as usize);
+                for expression in expressions {
+                    let expression = expression?;
+                    let value = scope.evaluate(&expression)?;
+                    if value.is_none() {
+                        late.push((items.len() as u32, expression));
+                    }
+                    items.push(value.unwrap_or_default() as u64);
+                }
+                items
             }
         };
         let mode = match element.kind {
+            // Such a segment would need a place in every slot.
+            ElementKind::Passive if !late.is_empty() => {
+                return Err(CompileError::unsupported(offset, "a passive element segment that depends on an imported global"));
+            }
             ElementKind::Passive => SegmentMode::Passive,
             ElementKind::Declared => SegmentMode::Declared,
             ElementKind::Active { table_index, offset_expr } => {
-                SegmentMode::Active { target: table_index.unwrap_or(0), offset: scope.evaluate(&offset_expr)? as u64 }
+                SegmentMode::Active { target: table_index.unwrap_or(0), offset: self.segment_offset(offset_expr)? }
             }
         };
-        self.module.elements.push(ElementSegment { mode, items });
+        self.module.elements.push(ElementSegment { mode, items, late });
         Ok(())
     }
 
@@ -269,11 +293,16 @@ impl<'a, 'p> Reading<'a, 'p> {
         let mode = match data.kind {
             DataKind::Passive => SegmentMode::Passive,
             DataKind::Active { memory_index, offset_expr } => {
-                SegmentMode::Active { target: memory_index, offset: self.scope().evaluate(&offset_expr)? as u64 }
+                SegmentMode::Active { target: memory_index, offset: self.segment_offset(offset_expr)? }
             }
         };
         self.module.data.push(DataSegment { mode, bytes: data.data });
         Ok(())
+    }
+
+    fn segment_offset(&self, expression: ConstExpr<'a>) -> Result<SegmentOffset<'a>, CompileError> {
+        let constant = self.scope().evaluate(&expression)?;
+        Ok(constant.map_or(SegmentOffset::Late(expression), |offset| SegmentOffset::Constant(offset as u64)))
     }
 
     fn scope(&self) -> ConstantScope<'_> {
@@ -281,10 +310,21 @@ impl<'a, 'p> Reading<'a, 'p> {
     }
 }
 
-fn memory_of(ty: wasmparser::MemoryType) -> Memory {
+fn memory_of(offset: u64, ty: wasmparser::MemoryType) -> Result<Memory, CompileError> {
+    if ty.shared {
+        return Err(CompileError::unsupported(offset, "a memory that threads share"));
+    }
     // The validator permits pages of 1 byte and of 64 KiB.
     let page_bytes = ty.page_size_log2.map_or(WASM_PAGE_BYTES, |log2| 1 << log2.min(16));
-    Memory { address: address_type(ty.memory64), page_bytes, minimum_pages: ty.initial, maximum_pages: ty.maximum }
+    Ok(Memory { address: address_type(ty.memory64), page_bytes, minimum_pages: ty.initial, maximum_pages: ty.maximum, import: None })
+}
+
+fn table_of(offset: u64, ty: wasmparser::TableType) -> Result<Table, CompileError> {
+    if ty.shared {
+        return Err(CompileError::unsupported(offset, "a table that threads share"));
+    }
+    let element = reference_type(ty.element_type).ok_or_else(|| later_type(offset))?;
+    Ok(Table { address: address_type(ty.table64), element, minimum: ty.initial, maximum: ty.maximum, import: None })
 }
 
 fn address_type(is_64: bool) -> AddressType {

@@ -3,15 +3,24 @@
 
 use vivarium_artifact::TrapKind;
 
-use crate::module::{SegmentMode, ValidatedModule};
+use crate::module::{SegmentMode, SegmentOffset, ValidatedModule};
 
 /// The segments that instantiation copies, and how it ends.
 #[derive(Debug, Default)]
 pub struct Placement<'m> {
     pub elements: Vec<PlacedElements<'m>>,
     pub data: Vec<PlacedData<'m>>,
+    /// Active segments that the initializer copies: the first that depends on what is imported, and all behind it, in order.
+    pub late: Vec<LateSegment>,
     /// Set when a segment is out of bounds: nothing behind it was placed.
     pub trap: Option<TrapKind>,
+}
+
+/// A segment by index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LateSegment {
+    Elements(u32),
+    Data(u32),
 }
 
 /// References and where they go.
@@ -41,35 +50,45 @@ impl Placement<'_> {
 /// Places the active segments of a module.
 pub fn place<'m>(module: &'m ValidatedModule<'_>) -> Placement<'m> {
     let mut placement = Placement::default();
-    placement.trap = place_elements(module, &mut placement.elements);
+    placement.trap = place_elements(module, &mut placement);
     if placement.trap.is_none() {
-        placement.trap = place_data(module, &mut placement.data);
+        placement.trap = place_data(module, &mut placement);
     }
     placement
 }
 
-fn place_elements<'m>(module: &'m ValidatedModule<'_>, placed: &mut Vec<PlacedElements<'m>>) -> Option<TrapKind> {
-    for segment in &module.elements {
-        if let SegmentMode::Active { target, offset } = segment.mode {
-            if !fits(offset, segment.items.len(), module.tables[target as usize].minimum) {
-                return Some(TrapKind::TableOutOfBounds);
+fn place_elements<'m>(module: &'m ValidatedModule<'_>, placement: &mut Placement<'m>) -> Option<TrapKind> {
+    for (segment, index) in module.elements.iter().zip(0..) {
+        let SegmentMode::Active { target, offset } = &segment.mode else { continue };
+        let table = &module.tables[*target as usize];
+        match offset {
+            SegmentOffset::Constant(offset) if table.import.is_none() && segment.late.is_empty() && placement.late.is_empty() => {
+                if !fits(*offset, segment.items.len(), table.minimum) {
+                    return Some(TrapKind::TableOutOfBounds);
+                }
+                placement.elements.push(PlacedElements { table: *target, offset: *offset, items: &segment.items });
             }
-            placed.push(PlacedElements { table: target, offset, items: &segment.items });
+            _ => placement.late.push(LateSegment::Elements(index)),
         }
     }
     None
 }
 
-fn place_data<'m>(module: &'m ValidatedModule<'_>, placed: &mut Vec<PlacedData<'m>>) -> Option<TrapKind> {
-    for segment in &module.data {
-        if let SegmentMode::Active { target, offset } = segment.mode {
-            if !fits(offset, segment.bytes.len(), module.memories[target as usize].minimum_bytes()) {
-                return Some(TrapKind::MemoryOutOfBounds);
+fn place_data<'m>(module: &'m ValidatedModule<'_>, placement: &mut Placement<'m>) -> Option<TrapKind> {
+    for (segment, index) in module.data.iter().zip(0..) {
+        let SegmentMode::Active { target, offset } = &segment.mode else { continue };
+        let memory = &module.memories[*target as usize];
+        match offset {
+            SegmentOffset::Constant(offset) if memory.import.is_none() && placement.late.is_empty() => {
+                if !fits(*offset, segment.bytes.len(), memory.minimum_bytes()) {
+                    return Some(TrapKind::MemoryOutOfBounds);
+                }
+                // Where an empty segment lies says nothing about how long the image must be.
+                if !segment.bytes.is_empty() {
+                    placement.data.push(PlacedData { memory: *target, offset: *offset, bytes: segment.bytes });
+                }
             }
-            // Where an empty segment lies says nothing about how long the image must be.
-            if !segment.bytes.is_empty() {
-                placed.push(PlacedData { memory: target, offset, bytes: segment.bytes });
-            }
+            _ => placement.late.push(LateSegment::Data(index)),
         }
     }
     None

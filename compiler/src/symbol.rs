@@ -10,6 +10,10 @@ pub enum Symbol {
     Function(u32),
     /// The trampoline of a builtin.
     Builtin(Builtin),
+    /// The trampoline by which foreign functions of a signature are called, by its number.
+    Foreign(u32),
+    /// The function that finishes instantiation.
+    Initializer,
     Stub(Stub),
     /// One `i32` a function, relative to the table itself.
     OffsetTable,
@@ -84,6 +88,8 @@ impl Symbol {
             Symbol::DataSegment(index) => (4, index),
             Symbol::ElementSegment(index) => (5, index),
             Symbol::Number(number) => number.external_name(),
+            Symbol::Foreign(number) => (6, number),
+            Symbol::Initializer => (7, 0),
         };
         UserExternalName { namespace, index }
     }
@@ -97,6 +103,8 @@ impl Symbol {
             3 => Some(Symbol::OffsetTable),
             4 => Some(Symbol::DataSegment(name.index)),
             5 => Some(Symbol::ElementSegment(name.index)),
+            6 => Some(Symbol::Foreign(name.index)),
+            7 => Some(Symbol::Initializer),
             _ => Number::from_external_name(name).map(Symbol::Number),
         }
     }
@@ -147,6 +155,7 @@ mod tests {
     #[test]
     fn every_symbol_survives_its_name() {
         let mut symbols = vec![Symbol::Function(7), Symbol::OffsetTable, Symbol::DataSegment(1), Symbol::ElementSegment(0)];
+        symbols.extend([Symbol::Foreign(3), Symbol::Initializer]);
         symbols.extend(Stub::ALL.map(Symbol::Stub));
         symbols.extend(Builtin::ALL.map(Symbol::Builtin));
         let numbers = [Number::Immediate(3), Number::Signature(1), Number::Reference(4), Number::Hostcall(0), Number::TableLength(0)];

@@ -7,7 +7,7 @@ use cranelift_codegen::ir::{
     ExtFuncData, ExternalName, Function, GlobalValueData, InstBuilder, MemFlagsData, Signature, UserFuncName, Value, types,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use vivarium_artifact::abi::{Builtin, CELL_BYTES};
+use vivarium_artifact::abi::{Builtin, CELL_BYTES, FOREIGN_BASE};
 use vivarium_artifact::{FunctionType, TrapKind, ValueType};
 
 use crate::environment::{Environment, entry_signature, stub_signature};
@@ -27,6 +27,12 @@ pub fn import(environment: &Environment<'_>, index: u32, context: &mut FunctionB
 pub fn builtin(environment: &Environment<'_>, builtin: Builtin, context: &mut FunctionBuilderContext, function: &mut Function) {
     let ty = builtin_signature(builtin);
     build_exit(environment, Symbol::Builtin(builtin), &ty, builtin as u32, context, function);
+}
+
+/// The trampoline by which foreign functions of one signature are called.
+pub fn foreign(environment: &Environment<'_>, type_number: u32, context: &mut FunctionBuilderContext, function: &mut Function) {
+    let ty = environment.module.signature(type_number);
+    build_exit(environment, Symbol::Foreign(type_number), ty, FOREIGN_BASE + type_number, context, function);
 }
 
 /// The entry for functions of one signature: `(vmctx, address of the callee)`.

@@ -176,15 +176,17 @@ fn a_segment_out_of_bounds_is_told_and_what_is_behind_it_is_not_placed() {
 }
 
 #[test]
-fn a_constant_expression_may_depend_on_an_imported_global_whose_value_is_known() {
-    let imports = ImportPolicy::new([]).with_global_value("env", "base", 32);
-    let policy = Policy { imports, imported_globals: true, ..Policy::default() };
-    let wat =
-        r#"(module (global $base (import "env" "base") i32) (memory 1) (global i32 (global.get $base)) (data (global.get $base) "x"))"#;
+fn what_depends_on_an_import_is_left_to_the_initializer_and_so_is_all_behind_it() {
+    let policy = Policy { linked: true, ..Policy::default() };
+    let wat = r#"(module (global $base (import "env" "base") i32) (memory 1) (global i32 (i32.const 7)) (global i32 (global.get $base))
+        (data (i32.const 0) "a") (data (global.get $base) "b") (data (i32.const 1) "c"))"#;
     let artifact = compile(&wat::parse_str(wat).unwrap(), &policy, Setting::Fast, &|_, _, _| {}).unwrap().artifact;
     let layout = SlotLayout::of(&artifact.contract).unwrap();
-    assert_eq!(u64_at(&artifact.image, layout.global(1)), 32);
-    assert_eq!(artifact.image[layout.memory_offset as usize + 32], b'x');
+    assert!(artifact.contract.linked && artifact.contract.initializer.is_some());
+    assert_eq!([1, 2].map(|global| u64_at(&artifact.image, layout.global(global))), [7, 0]);
+    assert_eq!(artifact.image[layout.memory_offset as usize..][..2], *b"a\0");
+    let plain = compile(&wat::parse_str(FIB).unwrap(), &policy, Setting::Fast, &|_, _, _| {}).unwrap().artifact;
+    assert_eq!(plain.contract.initializer, None);
 }
 
 #[test]

@@ -46,20 +46,15 @@ fn only_functions_can_be_imported() {
 }
 
 #[test]
-fn drivers_of_test_suites_may_import_immutable_globals() {
-    let policy = Policy { imported_globals: true, ..Policy::default() };
-    let wasm = wat::parse_str(r#"(module (import "env" "it" (global i32)))"#).unwrap();
-    assert!(compile(&wasm, &policy, Setting::Fast, &|_, _, _| {}).is_ok());
-    check_with(
-        &policy,
-        r#"(module (import "env" "it" (global (mut i32))))"#,
-        "the program imports the global env.it: only functions can be imported, define it in the program",
-    );
-    check_with(
-        &policy,
-        r#"(module (import "env" "it" (global i32)) (global i32 (global.get 0)))"#,
-        "the wasm needs what this compiler does not translate yet: a constant expression that depends on an imported global",
-    );
+fn drivers_of_test_suites_may_import_everything() {
+    let policy = Policy { linked: true, ..Policy::default() };
+    for import in ["(func)", "(memory 1)", "(table 1 funcref)", "(global i32)", "(global (mut i32))"] {
+        let wasm = wat::parse_str(format!(r#"(module (import "env" "it" {import}))"#)).unwrap();
+        assert!(compile(&wasm, &policy, Setting::Fast, &|_, _, _| {}).is_ok(), "{import}");
+    }
+    let passive = r#"(module (import "env" "it" (global funcref)) (elem funcref (global.get 0)))"#;
+    let error = refuse(passive, &policy).to_string();
+    assert!(error.contains("a passive element segment that depends on an imported global"), "{error}");
 }
 
 #[test]

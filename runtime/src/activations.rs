@@ -9,6 +9,7 @@
 //! An instance that waits in a hostcall may be called again. The waiting call is set aside here, with its registers and with the arguments of its hostcall, whose
 //! cells the nested call needs; the nested one gets the rest of the same stack. Only the topmost call runs.
 
+use crate::link::ForeignRequest;
 use crate::stack::Frames;
 use crate::sys::activation::Activation;
 use crate::sys::slot::SlotMemory;
@@ -18,13 +19,22 @@ pub const ACTIVATIONS_MAX: usize = 128;
 /// What must be left of the stack for a nested call, in bytes: with less, it ends before it begins.
 pub const HEADROOM_BYTES_MIN: u64 = 16 << 10;
 
+/// Who has not answered yet. Small, for every instance has room for one.
+#[derive(Debug)]
+pub(crate) enum Awaited {
+    /// The imported function of this index.
+    Import(u32),
+    /// Another instance.
+    Foreign(Box<ForeignRequest>),
+}
+
 /// A call that waits in a hostcall while a nested one runs.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub registers: Box<Activation>,
-    pub import: u32,
+    pub awaited: Awaited,
     /// The arguments of the hostcall.
-    pub arguments: Vec<u128>,
+    pub arguments: Box<[u128]>,
     /// End of its part of the stack, as an offset in the slot.
     pub stack_top: u64,
 }

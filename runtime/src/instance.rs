@@ -18,10 +18,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
-use vivarium_artifact::TrapKind;
-use vivarium_artifact::abi::Builtin;
+use vivarium_artifact::abi::{Builtin, REFERENCE_BYTES};
+use vivarium_artifact::{FunctionType, TrapKind, ValueType};
 
-use crate::activations::{ACTIVATIONS_MAX, Waiting, nested_stack_top};
+use crate::activations::{ACTIVATIONS_MAX, Awaited, Waiting, nested_stack_top};
+use crate::link::{ForeignRequest, LinkedExit, Links};
 use crate::module::LoadedModule;
 use crate::pool::{InstanceLimits, PoolState, Shelf, Slot};
 use crate::stack::Frames;
@@ -53,6 +54,10 @@ pub enum InvokeError {
     Arguments { function: u32, expected: usize, given: usize },
     #[error("an argument of function {0} is a reference to a function that the module does not have")]
     Reference(u32),
+    #[error("the module's contract names no way into its initializer")]
+    NoInitializer,
+    #[error("an import of the instance is not linked yet")]
+    NotLinked,
     #[error("the instance is in a call already, and that one waits for no hostcall")]
     Busy,
 }
@@ -64,8 +69,8 @@ enum State {
     Idle,
     /// A call or a resumption is prepared. → running
     Ready(Entry),
-    /// An imported function waits for its answer; its arguments, once a nested call has used their cells. → `Ready`
-    InHostcall { import: u32, arguments: Option<Vec<u128>> },
+    /// An imported function, or another instance, was asked and has not answered; its arguments, once a nested call has used their cells. → `Ready`
+    InHostcall { awaited: Awaited, arguments: Option<Box<[u128]>> },
     /// There is no room for the call that was begun. → `Trapped`
     Exhausted,
     /// A trap ended the call; memory and globals are as it left them. → `Ready`, by another call
@@ -78,7 +83,7 @@ enum State {
 #[derive(Debug)]
 pub struct Instance {
     shelf: Rc<Shelf>,
-    pool: Rc<PoolState>,
+    pub(crate) pool: Rc<PoolState>,
     /// Always `Some` until `drop` takes it.
     slot: Option<Box<Slot>>,
     limits: InstanceLimits,
@@ -91,12 +96,14 @@ pub struct Instance {
     turn: u64,
     /// In ticks of the clock.
     ran: u64,
+    /// Of linked instances only.
+    pub(crate) links: Option<Box<Links>>,
 }
 
 impl Instance {
     pub(crate) fn new(shelf: Rc<Shelf>, pool: Rc<PoolState>, slot: Box<Slot>, limits: InstanceLimits) -> Instance {
         let stack_top = shelf.module.layout().stack_top;
-        Instance { shelf, pool, slot: Some(slot), limits, state: State::Idle, stack_top, below: Vec::new(), turn: 0, ran: 0 }
+        Instance { shelf, pool, slot: Some(slot), limits, state: State::Idle, stack_top, below: Vec::new(), turn: 0, ran: 0, links: None }
     }
 
     /// The module that this is an instance of.
@@ -108,6 +115,13 @@ impl Instance {
     pub fn initialize(&mut self) -> Result<bool, InvokeError> {
         if self.shelf.module.contract().instantiation_trap.is_some() {
             return Ok(true);
+        }
+        if let Some(initializer) = self.shelf.module.contract().initializer {
+            let callee = self.shelf.module.text_address(initializer);
+            let contract = self.shelf.module.contract();
+            let signature = contract.type_number(&FunctionType::default()).ok_or(InvokeError::NoInitializer)?;
+            let trampoline = contract.entry(signature).ok_or(InvokeError::NoInitializer)?;
+            return self.enter(trampoline, callee, &[]).map(|()| true);
         }
         match self.shelf.module.contract().start {
             Some(start) => self.invoke(start, &[]).map(|()| true),
@@ -129,9 +143,16 @@ impl Instance {
         }
         let trampoline = contract.entry(contract.function_types[function as usize]).ok_or(InvokeError::NoEntry(function))?;
         let callee = self.shelf.module.function_address(function).ok_or(InvokeError::NoFunction(function))?;
+        self.enter(trampoline, callee, arguments)
+    }
+
+    /// Prepares a call of what lies at `callee`, through the entry trampoline of its signature.
+    fn enter(&mut self, trampoline: u32, callee: u64, arguments: &[u128]) -> Result<(), InvokeError> {
+        if self.links_missing() > 0 {
+            return Err(InvokeError::NotLinked);
+        }
         let trampoline = self.shelf.module.text_address(trampoline);
         if !self.find_room() {
-            self.state = State::Exhausted;
             return Ok(());
         }
         self.set_cells(arguments.iter().copied());
@@ -144,15 +165,22 @@ impl Instance {
     ///
     /// # Panics
     ///
-    /// When there is nothing to resume: no call has begun, or a hostcall has not been answered.
+    /// When there is nothing to resume: no call has begun, or a hostcall has not been answered; or when the instance is linked and needs another.
     pub fn resume(&mut self) -> Exit {
+        match self.run() {
+            LinkedExit::Plain(exit) => exit,
+            LinkedExit::Foreign(request) => panic!("a linked instance is resumed by resume_linked: {request:?}"),
+        }
+    }
+
+    pub(crate) fn run(&mut self) -> LinkedExit {
         if let Some(kind) = self.shelf.module.contract().instantiation_trap {
             self.state = State::Trapped;
-            return Exit::Trapped(Trap { kind, frames: vec![] });
+            return LinkedExit::Plain(Exit::Trapped(Trap { kind, frames: vec![] }));
         }
         let mut entry = match std::mem::replace(&mut self.state, State::Spoiled) {
             State::Ready(entry) => entry,
-            State::Exhausted => return Exit::Trapped(self.end_by_trap(TrapKind::StackOverflow, None)),
+            State::Exhausted => return LinkedExit::Plain(Exit::Trapped(self.end_by_trap(TrapKind::StackOverflow, None))),
             _ => panic!("nothing to resume"),
         };
         let pool = self.pool.clone();
@@ -165,26 +193,32 @@ impl Instance {
             if thread.turn_is_over(self.turn) {
                 self.state = State::Ready(entry);
                 self.turn = 0;
-                break Exit::Preempted;
+                break LinkedExit::Plain(Exit::Preempted);
             }
             let slot = self.slot.as_mut().expect("an instance has its slot until it is dropped");
             match thread.run(&mut slot.memory, &mut slot.activation, entry) {
                 RawExit::Hostcall(number) => match Builtin::from_number(number) {
+                    _ if self.shelf.module.contract().linked
+                        && let Some(request) = ForeignRequest::of(self, number) =>
+                    {
+                        self.state = State::InHostcall { awaited: Awaited::Foreign(Box::new(request)), arguments: None };
+                        break LinkedExit::Foreign(request);
+                    }
                     Some(builtin) => {
                         self.answer_builtin(builtin);
                         entry = Entry::Return { resume_stub: self.shelf.module.resume_stub() };
                     }
                     None => {
-                        self.state = State::InHostcall { import: number, arguments: None };
-                        break Exit::Hostcall { import: number };
+                        self.state = State::InHostcall { awaited: Awaited::Import(number), arguments: None };
+                        break LinkedExit::Plain(Exit::Hostcall { import: number });
                     }
                 },
                 RawExit::Preempted => entry = Entry::Continue,
                 RawExit::Done => {
                     self.return_to_the_call_below();
-                    break Exit::Done;
+                    break LinkedExit::Plain(Exit::Done);
                 }
-                RawExit::Trapped(fault) => break Exit::Trapped(self.end_by_trap(fault.kind, Some(fault))),
+                RawExit::Trapped(fault) => break LinkedExit::Plain(Exit::Trapped(self.end_by_trap(fault.kind, Some(fault)))),
             }
         };
         self.ran += clock::ticks().saturating_sub(started).min(pool.turn_max_ticks);
@@ -232,15 +266,20 @@ impl Instance {
     }
 
     fn answer_each(&mut self, results: impl ExactSizeIterator<Item = u128> + Clone) {
-        let State::InHostcall { import, .. } = self.state else { panic!("no hostcall waits: {:?}", self.state) };
+        let import = self.waiting_hostcall().unwrap_or_else(|| panic!("no hostcall waits: {:?}", self.state));
         let shelf = self.shelf.clone();
         let module = &shelf.module;
         let types = &module.contract().imports[import as usize].ty.results;
         assert_eq!(types.len(), results.len(), "results of import {import}");
         let fit = types.iter().zip(results.clone()).all(|(ty, bits)| module.is_value(*ty, bits));
         assert!(fit, "a result of import {import} is a reference to a function that the module does not have");
+        self.return_to_guest(results);
+    }
+
+    /// Prepares to go on behind the exit by which the guest left, with its results in cells.
+    pub(crate) fn return_to_guest(&mut self, results: impl Iterator<Item = u128>) {
         self.set_cells(results);
-        self.state = State::Ready(Entry::Return { resume_stub: module.resume_stub() });
+        self.state = State::Ready(Entry::Return { resume_stub: self.shelf.module.resume_stub() });
     }
 
     /// Ends the calls of this instance as a trap does: what it called has trapped and cannot answer.
@@ -263,59 +302,66 @@ impl Instance {
 
     /// The imported function that waits for its answer, by index.
     pub fn waiting_hostcall(&self) -> Option<u32> {
-        if let State::InHostcall { import, .. } = self.state { Some(import) } else { None }
+        if let State::InHostcall { awaited: Awaited::Import(import), .. } = self.state { Some(import) } else { None }
     }
 
-    /// Memory 0, as long as it is now.
+    /// What another instance was asked for and has not answered.
+    pub(crate) fn waiting_request(&self) -> Option<ForeignRequest> {
+        if let State::InHostcall { awaited: Awaited::Foreign(request), .. } = &self.state { Some(**request) } else { None }
+    }
+
+    /// The first memory of its own, as long as it is now.
+    ///
+    /// # Panics
+    ///
+    /// This and the other methods that hand out slices, when another instance is linked to this one: it may write there meanwhile.
     pub fn memory(&self) -> &[u8] {
-        self.slot().memory.memory()
+        self.unshared().memory.memory()
     }
 
-    /// A memory by index, as long as it is now; `None` when the module has no such memory.
+    /// A memory by index, as long as it is now; `None` when the module has none of its own there.
     pub fn memory_at(&self, memory: u32) -> Option<&[u8]> {
-        self.slot().memory.memory_at(memory)
+        self.unshared().memory.memory_at(self.shelf.module.layout().own_memory(memory)?)
     }
 
-    /// A range of memory 0 for writing; `None` when it is out of bounds.
+    /// A range of its first memory for writing; `None` when it is out of bounds.
     pub fn memory_mut(&mut self, start: u64, bytes: u64) -> Option<&mut [u8]> {
-        self.slot_mut().memory.memory_mut(start, bytes)
+        self.unshared_mut().memory.memory_mut(start, bytes)
     }
 
     /// The bits of a global, by index.
     ///
     /// # Panics
     ///
-    /// When the module has no such global.
+    /// When the module has no such global, or its place has the address of another instance's.
     pub fn global(&self, index: u32) -> u128 {
         self.check_global(index);
         self.slot().memory.cell(self.shelf.module.layout().global(index))
     }
 
-    /// Gives an imported global its value, before the first call.
+    /// Gives an imported global its value, before the first call, or a mutable one another.
     ///
     /// # Panics
     ///
-    /// When the module has no such global, a call has begun, or the value is no value of its type.
+    /// When the module has no such global, a call has begun, the value is no value of its type, or its place has the address of another instance's.
     pub fn set_global(&mut self, index: u32, value: u128) {
         self.check_global(index);
-        assert!(matches!(self.state, State::Idle), "globals are imported before the first call");
-        assert!(
-            self.shelf.module.is_value(self.shelf.module.contract().globals[index as usize].ty.value, value),
-            "a value of global {index}"
-        );
-        let offset = self.shelf.module.layout().global(index);
-        self.slot_mut().memory.set_cell(offset, value);
+        let shelf = self.shelf.clone();
+        let ty = &shelf.module.contract().globals[index as usize].ty;
+        assert!(ty.mutable || self.is_idle(), "globals are imported before the first call");
+        assert!(shelf.module.is_value(ty.value, value), "a value of global {index}");
+        self.slot_mut().memory.set_cell(shelf.module.layout().global(index), value);
     }
 
     /// All bytes that the guest can reach below and in its image.
     pub fn image(&self) -> &[u8] {
-        self.slot().memory.image()
+        self.unshared().memory.image()
     }
 
     /// The same for writing, return addresses and references included: tests of reset fill it. The instance can only be dropped afterwards.
     pub fn spoil(&mut self) -> &mut [u8] {
         self.state = State::Spoiled;
-        self.slot_mut().memory.image_mut()
+        self.unshared_mut().memory.image_mut()
     }
 
     /// Time for which guest code and builtins have run so far. A turn counts as two slices at most: when it took longer, the kernel had given the
@@ -333,19 +379,22 @@ impl Instance {
 
     fn answer_builtin(&mut self, builtin: Builtin) {
         let answer = match builtin {
-            Builtin::MemoryGrow => self.grow_memory(self.argument(0), self.argument(1) as u32),
-            Builtin::TableGrow => self.grow_table(self.argument(0), self.argument(1), self.argument(2) as u32),
+            Builtin::MemoryGrow => self.grow_memory(self.argument(1) as u32, self.argument(0)),
+            Builtin::TableGrow => self.grow_table(self.argument(2) as u32, self.argument(1), self.argument(0)),
+            // Only linked instances call the others, and their requests have been taken before.
+            _ => None,
         };
         let cell = self.shelf.module.layout().cell(0);
         self.slot_mut().memory.set_cell(cell, u128::from(answer.unwrap_or(u64::MAX)));
     }
 
-    /// Previous length of a memory in pages, or `None` when a limit or the kernel refuses.
-    fn grow_memory(&mut self, delta_pages: u64, memory: u32) -> Option<u64> {
+    /// Lengthens a memory of its own by so many pages; its previous length in pages, or `None` when a limit or the kernel refuses.
+    pub fn grow_memory(&mut self, memory: u32, delta_pages: u64) -> Option<u64> {
         let shelf = self.shelf.clone();
         let module = &shelf.module;
         let plan = module.contract().memories.get(memory as usize)?;
-        let before = self.slot().memory.memory_bytes(memory)?;
+        let own = module.layout().own_memory(memory)?;
+        let before = self.slot().memory.memory_bytes(own)?;
         let bytes = delta_pages.checked_mul(plan.page_bytes)?.checked_add(before)?;
         let others = self.slot().memory.memories_bytes() - before;
         if bytes > plan.maximum_bytes() || bytes.checked_add(others)? > self.limits.memory_bytes_max {
@@ -353,47 +402,57 @@ impl Instance {
         }
         let slot = self.slot_mut();
         if bytes > before {
-            slot.memory.grow(memory, bytes).ok()?;
+            slot.memory.grow(own, bytes).ok()?;
             slot.memory.set_word(module.layout().memory_length(memory), bytes);
         }
         Some(before / plan.page_bytes)
     }
 
-    /// Previous length of a table in elements, or `None` when its capacity is too small.
-    fn grow_table(&mut self, initial: u64, delta: u64, table: u32) -> Option<u64> {
+    /// Lengthens a table of its own by so many elements; its previous length, or `None` when its capacity is too small.
+    pub fn grow_table(&mut self, table: u32, delta: u64, initial: u64) -> Option<u64> {
         let shelf = self.shelf.clone();
         let module = &shelf.module;
         let plan = module.contract().tables.get(table as usize)?;
         let layout = module.layout();
-        let before = self.slot().memory.word(layout.table_length(table))?;
+        let before = self.table_length(table)?;
         let after = before.checked_add(delta).filter(|after| *after <= plan.capacity)?;
         let slot = self.slot_mut();
         for element in before..after {
-            slot.memory.set_word(layout.table(table) + 8 * element, initial);
+            slot.memory.set_word(layout.table(table) + REFERENCE_BYTES * element, initial);
         }
         slot.memory.set_word(layout.table_length(table), after);
         Some(before)
     }
 
-    /// Gives the next call a part of the stack: all of it, or what the waiting call leaves, which is set aside then. False when that is too little.
+    /// Types of the arguments of what waits: requests other than calls have theirs in themselves.
+    fn parameters_of(&self, awaited: &Awaited) -> &[ValueType] {
+        let contract = self.shelf.module.contract();
+        match awaited {
+            Awaited::Import(import) => &contract.imports[*import as usize].ty.parameters,
+            Awaited::Foreign(request) => match **request {
+                ForeignRequest::Call { type_number, .. } => &contract.types[type_number as usize - 1].parameters,
+                _ => &[],
+            },
+        }
+    }
+
+    /// Gives the next call a part of the stack: all of it, or what the waiting call leaves, which is set aside then. False when that is too little: the
+    /// call that was begun is exhausted.
     fn find_room(&mut self) -> bool {
-        let (import, arguments) = match &mut self.state {
-            State::InHostcall { import, arguments } => (*import, arguments.take()),
-            _ => {
-                self.stack_top = self.shelf.module.layout().stack_top;
-                return true;
-            }
+        let State::InHostcall { awaited, arguments } = std::mem::replace(&mut self.state, State::Exhausted) else {
+            self.stack_top = self.shelf.module.layout().stack_top;
+            return true;
         };
         let slot = self.slot();
         let stack_top = nested_stack_top(slot.memory.bounds().base, self.stack_top, slot.activation.rsp);
         let Some(stack_top) = stack_top.filter(|_| self.below.len() + 1 < ACTIVATIONS_MAX) else { return false };
-        let parameters = self.shelf.module.contract().imports[import as usize].ty.parameters.len();
+        let parameters = self.parameters_of(&awaited).len();
         let arguments = arguments.unwrap_or_else(|| (0..parameters as u32).map(|index| self.cell(index)).collect());
         let slot = self.slot_mut();
         // The word that stands for the entry trampoline's return address: whatever lay there, nobody returns to it.
         slot.memory.set_word(stack_top - 8, 0);
         let registers = std::mem::take(&mut slot.activation);
-        self.below.push(Waiting { registers: Box::new(registers), import, arguments, stack_top: self.stack_top });
+        self.below.push(Waiting { registers: Box::new(registers), awaited, arguments, stack_top: self.stack_top });
         self.stack_top = stack_top;
         true
     }
@@ -404,7 +463,7 @@ impl Instance {
             Some(waiting) => {
                 self.slot_mut().activation = *waiting.registers;
                 self.stack_top = waiting.stack_top;
-                State::InHostcall { import: waiting.import, arguments: Some(waiting.arguments) }
+                State::InHostcall { awaited: waiting.awaited, arguments: Some(waiting.arguments) }
             }
             None => State::Idle,
         };
@@ -440,14 +499,29 @@ impl Instance {
     }
 
     fn check_global(&self, index: u32) {
-        assert!((index as usize) < self.shelf.module.contract().globals.len(), "the module has no global {index}");
+        let plan = self.shelf.module.contract().globals.get(index as usize);
+        assert!(plan.is_some_and(|plan| !plan.is_linked()), "the module has no global {index} of its own");
     }
 
-    fn slot(&self) -> &Slot {
+    fn unshared(&self) -> &Slot {
+        assert!(!self.is_shared(), "another instance is linked to this one");
+        self.slot()
+    }
+
+    fn unshared_mut(&mut self) -> &mut Slot {
+        assert!(!self.is_shared(), "another instance is linked to this one");
+        self.slot_mut()
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
+    pub(crate) fn slot(&self) -> &Slot {
         self.slot.as_ref().expect("an instance has its slot until it is dropped")
     }
 
-    fn slot_mut(&mut self) -> &mut Slot {
+    pub(crate) fn slot_mut(&mut self) -> &mut Slot {
         self.slot.as_mut().expect("an instance has its slot until it is dropped")
     }
 }
@@ -455,7 +529,13 @@ impl Instance {
 impl Drop for Instance {
     fn drop(&mut self) {
         if let Some(slot) = self.slot.take() {
-            self.pool.give_back(slot, &self.shelf);
+            match self.links.take() {
+                None => self.pool.give_back(slot, &self.shelf),
+                Some(links) => {
+                    links.release(slot, &self.pool);
+                    self.pool.forget_instance(&self.shelf);
+                }
+            }
         }
     }
 }

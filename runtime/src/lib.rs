@@ -5,9 +5,9 @@
 //!
 //! **Parts.** [`module`]: verify, check, map. [`slot`]: the memory map of a slot, drawn once, and what an address in it means. [`pool`]: which slot a
 //! module gets. [`instance`]: the states of an instance and its exits. [`activations`]: calls that wait below a nested one. `stack`: the guest's
-//! frames. [`reset`] and [`write_set`]: how a slot is given back, and which of its pages are known to be written. [`trap`]: what is told of a
-//! trap. [`turn`]: when a guest's turn is over. [`ranges`]: who has which part of the code arena. `sys`: everything that is `unsafe`: mappings,
-//! signals, entering and leaving guests.
+//! frames. [`link`]: instances that import from each other, for the specification's tests. [`reset`] and [`write_set`]: how a slot is given back,
+//! and which of its pages are known to be written. [`trap`]: what is told of a trap. [`turn`]: when a guest's turn is over. [`ranges`]: who has which
+//! part of the code arena. `sys`: everything that is `unsafe`: mappings, signals, entering and leaving guests.
 //!
 //! **Invariants.** An instance begins with exactly the bytes of its module's image. A slot never goes to another instance without a full reset; one
 //! whose reset failed is never used again. No host code runs on a guest's stack. A guest's trap is an [`Exit`], never an `Err`.
@@ -20,6 +20,7 @@ compile_error!("Vivarium runs on Linux on x86-64; other systems need a `runtime/
 
 pub mod activations;
 pub mod instance;
+pub mod link;
 pub mod module;
 pub mod pool;
 pub mod ranges;
@@ -34,6 +35,7 @@ pub mod turn;
 pub mod write_set;
 
 pub use instance::{Exit, Instance, InvokeError};
+pub use link::{ForeignRequest, LinkError, LinkedExit};
 pub use module::{LoadError, LoadedModule};
 pub use pool::{AcquireError, InstanceLimits, Pool};
 pub use reset::ResetMethod;

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use ed25519_dalek::VerifyingKey;
 use thiserror::Error;
-use vivarium_artifact::abi::RESUME_STUB;
+use vivarium_artifact::abi::{FOREIGN_TYPE, RESUME_STUB};
 use vivarium_artifact::layout::{MEMORIES_MAX, MEMORY_RESERVATION_BYTES};
 use vivarium_artifact::{
     AddressMap, Artifact, ArtifactError, Contract, Digest, FunctionTable, FunctionType, LineTable, MemoryPlan, PAGE_BYTES, SignedArtifact,
@@ -203,10 +203,12 @@ impl LoadedModule {
         self.retired.load(Ordering::Relaxed)
     }
 
-    /// Whether these bits may stand for a value of this type: a reference to a function must name one of the module's, under its own signature.
+    /// Whether these bits may stand for a value of this type: a reference to a function must name one of the module's, under its own signature, or, in a
+    /// linked instance, be foreign.
     pub(crate) fn is_value(&self, ty: ValueType, bits: u128) -> bool {
         let (type_number, function) = (bits as u32, (bits as u64 >> 32) as usize);
-        ty != ValueType::FuncRef || bits as u64 == 0 || self.contract.function_types.get(function) == Some(&type_number)
+        let is_foreign = self.contract.linked && type_number == FOREIGN_TYPE;
+        !ty.is_function_reference() || bits as u64 == 0 || is_foreign || self.contract.function_types.get(function) == Some(&type_number)
     }
 
     fn text(&self) -> &[u8] {
@@ -261,13 +263,16 @@ fn check_contract(contract: &Contract, text: &[u8]) -> Result<(), LoadError> {
             && memory.maximum_bytes() <= MEMORY_RESERVATION_BYTES
             && memory.image_bytes <= memory.minimum_bytes().next_multiple_of(PAGE_BYTES)
     };
-    if contract.memories.len() > MEMORIES_MAX {
+    if contract.own_memories().count() > MEMORIES_MAX {
         return damaged("it has more memories than a slot has room for");
     }
-    if contract.stack_bytes == 0 || !contract.stack_bytes.is_multiple_of(PAGE_BYTES) || !contract.memories.iter().all(memory_is_sound) {
+    if contract.stack_bytes == 0 || !contract.stack_bytes.is_multiple_of(PAGE_BYTES) || !contract.own_memories().all(memory_is_sound) {
         return damaged("its memory plan contradicts itself");
     }
-    if contract.tables.iter().any(|table| table.minimum > table.capacity) {
+    if !contract.linked && has_imports_of_instances(contract) {
+        return damaged("it imports more than functions and is not to be linked");
+    }
+    if contract.tables.iter().any(|table| table.import.is_none() && table.minimum > table.capacity) {
         return damaged("its table plan contradicts itself");
     }
     let offset_of = |function: usize| -> Option<i64> {
@@ -279,7 +284,8 @@ fn check_contract(contract: &Contract, text: &[u8]) -> Result<(), LoadError> {
     if text.len() > u32::MAX as usize || !(0..contract.function_types.len()).all(|function| offset_of(function).is_some_and(in_text)) {
         return damaged("its offset table leads out of its text");
     }
-    if !contract.entries.iter().all(|entry| in_text(i64::from(entry.text_offset))) {
+    let ways_in = contract.entries.iter().map(|entry| entry.text_offset).chain(contract.initializer);
+    if !ways_in.map(i64::from).all(in_text) {
         return damaged("an entry leads out of its text");
     }
     let cells = contract.cells as usize;
@@ -290,6 +296,12 @@ fn check_contract(contract: &Contract, text: &[u8]) -> Result<(), LoadError> {
         return damaged("its signatures do not fit its cells");
     }
     Ok(())
+}
+
+fn has_imports_of_instances(contract: &Contract) -> bool {
+    contract.memories.iter().any(|memory| memory.import.is_some())
+        || contract.tables.iter().any(|table| table.import.is_some())
+        || contract.globals.iter().any(|global| global.import().is_some())
 }
 
 fn check_processor(contract: &Contract) -> Result<(), LoadError> {

@@ -290,8 +290,7 @@ impl PoolState {
 
     /// Resets a slot that an instance has used; only a slot that is pristine again becomes ready.
     pub(crate) fn give_back(&self, slot: Box<Slot>, shelf: &Shelf) {
-        self.in_use.set(self.in_use.get() - 1);
-        shelf.in_use.set(shelf.in_use.get() - 1);
+        self.forget_instance(shelf);
         let mut resetting = Resetting { pool: self, slot: Some(slot) };
         match resetting.run(shelf) {
             Ok(slot) if shelf.module.is_retired() => self.put_empty(slot),
@@ -312,8 +311,14 @@ impl PoolState {
         }
     }
 
+    /// An instance has ended.
+    pub(crate) fn forget_instance(&self, shelf: &Shelf) {
+        self.in_use.set(self.in_use.get() - 1);
+        shelf.in_use.set(shelf.in_use.get() - 1);
+    }
+
     /// Unmaps what a slot holds, so that it can be any module's.
-    fn put_empty(&self, mut slot: Box<Slot>) {
+    pub(crate) fn put_empty(&self, mut slot: Box<Slot>) {
         match slot.memory.vacate() {
             Ok(()) => {
                 slot.state = SlotState::Empty;

@@ -17,6 +17,13 @@ pub const CONTROL_DONE_EXIT: u32 = 8;
 /// Hostcall numbers below are indices of imported functions; from here on they are builtins.
 pub const BUILTIN_BASE: u32 = 0x8000_0000;
 
+/// Hostcall numbers from here on call a foreign function of the signature whose canonical number is what is left
+/// (`runtime/decisions/0008-linking.md`): the reference lies in the context, the arguments in cells.
+pub const FOREIGN_BASE: u32 = 0xc000_0000;
+
+/// The bit of a reference's `type` by which a function of another instance is known.
+pub const FOREIGN_TYPE: u32 = 0x8000_0000;
+
 /// What compiled code asks of the runtime itself. Arguments and results are in cells, like those of a hostcall.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u32)]
@@ -25,11 +32,37 @@ pub enum Builtin {
     MemoryGrow = BUILTIN_BASE,
     /// `(initial reference: i64, delta in elements: i64, table index: i32) → previous length: i64`, −1 when refused.
     TableGrow = BUILTIN_BASE + 1,
+    /// `(table index: i32) → length in elements: i64`, of an imported table.
+    TableSize = BUILTIN_BASE + 2,
+    /// `(element index: i64, table index: i32) → reference: i64`, of an imported table; the index is within bounds.
+    TableGet = BUILTIN_BASE + 3,
+    /// `(element index: i64, reference: i64, table index: i32) → 0: i64`, of an imported table; the index is within bounds.
+    TableSet = BUILTIN_BASE + 4,
+    /// `(global index: i32) → reference: i64`, of an imported mutable global that holds references to functions.
+    GlobalGet = BUILTIN_BASE + 5,
+    /// `(reference: i64, global index: i32) → 0: i64`, of such a global.
+    GlobalSet = BUILTIN_BASE + 6,
+    /// `(reference: i64, signature's number: i32) → 1 when the foreign function has this signature, else 0: i64`.
+    ForeignType = BUILTIN_BASE + 7,
 }
 
 impl Builtin {
     /// All builtins; the compiler emits calls to these, the runtime answers these.
-    pub const ALL: [Builtin; 2] = [Builtin::MemoryGrow, Builtin::TableGrow];
+    pub const ALL: [Builtin; 8] = [
+        Builtin::MemoryGrow,
+        Builtin::TableGrow,
+        Builtin::TableSize,
+        Builtin::TableGet,
+        Builtin::TableSet,
+        Builtin::GlobalGet,
+        Builtin::GlobalSet,
+        Builtin::ForeignType,
+    ];
+
+    /// Those that only linked instances need.
+    pub fn is_for_linking(self) -> bool {
+        !matches!(self, Builtin::MemoryGrow | Builtin::TableGrow)
+    }
 
     /// The builtin of a hostcall number, if it is one.
     pub fn from_number(number: u32) -> Option<Builtin> {

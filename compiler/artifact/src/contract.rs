@@ -19,6 +19,13 @@ pub enum ValueType {
     ExternRef,
 }
 
+impl ValueType {
+    /// Whether values are references to functions, whose numbers mean something in their own module only.
+    pub fn is_function_reference(self) -> bool {
+        self == ValueType::FuncRef
+    }
+}
+
 /// Types of parameters and results.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct FunctionType {
@@ -56,6 +63,13 @@ pub struct ImportedFunction {
     pub ty: FunctionType,
 }
 
+/// The two names of an import.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ImportName {
+    pub module: String,
+    pub name: String,
+}
+
 /// How wide the addresses of a memory or the indices of a table are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AddressType {
@@ -77,6 +91,8 @@ pub struct MemoryPlan {
     pub maximum_pages: u64,
     /// How much of the memory's beginning is in the image, in bytes: a multiple of the processor's page.
     pub image_bytes: u64,
+    /// Set when it is another instance's: then only its type says something, and it has no place in the slot.
+    pub import: Option<ImportName>,
 }
 
 impl MemoryPlan {
@@ -90,9 +106,17 @@ impl MemoryPlan {
         self.maximum_pages.saturating_mul(self.page_bytes)
     }
 
-    /// Whether the pages behind the memory catch what is out of bounds: its addresses are 32 bits wide, and it ends where a page of the processor does.
+    /// Whether this import may be a memory of that type that has so many pages now (core specification, 4.5.2).
+    pub fn accepts(&self, offered: &MemoryPlan, pages: u64) -> bool {
+        self.address == offered.address
+            && self.page_bytes == offered.page_bytes
+            && limits_accept(self.minimum_pages, self.declared_maximum_pages, pages, offered.declared_maximum_pages)
+    }
+
+    /// Whether the pages behind the memory catch what is out of bounds: it is the module's own, its addresses are 32 bits wide, and it ends where a page
+    /// of the processor does.
     pub fn is_guarded(&self) -> bool {
-        self.address == AddressType::I32 && self.page_bytes.is_multiple_of(PAGE_BYTES)
+        self.import.is_none() && self.address == AddressType::I32 && self.page_bytes.is_multiple_of(PAGE_BYTES)
     }
 }
 
@@ -106,6 +130,22 @@ pub struct TablePlan {
     pub declared_maximum: Option<u64>,
     /// Length beyond which `table.grow` answers −1, in elements; room for as many is in the image.
     pub capacity: u64,
+    /// Set when it is another instance's: then only its type says something, and it has no place in the slot.
+    pub import: Option<ImportName>,
+}
+
+impl TablePlan {
+    /// Whether this import may be a table of that type that has so many elements now (core specification, 4.5.2).
+    pub fn accepts(&self, offered: &TablePlan, elements: u64) -> bool {
+        self.address == offered.address
+            && self.element == offered.element
+            && limits_accept(self.minimum, self.declared_maximum, elements, offered.declared_maximum)
+    }
+}
+
+/// Whether what is this long now and may become so long is within the limits of an import.
+fn limits_accept(minimum: u64, maximum: Option<u64>, length: u64, offered_maximum: Option<u64>) -> bool {
+    length >= minimum && maximum.is_none_or(|maximum| offered_maximum.is_some_and(|offered| offered <= maximum))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,16 +157,31 @@ pub struct GlobalType {
 /// Where a global has its first value from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GlobalInitial {
-    /// The image holds it.
+    /// The image holds it, or the initializer computes it.
     Image,
-    /// The host writes it before the first instruction; only drivers of test suites permit such imports.
-    Imported { module: String, name: String },
+    /// It is another instance's. The host copies an immutable one before the first instruction; the place of a mutable one holds the address of the original.
+    Imported(ImportName),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GlobalPlan {
     pub ty: GlobalType,
     pub initial: GlobalInitial,
+}
+
+impl GlobalPlan {
+    /// The names by which it is imported.
+    pub fn import(&self) -> Option<&ImportName> {
+        match &self.initial {
+            GlobalInitial::Image => None,
+            GlobalInitial::Imported(name) => Some(name),
+        }
+    }
+
+    /// Whether it is reached through the address of the original. One that holds references to functions is not: their numbers differ between modules.
+    pub fn is_linked(&self) -> bool {
+        self.ty.mutable && self.import().is_some() && !self.ty.value.is_function_reference()
+    }
 }
 
 /// What an export names, by index in the module's index spaces.
@@ -188,6 +243,10 @@ pub struct Contract {
     pub exports: Vec<Export>,
     /// Function to run before any export, by index.
     pub start: Option<u32>,
+    /// Offset in the text of the function that finishes instantiation where imports decide how, `start` included; it takes and gives nothing.
+    pub initializer: Option<u32>,
+    /// Whether instances may be linked to others (`runtime/decisions/0008-linking.md`): nothing in the product is.
+    pub linked: bool,
     /// An active segment is out of bounds: instantiation traps so, before `start`.
     pub instantiation_trap: Option<TrapKind>,
     /// Size of the native stack, in bytes: a multiple of the processor's page.
@@ -217,6 +276,8 @@ impl Contract {
             element_segments: vec![],
             exports: vec![],
             start: None,
+            initializer: None,
+            linked: false,
             instantiation_trap: None,
             stack_bytes: PAGE_BYTES,
             cells: 0,
@@ -230,10 +291,25 @@ impl Contract {
         self.exports.iter().find(|export| export.name == name).map(|export| export.item)
     }
 
+    /// How many of the memories are imported: these come first.
+    pub fn imported_memories(&self) -> u32 {
+        self.memories.iter().filter(|memory| memory.import.is_some()).count() as u32
+    }
+
+    /// The memories of the module's own.
+    pub fn own_memories(&self) -> impl Iterator<Item = &MemoryPlan> + Clone {
+        self.memories.iter().filter(|memory| memory.import.is_none())
+    }
+
     /// The signature of a function, by index.
     pub fn function_type(&self, function: u32) -> Option<&FunctionType> {
         let number = *self.function_types.get(function as usize)?;
         self.types.get(number.checked_sub(1)? as usize)
+    }
+
+    /// The canonical number of a signature.
+    pub fn type_number(&self, ty: &FunctionType) -> Option<u32> {
+        self.types.iter().position(|other| other == ty).map(|index| index as u32 + 1)
     }
 
     /// The offset in the text of the entry trampoline for a signature.

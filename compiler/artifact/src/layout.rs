@@ -2,14 +2,18 @@
 //!
 //! ```text
 //!  0                stack_top                                                      page             memory_offset = vmctx
-//!  │ stack, grows down │ memory lengths · table lengths · segment lengths │ cells │ globals │ tables │ pad │ memory 0 … │ guard │ memory 1 … │ guard …
+//!  │ stack, grows down │ memory lengths · table lengths · segment lengths · links │ cells │ globals │ tables │ pad │ memory 0 … │ guard │ memory 1 … │ guard …
 //! ```
 //!
-//! Lengths, cells and globals end on a page of the processor, and the stack grows down from where they begin: a request that goes no deeper than what is
+//! Lengths, links, cells and globals end on a page of the processor, and the stack grows down from where they begin: a request that goes no deeper than what is
 //! left of that page dirties one page for all of them. So the stack is a little longer than the contract says, never shorter.
 //!
-//! Memory k lies at the constant distance k × [`MEMORY_STRIDE_BYTES`] from memory 0, so that no access loads a base. The image is one run of bytes in
-//! the artifact and several *pieces* in a slot: stack, context, tables and the beginning of memory 0 first, then the beginning of each further memory.
+//! The module's own memory k lies at the constant distance k × [`MEMORY_STRIDE_BYTES`] from the first, so that no access loads a base. The image is one run of bytes in
+//! the artifact and several *pieces* in a slot: stack, context, tables and the beginning of the first memory, then the beginning of each further memory.
+//!
+//! *Links* are there only when instances are linked: absolute addresses of what belongs to another instance. Of an imported memory, the word of the length
+//! holds the address of the owner's word, and a link the address of its first byte; of a mutable imported global, its own place holds the address of the
+//! original. The last link is the reference of the foreign function that is being called.
 //!
 //! The compiler bakes these offsets into code and the runtime uses them on slots; both ask this one function of the same contract.
 
@@ -45,6 +49,8 @@ pub struct SlotLayout {
     table_lengths: u64,
     data_segment_lengths: u64,
     element_segment_lengths: u64,
+    links: u64,
+    imported_memories: u32,
     cells: u64,
     globals: u64,
     tables: Vec<u64>,
@@ -70,13 +76,16 @@ impl SlotLayout {
         let table_lengths = take(8 * contract.tables.len() as u64)?;
         let data_segment_lengths = take(8 * contract.data_segments.len() as u64)?;
         let element_segment_lengths = take(8 * contract.element_segments.len() as u64)?;
-        let before_cells = element_segment_lengths + 8 * contract.element_segments.len() as u64;
+        let imported_memories = contract.imported_memories();
+        let links = take(links_bytes(contract))?;
+        let before_cells = links + links_bytes(contract);
         take(before_cells.next_multiple_of(CELL_BYTES) - before_cells)?;
         let cells = take(CELL_BYTES.checked_mul(u64::from(contract.cells))?)?;
         let globals = take(GLOBAL_BYTES * contract.globals.len() as u64)?;
         let mut tables = Vec::with_capacity(contract.tables.len());
         for table in &contract.tables {
-            tables.push(take(REFERENCE_BYTES.checked_mul(table.capacity)?)?);
+            let capacity = if table.import.is_some() { 0 } else { table.capacity };
+            tables.push(take(REFERENCE_BYTES.checked_mul(capacity)?)?);
         }
         let memory_offset = end.next_multiple_of(PAGE_BYTES);
         let pieces = pieces(contract, memory_offset)?;
@@ -87,6 +96,8 @@ impl SlotLayout {
             table_lengths,
             data_segment_lengths,
             element_segment_lengths,
+            links,
+            imported_memories,
             cells,
             globals,
             tables,
@@ -96,7 +107,7 @@ impl SlotLayout {
         })
     }
 
-    /// Offset in the slot of the current length of a memory, in bytes (`u64`).
+    /// Offset in the slot of the current length of a memory, in bytes (`u64`); of an imported one, of the address of that.
     pub fn memory_length(&self, memory: u32) -> u64 {
         self.memory_lengths + 8 * u64::from(memory)
     }
@@ -131,14 +142,29 @@ impl SlotLayout {
         self.tables[table as usize]
     }
 
-    /// Offset in the slot of the first byte of a memory.
-    pub fn memory(&self, memory: u32) -> u64 {
-        self.memory_offset + u64::from(memory) * MEMORY_STRIDE_BYTES
+    /// The number of a memory among the module's own, by index.
+    pub fn own_memory(&self, memory: u32) -> Option<u32> {
+        memory.checked_sub(self.imported_memories)
     }
 
-    /// Offset in the image of the first byte of a memory whose image is not empty.
-    pub fn memory_in_image(&self, memory: u32) -> Option<u64> {
-        let slot_offset = self.memory(memory);
+    /// Offset in the slot of the address of an imported memory's first byte.
+    pub fn memory_link(&self, memory: u32) -> u64 {
+        self.links + 8 * u64::from(memory)
+    }
+
+    /// Offset in the slot of the reference of the foreign function that is being called.
+    pub fn foreign_reference(&self) -> u64 {
+        self.links + 8 * u64::from(self.imported_memories)
+    }
+
+    /// Distance from `vmctx` to the first byte of a memory, by its number among the module's own, in bytes.
+    pub fn memory_distance(own_memory: u32) -> u64 {
+        u64::from(own_memory) * MEMORY_STRIDE_BYTES
+    }
+
+    /// Offset in the image of the first byte of a memory whose image is not empty, by its number among the module's own.
+    pub fn memory_in_image(&self, own_memory: u32) -> Option<u64> {
+        let slot_offset = self.memory_offset + SlotLayout::memory_distance(own_memory);
         let piece = self.pieces.iter().find(|piece| (piece.slot_offset..piece.slot_offset + piece.bytes).contains(&slot_offset))?;
         Some(piece.image_offset + (slot_offset - piece.slot_offset))
     }
@@ -150,19 +176,23 @@ impl SlotLayout {
     }
 }
 
-/// Where the stack begins, so that lengths, cells and globals, which follow, end on a page.
+fn links_bytes(contract: &Contract) -> u64 {
+    if contract.linked { 8 * (u64::from(contract.imported_memories()) + 1) } else { 0 }
+}
+
+/// Where the stack begins, so that lengths, links, cells and globals, which follow, end on a page.
 fn stack_top(contract: &Contract) -> Option<u64> {
     let lengths = contract.memories.len() + contract.tables.len() + contract.data_segments.len() + contract.element_segments.len();
     let cells = CELL_BYTES.checked_mul(u64::from(contract.cells))?;
     let globals = GLOBAL_BYTES * contract.globals.len() as u64;
-    let bytes = (8 * lengths as u64).next_multiple_of(CELL_BYTES).checked_add(cells)?.checked_add(globals)?;
+    let bytes = (8 * lengths as u64 + links_bytes(contract)).next_multiple_of(CELL_BYTES).checked_add(cells)?.checked_add(globals)?;
     Some(contract.stack_bytes.checked_add(bytes)?.checked_next_multiple_of(PAGE_BYTES)? - bytes)
 }
 
 /// The pieces of the image of a slot whose memory 0 begins at `memory_offset`.
 fn pieces(contract: &Contract, memory_offset: u64) -> Option<Vec<ImagePiece>> {
     let mut pieces = vec![ImagePiece { slot_offset: 0, image_offset: 0, bytes: memory_offset }];
-    for (memory, number) in contract.memories.iter().zip(0..) {
+    for (memory, number) in contract.own_memories().zip(0..) {
         let last = pieces.last_mut()?;
         let image_offset = last.image_offset.checked_add(last.bytes)?;
         match number {
@@ -192,6 +222,7 @@ mod tests {
                 minimum: 3,
                 declared_maximum: None,
                 capacity: 10,
+                import: None,
             }],
             globals: vec![GlobalPlan { ty: GlobalType { value: ValueType::I32, mutable: true }, initial: GlobalInitial::Image }; 3],
             data_segments: vec![5],
@@ -209,6 +240,7 @@ mod tests {
             declared_maximum_pages: None,
             maximum_pages: 2,
             image_bytes,
+            import: None,
         }
     }
 
@@ -218,11 +250,26 @@ mod tests {
         three.memories.extend([memory(0), memory(4096)]);
         let layout = SlotLayout::of(&three).unwrap();
         let head = layout.memory_offset + 65536;
-        assert_eq!(layout.memory(2) - layout.memory(0), 2 * ((4 << 30) + (32 << 20)));
+        let distance = 2 * ((4 << 30) + (32 << 20));
+        assert_eq!(SlotLayout::memory_distance(2), distance);
         assert_eq!(layout.pieces[0], ImagePiece { slot_offset: 0, image_offset: 0, bytes: head });
-        assert_eq!(layout.pieces[1], ImagePiece { slot_offset: layout.memory(2), image_offset: head, bytes: 4096 });
+        assert_eq!(layout.pieces[1], ImagePiece { slot_offset: layout.memory_offset + distance, image_offset: head, bytes: 4096 });
         assert_eq!((layout.pieces.len(), layout.image_bytes), (2, head + 4096));
         assert_eq!([0, 1, 2].map(|memory| layout.memory_in_image(memory)), [Some(layout.memory_offset), None, Some(head)]);
+    }
+
+    #[test]
+    fn what_is_imported_has_links_and_no_room() {
+        let import = Some(crate::contract::ImportName { module: "a".into(), name: "b".into() });
+        let mut linked = Contract { linked: true, ..contract() };
+        linked.tables[0].import = import.clone();
+        linked.memories.insert(0, MemoryPlan { import, ..memory(0) });
+        let layout = SlotLayout::of(&linked).unwrap();
+        assert_eq!([0, 1].map(|memory| layout.own_memory(memory)), [None, Some(0)]);
+        assert_eq!(layout.foreign_reference(), layout.memory_link(0) + 8);
+        assert!(layout.foreign_reference() + 8 <= layout.cell(0));
+        assert_eq!(layout.table(0), layout.global(3), "an imported table takes no room");
+        assert_eq!(layout.memory_in_image(0), Some(layout.memory_offset));
     }
 
     #[test]

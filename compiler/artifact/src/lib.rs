@@ -24,8 +24,8 @@ pub mod tenant;
 pub mod trap;
 
 pub use contract::{
-    AddressType, Contract, EntryTrampoline, Export, ExportedItem, FunctionType, GlobalInitial, GlobalPlan, GlobalType, ImportedFunction,
-    MemoryPlan, Setting, TablePlan, ValueType,
+    AddressType, Contract, EntryTrampoline, Export, ExportedItem, FunctionType, GlobalInitial, GlobalPlan, GlobalType, ImportName,
+    ImportedFunction, MemoryPlan, Setting, TablePlan, ValueType,
 };
 pub use elf::{Artifact, ArtifactError, ArtifactFile};
 pub use layout::SlotLayout;

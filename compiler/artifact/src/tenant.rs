@@ -25,11 +25,16 @@ pub enum PolicyViolation {
     Table { index: usize, elements: u64, limit: u64 },
     #[error("the artifact has a stack of {bytes} bytes, the limit stack_bytes is {limit}: compile it again")]
     Stack { bytes: u64, limit: u64 },
+    #[error("the artifact is to be linked to other instances, and programs run alone: compile it again")]
+    Linked,
 }
 
 impl TenantPolicy {
     /// Whether this contract keeps within the bounds.
     pub fn check(&self, contract: &Contract) -> Result<(), PolicyViolation> {
+        if contract.linked {
+            return Err(PolicyViolation::Linked);
+        }
         for (index, memory) in contract.memories.iter().enumerate() {
             let (bytes, limit) = (memory.maximum_bytes(), self.memory_bytes_max);
             if bytes > limit {
@@ -64,8 +69,16 @@ mod tests {
             declared_maximum_pages: None,
             maximum_pages: 4,
             image_bytes: 4096,
+            import: None,
         };
-        let table = TablePlan { address: AddressType::I32, element: ValueType::FuncRef, minimum: 1, declared_maximum: None, capacity: 10 };
+        let table = TablePlan {
+            address: AddressType::I32,
+            element: ValueType::FuncRef,
+            minimum: 1,
+            declared_maximum: None,
+            capacity: 10,
+            import: None,
+        };
         Contract { memories: vec![memory], tables: vec![table], stack_bytes: 8192, ..Contract::empty() }
     }
 
@@ -79,6 +92,11 @@ mod tests {
     #[test]
     fn a_contract_within_its_bounds_is_kept() {
         assert_eq!(EXACT.check(&contract()), Ok(()));
+    }
+
+    #[test]
+    fn an_artifact_that_is_to_be_linked_is_refused() {
+        assert_eq!(EXACT.check(&Contract { linked: true, ..contract() }), Err(PolicyViolation::Linked));
     }
 
     #[test]

@@ -25,6 +25,7 @@ fn artifact() -> Artifact {
             declared_maximum_pages: None,
             maximum_pages: 1,
             image_bytes: 4096,
+            import: None,
         }],
         ..Contract::empty()
     };

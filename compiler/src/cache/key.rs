@@ -11,7 +11,7 @@ use super::references::References;
 use super::shape;
 use crate::environment::Environment;
 use crate::error::CompileError;
-use crate::module::{GlobalSource, SegmentMode};
+use crate::module::GlobalSource;
 use crate::parallel::Job;
 
 /// SHA-256.
@@ -55,6 +55,10 @@ impl Keys {
     }
 
     pub fn of(&self, environment: &Environment<'_>, job: Job) -> Result<Wanted, CompileError> {
+        // Nothing in the product is linked: there is no use in keeping such code.
+        if environment.contract().linked {
+            return Ok(Wanted::default());
+        }
         if let Some(shared) = self.shared(environment, job)? {
             return Ok(shared);
         }
@@ -77,6 +81,7 @@ impl Keys {
             }
             Job::Builtin(builtin) => (2, (builtin as u32).to_le_bytes().to_vec(), References::default()),
             Job::Entry(number) => (3, encoded(|bytes| encode(bytes, module.signature(number))), References::default()),
+            Job::Foreign(_) | Job::Initializer => return Ok(None),
         };
         let key = self.wanted.then(|| {
             let mut digest = self.shared.clone();
@@ -125,8 +130,8 @@ fn encode_module(bytes: &mut Vec<u8>, environment: &Environment<'_>) {
             encode(bytes, bits);
         }
     }
-    encode(bytes, &module.data.iter().map(|segment| segment.mode == SegmentMode::Passive).collect::<Vec<_>>());
-    encode(bytes, &module.elements.iter().map(|segment| segment.mode == SegmentMode::Passive).collect::<Vec<_>>());
+    encode(bytes, &module.data.iter().map(|segment| segment.mode.is_passive()).collect::<Vec<_>>());
+    encode(bytes, &module.elements.iter().map(|segment| segment.mode.is_passive()).collect::<Vec<_>>());
 }
 
 fn encode_job(bytes: &mut Vec<u8>, environment: &Environment<'_>, job: Job) {
@@ -139,6 +144,8 @@ fn encode_job(bytes: &mut Vec<u8>, environment: &Environment<'_>, job: Job) {
         Job::Function { index, body: None } => encode(bytes, &(1, index)),
         Job::Builtin(builtin) => encode(bytes, &(2, builtin as u32)),
         Job::Entry(number) => encode(bytes, &(3, number)),
+        Job::Foreign(number) => encode(bytes, &(4, number)),
+        Job::Initializer => encode(bytes, &5),
     }
 }
 

@@ -107,7 +107,7 @@ pub fn host_identity() -> Result<String, CompileError> {
 pub fn shares_code(module: &ValidatedModule<'_>, plan: &Plan, setting: Setting) -> bool {
     let contract = &plan.contract;
     let is_usual = contract.memories.len() <= 1 && contract.tables.len() <= 1 && contract.memories.iter().all(MemoryPlan::is_guarded);
-    setting == Setting::Fast && module.relocations.is_some() && is_usual
+    setting == Setting::Fast && !contract.linked && module.relocations.is_some() && is_usual
 }
 
 /// The code of a job with everything filled in, when it is known. An entry that makes no sense here is none.

@@ -91,7 +91,7 @@ impl References {
                 _ => return None,
             }),
             Symbol::Builtin(_) | Symbol::Stub(_) | Symbol::OffsetTable => symbol,
-            Symbol::DataSegment(_) | Symbol::ElementSegment(_) => return None,
+            Symbol::DataSegment(_) | Symbol::ElementSegment(_) | Symbol::Foreign(_) | Symbol::Initializer => return None,
         })
     }
 }

@@ -83,7 +83,7 @@ impl FunctionTranslator<'_, '_> {
     }
 
     /// The address of a byte of a memory, whether or not it is within bounds.
-    fn memory_place(&mut self, memory: u32, index: Value) -> Value {
+    pub fn memory_place(&mut self, memory: u32, index: Value) -> Value {
         let base = self.memory_base(memory);
         self.builder.ins().iadd(base, index)
     }

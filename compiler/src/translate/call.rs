@@ -2,7 +2,7 @@
 //! leaves the frame of its caller to its callee; all functions have the convention that permits it.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{FuncRef, InstBuilder, SigRef, Value, types};
+use cranelift_codegen::ir::{Block, FuncRef, InstBuilder, SigRef, Value, types};
 use vivarium_artifact::TrapKind;
 
 use super::{FunctionTranslator, trap_code};
@@ -49,8 +49,7 @@ impl FunctionTranslator<'_, '_> {
         let index = self.pop_widened(self.environment.module.table_address(table));
         let reference = self.load_element(table, index);
         let number = self.environment.module.types[type_index as usize];
-        self.check_type(reference, number);
-        let address = self.code_address(reference);
+        let address = self.callee(reference, number);
         let parameters = self.environment.module.signature(number).parameters.len();
         (Callee::Address(self.signature(number), address), self.pop_arguments(parameters))
     }
@@ -73,8 +72,8 @@ impl FunctionTranslator<'_, '_> {
         self.reachable = false;
     }
 
-    /// Traps unless a reference is to a function of this signature.
-    fn check_type(&mut self, reference: Value, number: u32) {
+    /// The address of the code that a reference to a function of this signature names, or the trap.
+    fn callee(&mut self, reference: Value, number: u32) -> Value {
         let found = self.builder.ins().ireduce(types::I32, reference);
         let is_expected = match self.shared {
             Some(_) => {
@@ -86,13 +85,32 @@ impl FunctionTranslator<'_, '_> {
         };
         let (right, wrong) = (self.builder.create_block(), self.builder.create_block());
         self.builder.ins().brif(is_expected, right, &[], wrong, &[]);
-        self.builder.seal_block(right);
         self.builder.seal_block(wrong);
         self.builder.set_cold_block(wrong);
         self.builder.switch_to_block(wrong);
         self.builder.ins().trapz(found, trap_code(TrapKind::IndirectCallToNull));
+        if self.environment.contract().linked {
+            return self.own_or_foreign_callee(reference, number, right, found);
+        }
         self.builder.ins().trap(trap_code(TrapKind::BadSignature));
+        self.builder.seal_block(right);
         self.builder.switch_to_block(right);
+        self.code_address(reference)
+    }
+
+    /// Goes on in a block that both ways lead to.
+    fn own_or_foreign_callee(&mut self, reference: Value, number: u32, own: Block, found: Value) -> Value {
+        let joined = self.builder.create_block();
+        let callee = self.builder.append_block_param(joined, types::I64);
+        let foreign_code = self.foreign_callee(reference, found, number);
+        self.builder.ins().jump(joined, &[foreign_code.into()]);
+        self.builder.seal_block(own);
+        self.builder.switch_to_block(own);
+        let own_code = self.code_address(reference);
+        self.builder.ins().jump(joined, &[own_code.into()]);
+        self.builder.seal_block(joined);
+        self.builder.switch_to_block(joined);
+        callee
     }
 
     /// The address of the code that a reference names: its function's entry in the offset table, which is relative to the table itself.

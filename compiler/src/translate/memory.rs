@@ -10,7 +10,7 @@ use cranelift_codegen::ir::immediates::Offset32;
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use vivarium_artifact::abi::Builtin;
 use vivarium_artifact::layout::{GUARD_BYTES, MEMORY_RESERVATION_BYTES};
-use vivarium_artifact::{PAGE_BYTES, TrapKind};
+use vivarium_artifact::{PAGE_BYTES, SlotLayout, TrapKind};
 use wasmparser::{MemArg, MemArgTarget};
 
 use super::FunctionTranslator;
@@ -88,8 +88,11 @@ impl FunctionTranslator<'_, '_> {
 
     /// The address of the first byte of a memory.
     pub fn memory_base(&mut self, memory: u32) -> Value {
-        let distance = self.environment.layout().memory(memory) - self.environment.layout().memory(0);
-        if distance == 0 { self.vmctx } else { self.builder.ins().iadd_imm_u(self.vmctx, distance as i64) }
+        match self.environment.layout().own_memory(memory) {
+            Some(0) => self.vmctx,
+            Some(own) => self.builder.ins().iadd_imm_u(self.vmctx, SlotLayout::memory_distance(own) as i64),
+            None => self.imported_memory_base(memory),
+        }
     }
 
     /// The current length of a memory, in bytes.
@@ -97,6 +100,10 @@ impl FunctionTranslator<'_, '_> {
         let environment = self.environment;
         match environment.fixed_memory_length(memory) {
             Some(length) => self.builder.ins().iconst(types::I64, length as i64),
+            None if environment.memory(memory).import.is_some() => {
+                let address = self.load_length(Place::MemoryLength(memory));
+                self.builder.ins().load(types::I64, self.regions.lengths, address, 0)
+            }
             None => self.load_length(Place::MemoryLength(memory)),
         }
     }

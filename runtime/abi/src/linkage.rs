@@ -19,11 +19,16 @@ pub enum UnknownImport {
     Name { module: String, name: String },
     #[error("the program imports {module}.{name} with the type {found}, but the host function has the type {expected}")]
     Type { module: String, name: String, found: String, expected: String },
+    #[error("the program is to be linked to other instances, and hosts run programs alone")]
+    Linked,
 }
 
 impl Linkage {
     /// Finds the host function of each import, in the order of the contract.
     pub fn resolve(contract: &Contract) -> Result<Linkage, UnknownImport> {
+        if contract.linked {
+            return Err(UnknownImport::Linked);
+        }
         let functions = contract.imports.iter().map(resolve_one).collect::<Result<_, _>>()?;
         Ok(Linkage { functions })
     }

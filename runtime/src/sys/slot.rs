@@ -11,7 +11,7 @@ use std::io;
 use std::rc::Rc;
 use std::slice;
 
-use vivarium_artifact::{MemoryPlan, PAGE_BYTES};
+use vivarium_artifact::{MemoryPlan, PAGE_BYTES, SlotLayout};
 
 use crate::module::LoadedModule;
 use crate::slot::{SlotBounds, slot_offset, wide_reservation_bytes};
@@ -27,16 +27,14 @@ pub struct SlotMemory {
     /// Where the slot is at home, and its number there.
     home: Rc<Region>,
     index: u32,
-    /// While its module has several memories it lies in a reservation of its own.
-    wide: Option<Reservation>,
+    /// While its module has several memories: few have.
+    wide: Option<Box<Wide>>,
     /// Offset in the slot of memory 0.
     memory_offset: u64,
     image_bytes: u64,
     /// Length of memory 0 at instantiation and now, in bytes.
     memory_initial_bytes: u64,
     memory_bytes: u64,
-    /// Memories from 1.
-    further: Vec<FurtherMemory>,
     /// Whether the kernel was told to watch writes to the image.
     registered: bool,
     /// How many pages of the write set were in it when the last reset ended.
@@ -45,6 +43,15 @@ pub struct SlotMemory {
     backwards: bool,
     /// What stays populated of the slot between two runs, in bytes.
     warm_bytes: u64,
+}
+
+/// What a slot with several memories has besides.
+#[derive(Debug)]
+struct Wide {
+    /// Where it lies instead of at home.
+    reservation: Reservation,
+    /// Memories from 1.
+    further: Vec<FurtherMemory>,
 }
 
 /// A memory other than memory 0.
@@ -85,7 +92,6 @@ impl SlotMemory {
             image_bytes: 0,
             memory_initial_bytes: 0,
             memory_bytes: 0,
-            further: vec![],
             registered: false,
             settled: 0,
             backwards: false,
@@ -107,9 +113,11 @@ impl SlotMemory {
     fn map(&mut self, module: &LoadedModule) -> io::Result<()> {
         let layout = module.layout();
         self.vacate()?;
-        let memories = &module.contract().memories;
+        let memories: Vec<&MemoryPlan> = module.contract().own_memories().collect();
         if memories.len() > 1 {
-            self.wide = Some(Reservation::new(wide_reservation_bytes(memories.len()))?);
+            let behind = memories.iter().zip(0..).skip(1);
+            let further = behind.map(|(plan, own)| further_memory(plan, layout.memory_offset + SlotLayout::memory_distance(own))).collect();
+            self.wide = Some(Box::new(Wide { reservation: Reservation::new(wide_reservation_bytes(memories.len()))?, further }));
         }
         let (file, file_offset) = module.image();
         // Before the first mapping, so that `vacate` finds all that was made, should a later one fail.
@@ -117,14 +125,12 @@ impl SlotMemory {
         self.image_bytes = layout.pieces[0].bytes;
         self.memory_initial_bytes = memories.first().map_or(0, |memory| memory.minimum_bytes());
         self.memory_bytes = self.memory_initial_bytes;
-        self.further = memories.iter().zip(0..).skip(1).map(|(plan, index)| further_memory(plan, layout.memory(index))).collect();
         for piece in &layout.pieces {
             let (place, from) = (self.offset() + piece.slot_offset, file_offset + piece.image_offset);
             self.reservation().map_file(place, file, from, piece.bytes, Access::Private)?;
         }
         self.open_between(self.image_bytes, self.memory_end())?;
-        for index in 0..self.further.len() {
-            let memory = &self.further[index];
+        for memory in self.further() {
             self.open_between(memory.offset + memory.image_bytes, memory.offset + memory.open_bytes())?;
         }
         Ok(())
@@ -145,12 +151,11 @@ impl SlotMemory {
         self.set().forget();
         self.wide = None;
         (self.memory_offset, self.image_bytes, self.memory_initial_bytes, self.memory_bytes) = (0, 0, 0, 0);
-        self.further.clear();
         (self.registered, self.settled, self.warm_bytes) = (false, 0, 0);
         Ok(())
     }
 
-    /// Lengthens a memory; the new part reads as zero. The caller has checked limits.
+    /// Lengthens one of the module's own memories; the new part reads as zero. The caller has checked limits.
     pub fn grow(&mut self, memory: u32, bytes: u64) -> io::Result<()> {
         let Some(index) = (memory as usize).checked_sub(1) else {
             let end = self.memory_end();
@@ -158,23 +163,32 @@ impl SlotMemory {
             self.memory_bytes = bytes;
             return Ok(());
         };
-        let grown = &self.further[index];
+        let grown = &self.further()[index];
         self.open_between(grown.offset + grown.open_bytes(), (grown.offset + bytes).next_multiple_of(PAGE_BYTES))?;
-        self.further[index].bytes = bytes;
+        self.further_mut()[index].bytes = bytes;
         Ok(())
     }
 
-    /// Length of a memory, in bytes.
+    /// Length of one of the module's own memories, in bytes.
     pub fn memory_bytes(&self, memory: u32) -> Option<u64> {
         match (memory as usize).checked_sub(1) {
             None => Some(self.memory_bytes),
-            Some(index) => self.further.get(index).map(|memory| memory.bytes),
+            Some(index) => self.further().get(index).map(|memory| memory.bytes),
         }
+    }
+
+    /// Memories from 1.
+    fn further(&self) -> &[FurtherMemory] {
+        self.wide.as_ref().map_or(&[], |wide| &wide.further)
+    }
+
+    fn further_mut(&mut self) -> &mut [FurtherMemory] {
+        self.wide.as_mut().map_or(&mut [], |wide| &mut wide.further)
     }
 
     /// Length of all memories, in bytes.
     pub fn memories_bytes(&self) -> u64 {
-        self.further.iter().map(|memory| memory.bytes).sum::<u64>() + self.memory_bytes
+        self.further().iter().map(|memory| memory.bytes).sum::<u64>() + self.memory_bytes
     }
 
     /// The bounds by which faults of the running instance are classified.
@@ -185,7 +199,7 @@ impl SlotMemory {
             base,
             memory: base + self.memory_offset,
             memory_end: base + self.memory_end(),
-            further_memories: self.further.len() as u32,
+            further_memories: self.further().len() as u32,
         }
     }
 
@@ -208,10 +222,10 @@ impl SlotMemory {
         Some(unsafe { slice::from_raw_parts_mut(self.base().add((self.memory_offset + start) as usize), bytes as usize) })
     }
 
-    /// A memory by index, as long as it is now.
+    /// One of the module's own memories, as long as it is now.
     pub fn memory_at(&self, memory: u32) -> Option<&[u8]> {
         let Some(index) = (memory as usize).checked_sub(1) else { return Some(self.memory()) };
-        let memory = self.further.get(index)?;
+        let memory = self.further().get(index)?;
         // SAFETY: (a) this range is open; (b) the guest does not run while `self` is borrowed.
         Some(unsafe { slice::from_raw_parts(self.base().add(memory.offset as usize), memory.bytes as usize) })
     }
@@ -232,7 +246,7 @@ impl SlotMemory {
     pub fn is_pristine(&self, image: &[u8]) -> bool {
         let (first, mut rest) = image.split_at(self.image_bytes as usize);
         let mut pristine = self.image() == first && self.memory_bytes == self.memory_initial_bytes && self.is_zero_behind_image();
-        for memory in &self.further {
+        for memory in self.further() {
             // SAFETY: (a) this range is open; (b) the guest does not run while `self` is borrowed.
             let bytes = unsafe { slice::from_raw_parts(self.base().add(memory.offset as usize), memory.open_bytes() as usize) };
             let (of_image, of_slot) = (rest.split_at(memory.image_bytes as usize), bytes.split_at(memory.image_bytes as usize));
@@ -308,7 +322,7 @@ impl SlotMemory {
     }
 
     fn reservation(&self) -> &Reservation {
-        self.wide.as_ref().unwrap_or_else(|| self.home.reservation())
+        self.wide.as_ref().map_or_else(|| self.home.reservation(), |wide| &wide.reservation)
     }
 
     /// Where the slot begins in its reservation.

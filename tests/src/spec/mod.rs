@@ -1,8 +1,9 @@
 //! The official WebAssembly test suite, through our compiler and runtime.
 //!
 //! [`run_file`] takes a `.wast` file and tells for each directive whether it held; a directive that the driver does not understand has failed.
-//! [`store`] keeps instances and links them; [`values`] converts arguments and compares results, NaN patterns included.
+//! [`store`] keeps instances and answers their exits; [`linking`] finds who owns what they import; [`values`] converts arguments and compares results, NaN patterns included.
 
+mod linking;
 mod store;
 mod values;
 
@@ -67,7 +68,7 @@ fn run_directive(directive: WastDirective<'_>, store: &mut Store) -> Result<(), 
         WastDirective::ModuleDefinition(mut module) => {
             let name = module.name().map(|id| id.name().to_string());
             let wasm = module.encode().map_err(|error| format!("the text does not encode: {error}"))?;
-            store.define(name, wasm)
+            store.define(name, &wasm)
         }
         WastDirective::ModuleInstance { instance, module, .. } => {
             store.instantiate_definition(instance.map(|id| id.name().to_string()), module.map(|id| id.name()))

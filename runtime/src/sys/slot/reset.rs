@@ -128,6 +128,11 @@ impl SlotMemory {
         Ok(())
     }
 
+    /// From now on other instances may write here: their writes are not told apart, so none is watched. The slot is emptied afterwards, never reset.
+    pub fn share(&mut self) -> io::Result<()> {
+        self.unwatch()
+    }
+
     fn unwatch(&mut self) -> io::Result<()> {
         if self.registered {
             kernel::unregister(self.address(0), self.image_bytes)?;
@@ -199,13 +204,12 @@ impl SlotMemory {
         let grown_end = self.memory_end();
         self.memory_bytes = self.memory_initial_bytes;
         self.close_between(self.memory_end(), grown_end)?;
-        for index in 0..self.further.len() {
-            let memory = &self.further[index];
+        for memory in self.further() {
             let (start, end) = (memory.offset + memory.initial_open_bytes(), memory.offset + memory.open_bytes());
             self.reservation().empty(self.offset() + memory.offset, memory.open_bytes())?;
             self.close_between(start, end)?;
-            self.further[index].bytes = self.further[index].initial_bytes;
         }
+        self.further_mut().iter_mut().for_each(|memory| memory.bytes = memory.initial_bytes);
         Ok(())
     }
 
