@@ -3,11 +3,11 @@
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, TrapCode};
-use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{CodegenError, Context, FinalizedMachReloc, FinalizedRelocTarget, MachTrap};
 use vivarium_artifact::TrapKind;
 use vivarium_artifact::layout::GUARD_BYTES;
 
+use crate::environment::Environment;
 use crate::error::CompileError;
 use crate::symbol::{Number, Symbol};
 
@@ -53,22 +53,23 @@ pub struct Location {
 /// However large the guard: a function also writes below its frame, when it calls and when its callee saves registers.
 const FRAME_BYTES_MAX: u64 = GUARD_BYTES - (64 << 10);
 
+/// A larger frame is worth the time that the slower register allocator takes: programs that nest a few dozen calls deep must not find the stack used up
+/// by code that was only compiled quickly.
+const LARGE_FRAME_BYTES: u64 = 16 << 10;
+/// That allocator takes too long for functions of more instructions of Cranelift's.
+const FRUGAL_INSTRUCTIONS_MAX: usize = 200_000;
+
 /// Compiles the function in `context`; `name` is for errors.
-pub fn compile(
-    context: &mut Context,
-    isa: &dyn TargetIsa,
-    frame_bytes_max: u64,
-    name: &dyn Fn() -> String,
-) -> Result<CompiledFunction, CompileError> {
+pub fn compile(context: &mut Context, environment: &Environment<'_>, name: &dyn Fn() -> String) -> Result<CompiledFunction, CompileError> {
     let refused = |message: String| CompileError::Codegen { what: name(), message };
-    context.compile(isa, &mut ControlPlane::default()).map_err(|error| refused(sentence(&error.inner)))?;
-    let compiled = context.take_compiled_code().ok_or_else(|| refused("it made no code".into()))?;
-    let buffer = &compiled.buffer;
-    let frame_bytes = buffer.frame_layout().map_or(0, |layout| u64::from(layout.frame_to_fp_offset));
-    let frame_bytes_max = frame_bytes_max.min(FRAME_BYTES_MAX);
+    generate(context, environment).map_err(|error| refused(sentence(&error)))?;
+    let frame_bytes = frame_bytes(context);
+    let frame_bytes_max = environment.policy.frame_bytes_max.min(FRAME_BYTES_MAX);
     if frame_bytes > frame_bytes_max {
         return Err(CompileError::limit(format!("stack frame of {} in bytes", name()), frame_bytes, frame_bytes_max));
     }
+    let compiled = context.take_compiled_code().ok_or_else(|| refused("it made no code".into()))?;
+    let buffer = &compiled.buffer;
     let (mut relocations, mut numbers) = (Vec::new(), Vec::new());
     for relocation in buffer.relocs() {
         match resolve(relocation, context).map_err(&refused)? {
@@ -88,6 +89,22 @@ pub fn compile(
             .map(|location| Location { start: location.start, end: location.end, wasm_offset: location.loc.bits() })
             .collect(),
     })
+}
+
+/// Leaves the code in the context.
+fn generate(context: &mut Context, environment: &Environment<'_>) -> Result<(), CodegenError> {
+    context.compile(&**environment.isa, &mut ControlPlane::default()).map_err(|error| error.inner)?;
+    match environment.frugal {
+        Some(frugal) if frame_bytes(context) > LARGE_FRAME_BYTES && context.func.dfg.num_insts() <= FRUGAL_INSTRUCTIONS_MAX => {
+            context.compile(&**frugal, &mut ControlPlane::default()).map_err(|error| error.inner)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn frame_bytes(context: &Context) -> u64 {
+    context.compiled_code().and_then(|code| code.buffer.frame_layout()).map_or(0, |layout| u64::from(layout.frame_to_fp_offset))
 }
 
 /// With what a place in the code is filled in.

@@ -16,6 +16,8 @@ pub struct Environment<'m> {
     pub module: &'m ValidatedModule<'m>,
     pub plan: &'m Plan,
     pub isa: &'m OwnedTargetIsa,
+    /// For functions whose frames would become large with `isa`.
+    pub frugal: Option<&'m OwnedTargetIsa>,
     pub policy: &'m Policy,
     /// Whether code is made so that other modules can have it too: numbers of this module are then filled in behind the code generator
     /// (`cache/mod.rs`).

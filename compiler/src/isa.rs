@@ -16,6 +16,8 @@ pub enum Verify {
 /// The target and the features that code for it needs.
 pub struct Target {
     pub isa: OwnedTargetIsa,
+    /// The same, but for the slower allocator: with `isa`'s own, each value has a place of its own in the frame.
+    pub frugal: Option<OwnedTargetIsa>,
     /// Names as `is_x86_feature_detected!` spells them.
     pub cpu_features: Vec<String>,
 }
@@ -51,26 +53,27 @@ features! {
 
 /// The target for this machine.
 pub fn target(setting: Setting, verify: Verify) -> Result<Target, CompileError> {
-    let machine = |message: &dyn std::fmt::Display| CompileError::Machine(message.to_string());
-    let mut builder = cranelift_native::builder_with_options(false).map_err(|error| machine(&error))?;
-    let mut cpu_features = Vec::new();
-    for (flag, name, detected) in features() {
-        if detected {
-            builder.enable(flag).map_err(|error| machine(&error))?;
-            cpu_features.push(name.to_owned());
-        } else if REQUIRED.contains(&name) {
-            return Err(CompileError::Machine(format!("its processor lacks {name}")));
-        }
+    let cpu_features = features().into_iter().filter(|(.., detected)| *detected).map(|(_, name, _)| name.to_owned()).collect::<Vec<_>>();
+    if let Some(missing) = REQUIRED.iter().find(|name| !cpu_features.iter().any(|found| found == *name)) {
+        return Err(CompileError::Machine(format!("its processor lacks {missing}")));
     }
-    let isa = builder.finish(flags(setting, verify).map_err(|error| machine(&error))?).map_err(|error| machine(&error))?;
-    Ok(Target { isa, cpu_features })
+    let (isa, frugal) = match setting {
+        Setting::Fast => (isa("none", "single_pass", verify)?, Some(isa("none", "backtracking", verify)?)),
+        Setting::Best => (isa("speed", "backtracking", verify)?, None),
+    };
+    Ok(Target { isa, frugal, cpu_features })
 }
 
-fn flags(setting: Setting, verify: Verify) -> settings::SetResult<settings::Flags> {
-    let (opt_level, regalloc) = match setting {
-        Setting::Fast => ("none", "single_pass"),
-        Setting::Best => ("speed", "backtracking"),
-    };
+fn isa(opt_level: &str, regalloc: &str, verify: Verify) -> Result<OwnedTargetIsa, CompileError> {
+    let machine = |message: &dyn std::fmt::Display| CompileError::Machine(message.to_string());
+    let mut builder = cranelift_native::builder_with_options(false).map_err(|error| machine(&error))?;
+    for (flag, ..) in features().into_iter().filter(|(.., detected)| *detected) {
+        builder.enable(flag).map_err(|error| machine(&error))?;
+    }
+    builder.finish(flags(opt_level, regalloc, verify).map_err(|error| machine(&error))?).map_err(|error| machine(&error))
+}
+
+fn flags(opt_level: &str, regalloc: &str, verify: Verify) -> settings::SetResult<settings::Flags> {
     let mut flags = settings::builder();
     flags.set("opt_level", opt_level)?;
     flags.set("regalloc_algorithm", regalloc)?;

@@ -111,7 +111,7 @@ pub fn compile_cached(
     let placement = segments::place(&module);
     let plan = plan::plan(wasm, &module, &placement, policy, setting, target.cpu_features)?;
     let shares_code = cache::shares_code(&module, &plan, setting);
-    let environment = Environment { module: &module, plan: &plan, isa: &target.isa, policy, shares_code };
+    let environment = Environment { module: &module, plan: &plan, isa: &target.isa, frugal: target.frugal.as_ref(), policy, shares_code };
     let code = parallel::compile_all(&environment, cache, progress)?;
 
     let linking = Instant::now();
@@ -132,7 +132,8 @@ pub fn clif(wasm: &[u8], policy: &Policy, setting: Setting) -> Result<Vec<(Strin
     let module = validate::validate(wasm, policy)?;
     let target = isa::target(setting, Verify::Yes)?;
     let plan = plan_for_display(wasm, &module, policy, setting, &target)?;
-    let environment = Environment { module: &module, plan: &plan, isa: &target.isa, policy, shares_code: false };
+    let environment =
+        Environment { module: &module, plan: &plan, isa: &target.isa, frugal: target.frugal.as_ref(), policy, shares_code: false };
     let mut builder = FunctionBuilderContext::new();
     let mut shown = Vec::with_capacity(module.bodies.len());
     for body in 0..module.bodies.len() as u32 {

@@ -228,8 +228,7 @@ impl<'m> Worker<'m> {
         self.context.clear();
         translate_job(environment, job, wanted.references.as_ref(), &mut self.builder, &mut self.context)?;
         let translated = Instant::now();
-        let frame_bytes_max = environment.policy.frame_bytes_max;
-        let function = codegen::compile(&mut self.context, &**environment.isa, frame_bytes_max, &|| job_name(environment, job))?;
+        let function = codegen::compile(&mut self.context, environment, &|| job_name(environment, job))?;
         self.translate += translated - started;
         cache::keep(environment, job, wanted, &function, &mut self.cache_use);
         self.codegen += translated.elapsed();

@@ -77,6 +77,28 @@ fn deep_recursion_is_reported_a_thousand_times_over() {
     assert_eq!(pool.discarded(), 0);
 }
 
+/// Thousands of values, each needed across one call only: giving each a place of its own would make frames of 24 KiB, and 60 of them are too many.
+#[test]
+fn calls_of_large_functions_nest_in_both_settings() {
+    let step = "(local.set $sum (i32.add (local.get $sum) (i32.add (call $same (local.get $sum)) (call $same (local.get $n)))))";
+    let wat = format!(
+        r#"(module
+            (func $same (param i32) (result i32) (local.get 0))
+            (func $nest (export "nest") (param $n i32) (result i32) (local $sum i32)
+                {}
+                (if (local.get $n) (then (drop (call $nest (i32.sub (local.get $n) (i32.const 1))))))
+                (local.get $sum)))"#,
+        step.repeat(3_000)
+    );
+    let pool = pool(1);
+    for setting in [Setting::Fast, Setting::Best] {
+        let module = load_wat(&wat, setting);
+        let mut instance = pool.acquire(&module, limits()).unwrap();
+        let expected = (0..3_000).fold(0u32, |sum, _| sum.wrapping_add(sum).wrapping_add(60));
+        assert_eq!(call(&mut instance, "nest", &[60]), Ok(vec![expected.into()]), "{setting:?}");
+    }
+}
+
 #[test]
 fn an_instance_may_be_called_again_after_a_trap() {
     let wat = r#"(module (global $n (mut i32) (i32.const 0))
