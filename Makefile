@@ -14,7 +14,7 @@ CARGO := cargo
 BINARY := target/debug/vivarium
 WEB_SOURCES := $(shell find web/src web/styles web/*.mjs web/package-lock.json web/tsconfig.json -type f 2>/dev/null)
 
-.PHONY: run build test fuzz bench toolchains web browser check clean
+.PHONY: run build test fuzz bench toolchains web modules browser check clean
 
 run: build
 	@exec $(BINARY) serve
@@ -35,6 +35,12 @@ web/dist/manifest.json: web/node_modules/.package-lock.json $(WEB_SOURCES)
 	@echo "web: building the front end, some seconds"
 	@cd web && npm run --silent build
 
+modules: tests/modules/node_modules/.package-lock.json
+
+tests/modules/node_modules/.package-lock.json: tests/modules/package-lock.json
+	@echo "tests: fetching packages that ship wasm (about 90 MB, some ten seconds)"
+	@cd tests/modules && npm ci --loglevel=error
+
 browser:
 	@tests/browser/ensure-chromium
 
@@ -44,7 +50,7 @@ check: web
 	@cd tests/peers && $(CARGO) fmt --check && $(CARGO) clippy --locked --all-targets -- -D warnings
 	@cd web && npm run --silent check
 
-test: build browser
+test: build modules browser
 	@$(CARGO) test --locked --workspace
 	@cd tests/peers && $(CARGO) test --locked
 	@cd web && npm test --silent
@@ -53,8 +59,8 @@ test: build browser
 fuzz:
 	@cd tests/peers && $(CARGO) run --locked -q --bin fuzz
 
-bench: build
+bench: build modules
 	@$(CARGO) run --locked -q -p vivarium-tests --bin bench
 
 clean:
-	@rm -rf target web/dist web/node_modules
+	@rm -rf target web/dist web/node_modules tests/peers/target tests/modules/node_modules
