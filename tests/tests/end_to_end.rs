@@ -15,6 +15,14 @@ int main(void) {
     printf("Content-Type: text/plain\r\n\r\nC says %s\n", query);
 }
 "#;
+const CPP_ECHO: &str = r#"#include <cstdlib>
+#include <iostream>
+int main() {
+    std::string query = std::getenv("QUERY_STRING");
+    std::clog << "asked for " << query << std::endl;
+    std::cout << "Content-Type: text/plain\r\n\r\nC++ says " << query << '\n';
+}
+"#;
 const RUST_ECHO: &str = r#"fn main() {
     let query = std::env::var("QUERY_STRING").unwrap_or_default();
     eprintln!("asked for {query}");
@@ -70,6 +78,11 @@ fn c_deploys_answers_and_logs() {
 }
 
 #[test]
+fn cpp_deploys_answers_and_logs() {
+    deploy_request_log_report("cpp", "main.cpp", CPP_ECHO, "C++ says name=value", "asked for name=value");
+}
+
+#[test]
 fn rust_deploys_answers_and_logs() {
     deploy_request_log_report("rust", "main.rs", RUST_ECHO, "Rust says name=value", "asked for name=value");
 }
@@ -89,7 +102,7 @@ fn every_starter_builds_and_answers() {
     let server = Server::start();
     let starters = server.get("/api/v1/starters").json();
     let starters = starters["starters"].as_array().unwrap();
-    for language in ["c", "rust", "assemblyscript", "wat"] {
+    for language in ["c", "cpp", "rust", "assemblyscript", "wat"] {
         assert!(starters.iter().any(|starter| starter["language"] == language && starter["kind"] == "service"), "{language} has a service");
     }
     for starter in starters {
@@ -102,7 +115,7 @@ fn every_starter_builds_and_answers() {
             assert!(visit.body.len() > 20, "{name} has something to show");
         } else {
             let run = server
-                .post("/api/v1/runs", &json!({"language": starter["language"], "files": starter["files"], "stdin": "one two\nthree\n"}));
+                .post("/api/v1/runs", &json!({"language": starter["language"], "files": starter["files"], "stdin": starter["stdin"]}));
             assert_eq!(run.status, 200, "{name}: {}", run.text());
             assert_eq!(run.json()["exit_code"], 0, "{name}: {}", run.text());
         }

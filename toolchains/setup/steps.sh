@@ -1,6 +1,6 @@
 # The steps of the set-up, in order; sourced by `install`. Each makes its own folders anew, so a step that was interrupted is repeated
 # whole. They read $here and $partial and fill $ready.
-steps_total=8
+steps_total=9
 downloads=$partial/downloads
 raw=$partial/raw
 std=$partial/std
@@ -76,7 +76,7 @@ name_packages() {
     [[ $rust ]] || { echo "no package libstd-rust-web-dev: the set-up needs Debian 12 with its security updates" >&2; return 1; }
     llvm=$(apt-cache depends "$rust" | sed -n 's/.*Depends: libllvm\([0-9]*\)$/\1/p')
     printf '%s\n' "clang-$llvm" "lld-$llvm" "libllvm$llvm" "libclang-cpp$llvm" "libclang-common-$llvm-dev" \
-        "libclang-rt-$llvm-dev-wasm32" wasi-libc rustc-web "$rust" libstd-rust-web-dev rust-web-src bubblewrap
+        "libclang-rt-$llvm-dev-wasm32" "libc++-$llvm-dev-wasm32" "libc++abi-$llvm-dev-wasm32" wasi-libc rustc-web "$rust" libstd-rust-web-dev rust-web-src bubblewrap
 }
 
 # A package that is gone was replaced by a newer one since the lists were read, so they are read again the next time.
@@ -152,6 +152,12 @@ assemble_root() {
     cp -al "$raw/usr/lib/$llvm/lib/clang" "$root/usr/lib/$llvm/lib/"
     cp -al "$raw/usr/lib/wasm32-wasi" "$root/usr/lib/"
     cp -al "$raw/usr/include/wasm32-wasi" "$root/usr/include/"
+    # What the two folders before have of C++ are links into LLVM's own.
+    mkdir -p "$root/usr/lib/$llvm/include"
+    cp -al "$raw/usr/lib/$llvm/include/wasm32-wasi" "$root/usr/lib/$llvm/include/"
+    cp -al "$raw/usr/lib/$llvm/lib/wasm32-wasi" "$root/usr/lib/$llvm/lib/"
+    # Of no use here, 13 MB: headers for another processor, and a copy of the library for C++03.
+    rm -rf "$root/usr/lib/$llvm"/lib/clang/*/include/arm_* "$root/usr/lib/$llvm/include/wasm32-wasi/c++/v1/__cxx03"
     cp -al "$raw/usr/bin/rustc" "$root/rust/bin/"
     cp "$raw/usr/bin/bwrap" "$ready/bwrap"
     cp -L "$(node -p process.execPath)" "$root/usr/bin/node"
@@ -207,6 +213,18 @@ compile_stubs() {
     done
 }
 
+# It names the headers that it was made of by their paths, so it is made where they are used: in the jail's root. Where that jail cannot run
+# (no user namespaces) there is none, and C++ is compiled as slowly as it is without. Its options are the driver's, which clang insists on.
+precompile_headers() {
+    cp "$here/standard.hpp" "$root/usr/lib/wasm32-wasi/"
+    rm -rf "$partial/precompiled" && mkdir "$partial/precompiled"
+    "$ready/bwrap" --unshare-all --ro-bind "$root" / --bind "$partial/precompiled" /out --setenv LD_LIBRARY_PATH /usr/lib/x86_64-linux-gnu -- \
+        "/usr/lib/$(llvm_folder)/bin/clang" --driver-mode=g++ --target=wasm32-wasi -Wno-deprecated -O2 -gline-tables-only -gdwarf-5 -std=c++20 \
+        -fno-exceptions --sysroot=/usr -Xclang -fvalidate-ast-input-files-content -x c++-header /usr/lib/wasm32-wasi/standard.hpp \
+        -o /out/standard.pch || { progress "none: this system has no user namespaces"; return 0; }
+    mv "$partial/precompiled/standard.pch" "$root/usr/lib/wasm32-wasi/"
+}
+
 # in_root PROGRAM ARGS…: runs a program of the root without a jail, for the set-up's own sources.
 in_root() {
     local program=$1
@@ -218,20 +236,26 @@ check_languages() {
     local llvm check=$partial/check
     llvm=$(llvm_folder)
     rm -rf "$check" && mkdir -p "$check"
-    progress "1 of 3, C"
+    progress "1 of 4, C"
     printf '#include <stdio.h>\nint main(void) { puts("hello"); }\n' >"$check/c.c"
     in_root "usr/lib/$llvm/bin/clang" --target=wasm32-wasi -Wno-deprecated --sysroot="$root/usr" -O2 -c "$check/c.c" -o "$check/c.o"
     in_root "usr/lib/$llvm/bin/wasm-ld" -L"$root/usr/lib/wasm32-wasi" "$root/usr/lib/wasm32-wasi/crt1-command.o" "$check/c.o" -lc \
         "$root/usr/lib/$llvm"/lib/clang/*/lib/wasi/libclang_rt.builtins-wasm32.a -o "$check/c.wasm"
-    progress "2 of 3, Rust"
+    progress "2 of 4, C++"
+    printf '#include <iostream>\nint main() { std::cout << "hello\\n"; }\n' >"$check/cpp.cpp"
+    in_root "usr/lib/$llvm/bin/clang" --driver-mode=g++ --target=wasm32-wasi -Wno-deprecated --sysroot="$root/usr" -O2 \
+        -std=c++20 -fno-exceptions -c "$check/cpp.cpp" -o "$check/cpp.o"
+    in_root "usr/lib/$llvm/bin/wasm-ld" -L"$root/usr/lib/wasm32-wasi" "$root/usr/lib/wasm32-wasi/crt1-command.o" "$check/cpp.o" -lc++ -lc++abi -lc \
+        "$root/usr/lib/$llvm"/lib/clang/*/lib/wasi/libclang_rt.builtins-wasm32.a -o "$check/cpp.wasm"
+    progress "3 of 4, Rust"
     echo 'fn main() { println!("hello"); }' >"$check/rust.rs"
     in_root rust/bin/rustc --sysroot "$root/rust" --target $target -C linker="$root/usr/lib/$llvm/bin/wasm-ld" --edition 2024 \
         -C link-arg="$root/usr/lib/wasm32-wasi/stubs.o" "$check/rust.rs" -o "$check/rust.wasm"
-    progress "3 of 3, AssemblyScript"
+    progress "4 of 4, AssemblyScript"
     echo 'export function add(a: i32, b: i32): i32 { return a + b; }' >"$check/as.ts"
     (cd "$check" && in_root usr/bin/node "$root/asc/node_modules/assemblyscript/bin/asc.js" as.ts -o as.wasm)
     local wasm
-    for wasm in c rust as; do
+    for wasm in c cpp rust as; do
         [[ $(head -c4 "$check/$wasm.wasm" | od -An -tx1) == " 00 61 73 6d" ]] || { echo "$wasm.wasm is no WebAssembly" >&2; return 1; }
     done
 }

@@ -1,7 +1,7 @@
 //! One file for each language: which names it reserves, which commands it runs, how its messages are read.
 
 pub(crate) mod assemblyscript;
-pub(crate) mod c;
+pub(crate) mod clang;
 pub(crate) mod rust;
 pub(crate) mod wat;
 
@@ -59,11 +59,11 @@ pub(crate) fn is_reserved_name(language: Language, name: &str) -> bool {
     let file = name.rsplit('/').next().unwrap_or(name);
     match language {
         Language::AssemblyScript => matches!(file, "asconfig.json" | "package.json"),
-        Language::C | Language::Rust | Language::Wat => false,
+        Language::C | Language::Cpp | Language::Rust | Language::Wat => false,
     }
 }
 
-/// The options that every link of C and Rust has: relocations for the compiler's cache, a stack below the data so that an overflow traps
+/// The options that every link of C, C++ and Rust has: relocations for the compiler's cache, a stack below the data so that an overflow traps
 /// before it overwrites anything, and room to start with, so that small programs never grow their memory. Debug information stays: the compiler makes a
 /// table of lines of it and throws it away.
 const LINK_OPTIONS: &[&str] = &["--emit-relocs", "--stack-first", "-zstack-size=1048576", "--initial-heap=524288"];

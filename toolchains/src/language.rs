@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "lowercase")]
 pub enum Language {
     C,
+    Cpp,
     Rust,
     AssemblyScript,
     Wat,
@@ -16,12 +17,13 @@ pub enum Language {
 
 impl Language {
     /// Every language, in the order in which the page shows them.
-    pub const ALL: &'static [Language] = &[Language::C, Language::Rust, Language::AssemblyScript, Language::Wat];
+    pub const ALL: &'static [Language] = &[Language::C, Language::Cpp, Language::Rust, Language::AssemblyScript, Language::Wat];
 
     /// The name in addresses, requests and folders.
     pub fn name(self) -> &'static str {
         match self {
             Language::C => "c",
+            Language::Cpp => "cpp",
             Language::Rust => "rust",
             Language::AssemblyScript => "assemblyscript",
             Language::Wat => "wat",
@@ -32,6 +34,7 @@ impl Language {
     pub fn display_name(self) -> &'static str {
         match self {
             Language::C => "C",
+            Language::Cpp => "C++",
             Language::Rust => "Rust",
             Language::AssemblyScript => "AssemblyScript",
             Language::Wat => "WAT",
@@ -42,6 +45,7 @@ impl Language {
     pub fn main_file(self) -> &'static str {
         match self {
             Language::C => "main.c",
+            Language::Cpp => "main.cpp",
             Language::Rust => "main.rs",
             Language::AssemblyScript => "main.ts",
             Language::Wat => "main.wat",

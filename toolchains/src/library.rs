@@ -1,12 +1,16 @@
 //! Programs that between them pull in what the languages' libraries consist of, for whoever compiles that ahead: the starters, and for each language
-//! one that does nothing else. Only languages whose programs are linked with code that was compiled before have a library in this sense.
+//! some that do nothing else. Only languages whose programs are linked with code that was compiled before have a library in this sense.
 
 use std::collections::BTreeMap;
 
 use crate::{Language, SourceLimits, SourceTree, starters};
 
-const LIBRARIES: &[(Language, &str)] =
-    &[(Language::C, include_str!("../sdk/c/library.c")), (Language::Rust, include_str!("../sdk/rust/library.rs"))];
+const LIBRARIES: &[(Language, &str)] = &[
+    (Language::C, include_str!("../sdk/c/library.c")),
+    (Language::Cpp, include_str!("../sdk/cpp/streams.cpp")),
+    (Language::Cpp, include_str!("../sdk/cpp/containers.cpp")),
+    (Language::Rust, include_str!("../sdk/rust/library.rs")),
+];
 
 /// All of them; what programs use most comes first.
 pub fn programs() -> Vec<SourceTree> {
@@ -27,7 +31,8 @@ mod tests {
 
     #[test]
     fn every_program_is_a_source_tree() {
-        let starters = starters::all().iter().filter(|starter| matches!(starter.language, Language::C | Language::Rust)).count();
+        let linked = |language| matches!(language, Language::C | Language::Cpp | Language::Rust);
+        let starters = starters::all().iter().filter(|starter| linked(starter.language)).count();
         assert_eq!(programs().len(), LIBRARIES.len() + starters);
     }
 }

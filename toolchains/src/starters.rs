@@ -45,6 +45,22 @@ const ALL: &[Starter] = &[
         stdin: include_str!("../starters/c/word-count/stdin.txt"),
     },
     Starter {
+        name: "calendar",
+        language: Language::Cpp,
+        kind: ProgramKind::Service,
+        description: "A page with a month on it and links to those around it; ?year= and ?month= choose which one.",
+        files: &[file!("cpp/calendar", "main.cpp")],
+        stdin: "",
+    },
+    Starter {
+        name: "sudoku",
+        language: Language::Cpp,
+        kind: ProgramKind::Command,
+        description: "Reads a sudoku and solves it.",
+        files: &[file!("cpp/sudoku", "main.cpp")],
+        stdin: include_str!("../starters/cpp/sudoku/stdin.txt"),
+    },
+    Starter {
         name: "maze",
         language: Language::Rust,
         kind: ProgramKind::Service,

@@ -108,7 +108,7 @@ impl Toolchains {
     fn run_driver(&self, source: &SourceTree, budget: &Budget) -> Result<Built, BuildError> {
         budget.check()?;
         match source.language() {
-            Language::C => drivers::c::build(self.tools(Language::C)?, source, budget),
+            language @ (Language::C | Language::Cpp) => drivers::clang::build(self.tools(language)?, source, budget),
             Language::Rust => drivers::rust::build(self.tools(Language::Rust)?, source, budget),
             Language::AssemblyScript => self.build_assemblyscript(source, budget),
             Language::Wat => drivers::wat::build(source),
@@ -135,9 +135,10 @@ impl Toolchains {
         let version =
             |package: &str| self.tools.as_ref().ok().and_then(|tools| tools.stamp.version(package)).unwrap_or("of unknown version");
         match language {
-            Language::C => {
+            Language::C | Language::Cpp => {
                 let llvm = self.tools.as_ref().ok().and_then(|tools| tools.stamp.llvm()).unwrap_or_default();
-                format!("clang {}", version(&format!("clang-{llvm}")))
+                let name = if language == Language::Cpp { "clang++" } else { "clang" };
+                format!("{name} {}", version(&format!("clang-{llvm}")))
             }
             Language::Rust => format!("rustc {}", version("rustc-web")),
             Language::AssemblyScript => format!("asc {}", version("assemblyscript")),

@@ -68,6 +68,17 @@ fn the_maze_has_a_way_through() {
 }
 
 #[test]
+fn the_calendar_has_the_days_of_its_month() {
+    let page = |query: &str| String::from_utf8(body(&answer("calendar", query, &[], "").0, "text/html; charset=utf-8")).unwrap();
+    let leap = page("year=2024&month=2");
+    // The 1st was a Thursday.
+    assert!(leap.contains("<h1>February 2024</h1>") && leap.contains("<tr><td colspan=3><td>1<td>2<td>3<td>4<tr><td>5"), "{leap}");
+    assert!(leap.contains("<td>29</table>") && leap.contains("?year=2024&amp;month=3") && !leap.contains("<td>30"), "{leap}");
+    assert!(page("year=2023&month=2").contains("<td>28</table>"));
+    assert!(page("month=77&year=x").contains("<td class=today>"));
+}
+
+#[test]
 fn images_are_whole_and_follow_the_query() {
     assert_ne!(bmp("mandelbrot", ""), bmp("mandelbrot", "x=-0.7436&y=0.1318&zoom=600"));
     assert_ne!(bmp("plasma", ""), bmp("plasma", "31"));
@@ -82,5 +93,7 @@ fn commands_answer_their_input() {
     check("word-count", &[], "the fern\nthe moss", "1 lines, 4 words, 17 characters\n     2  the\n");
     check("caesar", &[], "Wkh ihuq jurzv lq wkh vkdgh.", "The fern grows in the shade.");
     check("histogram", &["2"], "1 1 4", "3 numbers, mean 2.0\n");
+    let puzzle = starters::all().iter().find(|starter| starter.name == "sudoku").unwrap().stdin;
+    check("sudoku", &[], puzzle, "8 1 2 | 7 5 3 | 6 4 9\n");
     check("upper", &[], "fern é", "FERN é");
 }

@@ -6,6 +6,8 @@ import type { Extension } from "@codemirror/state";
 
 const GRAMMARS: Record<string, () => Promise<{ language: Language }>> = {
   c: () => import("./grammars/c.js"),
+  // The grammar of C is that of C++ as well.
+  cpp: () => import("./grammars/c.js"),
   rust: () => import("./grammars/rust.js"),
   assemblyscript: () => import("./grammars/assemblyscript.js"),
   wat: () => import("./grammars/wat.js"),

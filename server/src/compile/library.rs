@@ -36,7 +36,7 @@ pub fn provide(pool: &CompilePool, toolchains: &Toolchains, folder: &Path, limit
 /// Changes with whatever would make other code, or other libraries.
 fn identity(toolchains: &Toolchains) -> Result<String, vivarium_compiler::CompileError> {
     let mut digest = Sha256::new_with_prefix(vivarium_compiler::cache::host_identity()?);
-    for language in [Language::C, Language::Rust] {
+    for language in [Language::C, Language::Cpp, Language::Rust] {
         digest.update(toolchains.version_key(language));
     }
     Ok(data_encoding::HEXLOWER.encode(&digest.finalize()[..8]))

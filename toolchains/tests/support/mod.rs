@@ -67,19 +67,31 @@ pub fn wasm_of(report: BuildReport) -> Vec<u8> {
 }
 
 /// The names of a binary's custom sections.
+/// Names of the custom sections, in order.
 pub fn custom_sections(wasm: &[u8]) -> Vec<String> {
-    let mut names = Vec::new();
+    sections(wasm).into_iter().filter_map(|(name, _)| name).collect()
+}
+
+/// The sections of a program but for its debug information.
+pub fn without_debug(wasm: &[u8]) -> Vec<(Option<String>, &[u8])> {
+    sections(wasm).into_iter().filter(|(name, _)| !name.as_ref().is_some_and(|name| name.starts_with(".debug"))).collect()
+}
+
+/// Each section, with the name of a custom one.
+fn sections(wasm: &[u8]) -> Vec<(Option<String>, &[u8])> {
+    let mut sections = Vec::new();
     let mut rest = &wasm[8..];
     while let Some((&id, body)) = rest.split_first() {
         let (length, body) = leb128(body);
         let (section, after) = body.split_at(length);
-        if id == 0 {
+        let name = (id == 0).then(|| {
             let (name_length, name) = leb128(section);
-            names.push(String::from_utf8(name[..name_length].to_vec()).unwrap());
-        }
+            String::from_utf8(name[..name_length].to_vec()).unwrap()
+        });
+        sections.push((name, section));
         rest = after;
     }
-    names
+    sections
 }
 
 fn leb128(bytes: &[u8]) -> (usize, &[u8]) {

@@ -1,5 +1,7 @@
 //! The official suite's modules through the compiler: each compiles, or is refused by name. Whether they run right is tested where the runtime is.
 
+mod mutated;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use vivarium_artifact::Setting;

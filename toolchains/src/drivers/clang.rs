@@ -1,10 +1,12 @@
-//! C: clang for each file, then wasm-ld by hand, which is quicker than clang's own driver.
+//! C and C++: clang for each file, then wasm-ld by hand, which is quicker than clang's own driver.
+
+mod precompiled;
 
 use crate::jail::JailPaths;
 use crate::job::JobFolder;
 use crate::messages::{clang, wasm_ld};
 use crate::process::Budget;
-use crate::{BuildError, SourceTree, text, verdict};
+use crate::{BuildError, Language, SourceTree, text, verdict};
 
 use super::{Built, LINK_OPTIONS, Tools, read_linked, stub_options};
 
@@ -15,12 +17,12 @@ const COMPILE_OPTIONS: &[&str] = &[
     "--target=wasm32-wasi",
     // Debian's library folders have the older name of the target, which clang warns of.
     "-Wno-deprecated",
-    "-std=gnu17",
     "-O2",
     "-Wall",
     "-I.",
     "-ferror-limit=20",
     "-fmacro-backtrace-limit=4",
+    "-ftemplate-backtrace-limit=4",
     "-fno-color-diagnostics",
     "-fno-crash-diagnostics",
     "-fdiagnostics-print-source-range-info",
@@ -31,21 +33,53 @@ const COMPILE_OPTIONS: &[&str] = &[
     "-c",
 ];
 
+/// What a file is compiled as. No distribution has a libc++ for WASI that throws, so C++ has no exceptions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    C,
+    Cpp,
+}
+
+impl Dialect {
+    /// Of a source file by its name; none for headers and data.
+    fn of(file: &str) -> Option<Dialect> {
+        match file.rsplit_once('.')?.1 {
+            "c" => Some(Dialect::C),
+            "cpp" | "cc" | "cxx" => Some(Dialect::Cpp),
+            _ => None,
+        }
+    }
+
+    /// Debug information names the compiler's mode, not the name it was called by.
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Dialect::C => &["-std=gnu17"],
+            Dialect::Cpp => &["--driver-mode=g++", "-std=c++20", "-fno-exceptions"],
+        }
+    }
+}
+
 pub(crate) fn build(tools: &Tools, source: &SourceTree, budget: &Budget) -> Result<Built, BuildError> {
     let job = JobFolder::create(&tools.jail.toolchains)?;
     job.write_sources(source.files())?;
     let paths = tools.jail.paths(&job);
     let mut work = Work { tools, source, budget, job, paths, built: Built::default() };
-    let files: Vec<&String> = source.files().keys().filter(|name| name.ends_with(".c")).collect();
+    let files: Vec<(&String, Dialect)> = compiled_files(source).collect();
     let mut objects = Vec::new();
-    for file in &files {
+    for &(file, dialect) in &files {
         // A file with errors does not keep the errors of the next from being told.
-        objects.extend(work.compile(file)?);
+        objects.extend(work.compile(file, dialect)?);
     }
     if objects.len() == files.len() && work.link(&objects)? {
         work.built.wasm = Some(read_linked(&work.job, WASM, &budget.limits)?);
     }
     Ok(work.built)
+}
+
+/// The files of a program that become objects. A C program has no C++ in it; a C++ program may have C.
+fn compiled_files(source: &SourceTree) -> impl Iterator<Item = (&String, Dialect)> {
+    let all = source.files().keys().filter_map(|file| Some((file, Dialect::of(file)?)));
+    all.filter(|&(_, dialect)| dialect == Dialect::C || source.language() == Language::Cpp)
 }
 
 /// One program on its way.
@@ -60,13 +94,16 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// Compiles one file to an object, whose path it returns; none when the file has errors.
-    fn compile(&mut self, file: &str) -> Result<Option<String>, BuildError> {
+    fn compile(&mut self, file: &str, dialect: Dialect) -> Result<Option<String>, BuildError> {
         let name = object_name(file);
         let object = format!("{}/{name}", self.paths.output);
-        let mut args: Vec<String> = COMPILE_OPTIONS.iter().map(|option| option.to_string()).collect();
+        let mut args: Vec<String> = COMPILE_OPTIONS.iter().chain(dialect.options()).map(|option| option.to_string()).collect();
         args.push(format!("--sysroot={}/usr", self.paths.root));
         if !self.paths.root.is_empty() {
             args.push(format!("-ffile-prefix-map={}=", self.paths.root));
+        }
+        if dialect == Dialect::Cpp && precompiled::serves(&self.source.files()[file]) {
+            args.extend(precompiled::options(&self.tools.jail));
         }
         args.extend([file.to_owned(), "-o".to_owned(), object.clone()]);
         let (code, output) = self.run("clang", &args)?;
@@ -88,6 +125,9 @@ impl Work<'_> {
         let mut args: Vec<String> = LINK_OPTIONS.iter().map(|option| option.to_string()).collect();
         args.extend([format!("-L{libraries}"), format!("{libraries}/crt1-command.o")]);
         args.extend(objects.iter().cloned());
+        if self.source.language() == Language::Cpp {
+            args.extend(["-lc++".to_owned(), "-lc++abi".to_owned()]);
+        }
         args.extend(["-lm".to_owned(), "-lc".to_owned()]);
         args.push(format!("{llvm}/lib/clang/{version}/lib/wasi/libclang_rt.builtins-wasm32.a"));
         args.extend(stub_options(root));
@@ -114,5 +154,5 @@ fn object_name(file: &str) -> String {
 }
 
 fn source_name(object: &str) -> Option<String> {
-    object.strip_suffix(".o").filter(|name| name.ends_with(".c")).map(|name| name.replace('+', "/"))
+    object.strip_suffix(".o").filter(|name| Dialect::of(name).is_some()).map(|name| name.replace('+', "/"))
 }

@@ -1,0 +1,26 @@
+// What C++ programs include most often, precompiled once by the set-up.
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <format>
+#include <functional>
+#include <iomanip>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <numeric>
+#include <optional>
+#include <random>
+#include <ranges>
+#include <set>
+#include <span>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <variant>
+#include <vector>
