@@ -91,7 +91,7 @@ impl Store {
 
     fn exported(&self, name: &ImportName, index: impl Fn(ExportedItem) -> Option<u32>) -> Result<Place, String> {
         let missing = || format!("there is no {}.{} of this kind", name.module, name.name);
-        let member = self.registered(&name.module).ok_or_else(missing)?;
+        let member = self.registered(&name.module)?;
         let item = self.contract(member).export(&name.name).ok_or_else(missing)?;
         Ok((member, index(item).ok_or_else(missing)?))
     }

@@ -1,16 +1,20 @@
 //! The official WebAssembly test suite, through our compiler and runtime.
 //!
 //! [`run_file`] takes a `.wast` file and tells for each directive whether it held; a directive that the driver does not understand has failed.
-//! [`store`] keeps instances and answers their exits; [`linking`] finds who owns what they import; [`values`] converts arguments and compares results, NaN patterns included.
+//! [`folders`] says what there is to run, and with which features; [`known`] is the list of what is known to fail. [`store`] keeps instances, [`linking`]
+//! finds who owns what they import, [`exchange`] answers their exits; [`values`] converts arguments and compares results, NaN patterns included.
 
+mod exchange;
+pub mod folders;
+pub mod known;
 mod linking;
 mod store;
 mod values;
 
-use vivarium_runtime::Pool;
-use vivarium_runtime::Trap;
+use vivarium_compiler::Features;
+use vivarium_runtime::{Pool, Trap};
 use wast::parser::{self, ParseBuffer};
-use wast::{QuoteWat, Wast, WastDirective, WastExecute, WastInvoke};
+use wast::{QuoteWat, Wast, WastDirective, WastExecute, WastInvoke, Wat};
 
 use store::{Call, InstantiateError, Store};
 
@@ -29,14 +33,14 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// Runs every directive of a file, on this thread's pool.
-pub fn run_file(text: &str, pool: &Pool) -> FileReport {
+/// Runs every directive of a file, on this thread's pool; its modules may use these features.
+pub fn run_file(text: &str, features: Features, pool: &Pool) -> FileReport {
     let mut report = FileReport::default();
     let mut lexer = wast::lexer::Lexer::new(text);
     lexer.allow_confusing_unicode(true);
     let wast = match ParseBuffer::new_with_lexer(lexer) {
         Ok(buffer) => match parser::parse::<Wast>(&buffer) {
-            Ok(wast) => return run_directives(wast, text, pool),
+            Ok(wast) => return run_directives(wast, text, Store::new(pool.clone(), features)),
             Err(error) => error,
         },
         Err(error) => error,
@@ -45,9 +49,8 @@ pub fn run_file(text: &str, pool: &Pool) -> FileReport {
     report
 }
 
-fn run_directives(wast: Wast<'_>, text: &str, pool: &Pool) -> FileReport {
+fn run_directives(wast: Wast<'_>, text: &str, mut store: Store) -> FileReport {
     let mut report = FileReport::default();
-    let mut store = Store::new(pool.clone());
     for directive in wast.directives {
         let line = directive.span().linecol_in(text).0 + 1;
         match run_directive(directive, &mut store) {
@@ -61,17 +64,15 @@ fn run_directives(wast: Wast<'_>, text: &str, pool: &Pool) -> FileReport {
 fn run_directive(directive: WastDirective<'_>, store: &mut Store) -> Result<(), String> {
     match directive {
         WastDirective::Module(mut module) => {
-            let name = module.name().map(|id| id.name().to_string());
-            let wasm = module.encode().map_err(|error| format!("the text does not encode: {error}"))?;
-            store.instantiate(name, &wasm).map_err(|error| error.to_string())
+            let wasm = encode(&mut module);
+            store.instantiate_named(module.name().map(|id| id.name()), wasm)
         }
         WastDirective::ModuleDefinition(mut module) => {
-            let name = module.name().map(|id| id.name().to_string());
-            let wasm = module.encode().map_err(|error| format!("the text does not encode: {error}"))?;
-            store.define(name, &wasm)
+            let wasm = encode(&mut module);
+            store.define(module.name().map(|id| id.name()), wasm)
         }
         WastDirective::ModuleInstance { instance, module, .. } => {
-            store.instantiate_definition(instance.map(|id| id.name().to_string()), module.map(|id| id.name()))
+            store.instantiate_definition(instance.map(|id| id.name()), module.map(|id| id.name()))
         }
         WastDirective::Register { name, module, .. } => store.register(name, module.map(|id| id.name())),
         WastDirective::Invoke(invoke) => match run_invoke(&invoke, store)? {
@@ -84,21 +85,25 @@ fn run_directive(directive: WastDirective<'_>, store: &mut Store) -> Result<(), 
         }
         WastDirective::AssertTrap { exec, message, .. } => expect_trap(execute(exec, store)?, message),
         WastDirective::AssertExhaustion { call, message, .. } => expect_trap(run_invoke(&call, store)?, message),
-        WastDirective::AssertMalformed { module, .. } | WastDirective::AssertInvalid { module, .. } => expect_refusal(module, store),
-        WastDirective::AssertUnlinkable { mut module, .. } => {
-            let wasm = module.encode().map_err(|error| format!("the text does not encode: {error}"))?;
-            match store.instantiate(None, &wasm) {
-                Err(InstantiateError::Link(_)) => Ok(()),
-                Err(other) => Err(format!("expected a refusal to link, found: {other}")),
-                Ok(()) => Err("linked although it must not".into()),
-            }
-        }
-        other => Err(format!("the driver does not know this directive: {}", directive_name(&other))),
+        WastDirective::AssertMalformed { mut module, .. }
+        | WastDirective::AssertMalformedCustom { mut module, .. }
+        | WastDirective::AssertInvalidCustom { mut module, .. } => match module.encode() {
+            Ok(wasm) => expect_refusal(&wasm, store),
+            Err(_) => Ok(()),
+        },
+        WastDirective::AssertInvalid { mut module, .. } => expect_refusal(&encode(&mut module)?, store),
+        WastDirective::AssertUnlinkable { module, .. } => expect_unlinkable(module, store),
+        WastDirective::AssertException { exec, .. } => match execute(exec, store)? {
+            Ok(values) => Err(format!("returned {values:?}, expected an exception")),
+            Err(trap) => Err(format!("trapped: {}, expected an exception", trap.kind)),
+        },
+        WastDirective::AssertSuspension { .. } => Err("stacks are never switched".into()),
+        WastDirective::Thread(_) | WastDirective::Wait { .. } => Err("refused by policy: memory is never shared between threads".into()),
     }
 }
 
-fn directive_name(directive: &WastDirective<'_>) -> String {
-    format!("{directive:?}").split([' ', '(', '{']).next().unwrap_or_default().to_string()
+fn encode(module: &mut QuoteWat<'_>) -> Result<Vec<u8>, String> {
+    module.encode().map_err(|error| format!("the text does not encode: {}", error.message()))
 }
 
 fn run_invoke(invoke: &WastInvoke<'_>, store: &mut Store) -> Result<Call, String> {
@@ -110,14 +115,14 @@ fn execute(exec: WastExecute<'_>, store: &mut Store) -> Result<Call, String> {
     match exec {
         WastExecute::Invoke(invoke) => run_invoke(&invoke, store),
         WastExecute::Get { module, global, .. } => store.global(module.map(|id| id.name()), global).map(|value| Ok(vec![value])),
-        WastExecute::Wat(mut module) => {
-            let wasm = module.encode().map_err(|error| format!("the text does not encode: {error}"))?;
-            match store.instantiate(None, &wasm) {
-                Ok(()) => Ok(Ok(vec![])),
-                Err(InstantiateError::Trap(trap)) => Ok(Err(trap)),
-                Err(other) => Err(other.to_string()),
+        WastExecute::Wat(module) => match store.instantiate(&encode(&mut QuoteWat::Wat(module))?) {
+            Ok(member) => {
+                store.drop_if_unreachable(member);
+                Ok(Ok(vec![]))
             }
-        }
+            Err(InstantiateError::Trap(trap)) => Ok(Err(trap)),
+            Err(other) => Err(other.to_string()),
+        },
     }
 }
 
@@ -132,12 +137,22 @@ fn expect_trap(call: Call, message: &str) -> Result<(), String> {
     if same { Ok(()) } else { Err(format!("trapped with \"{told}\", expected \"{message}\"")) }
 }
 
-fn expect_refusal(mut module: QuoteWat<'_>, store: &mut Store) -> Result<(), String> {
-    let Ok(wasm) = module.encode() else { return Ok(()) };
-    match store.compile(&wasm) {
-        // A feature of a later version, refused by its name, is invalid by the version that the folder is of.
+fn expect_refusal(wasm: &[u8], store: &Store) -> Result<(), String> {
+    match store.compile(wasm) {
+        // A feature that the folder does not have, refused by its name, is invalid there.
         Err(InstantiateError::Invalid(_) | InstantiateError::Feature(_)) => Ok(()),
         Err(other) => Err(format!("expected a validation error, found: {other}")),
         Ok(_) => Err("compiled although it is invalid".into()),
+    }
+}
+
+fn expect_unlinkable(module: Wat<'_>, store: &mut Store) -> Result<(), String> {
+    match store.instantiate(&encode(&mut QuoteWat::Wat(module))?) {
+        Err(InstantiateError::Link(_)) => Ok(()),
+        Err(other) => Err(format!("expected a refusal to link, found: {other}")),
+        Ok(member) => {
+            store.drop_if_unreachable(member);
+            Err("linked although it must not".into())
+        }
     }
 }
