@@ -11,7 +11,12 @@ fn main() {
         Some("null") => std::ptr::without_provenance::<u8>(8),
         // An address that would be a trap, were the program counter in guest code.
         Some("guard") => memory.as_ptr().wrapping_add(memory.len()),
-        _ => panic!("usage: host-fault null|guard"),
+        Some("sent") => {
+            // SAFETY: the signal ends this process, which is what it exists for.
+            unsafe { libc::raise(libc::SIGSEGV) };
+            return println!("survived");
+        }
+        _ => panic!("usage: host-fault null|guard|sent"),
     };
     // SAFETY: none is claimed: the read faults on purpose, and this process exists to die of it.
     let byte = unsafe { address.read_volatile() };

@@ -19,3 +19,9 @@ fn a_wild_read_of_host_code_ends_the_process() {
 fn host_code_that_reads_a_guests_guard_is_not_taken_for_the_guest() {
     dies("guard");
 }
+
+/// Somebody sent it: no instruction of the guest is to blame, and none of ours.
+#[test]
+fn a_fault_signal_that_was_sent_ends_the_process() {
+    dies("sent");
+}

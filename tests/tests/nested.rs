@@ -1,11 +1,15 @@
 //! An instance that waits in a hostcall may be called again; the calls end innermost first.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use vivarium_artifact::{ExportedItem, FunctionType, Setting, TrapKind, ValueType};
 use vivarium_runtime::activations::ACTIVATIONS_MAX;
 use vivarium_runtime::{Exit, Instance, LoadedModule};
 use vivarium_tests::engine::{limits, load, policy, pool, run};
+
+/// How often what exhausts the stack is repeated.
+const RECURSIONS: usize = 1_000;
 
 /// `outer` keeps values of its own across the call of `ask`; the host answers that by calling `inner`, `spin`, `crash` or `outer` again.
 const MODULE: &str = r#"(module
@@ -144,7 +148,7 @@ fn a_nested_call_that_uses_up_the_stack_is_reported() {
     let pool = pool(1);
     for module in modules() {
         let mut instance = pool.acquire(&module, limits()).unwrap();
-        for _ in 0..3 {
+        for _ in 0..RECURSIONS {
             invoke(&mut instance, "outer", &[1]);
             assert_eq!(run(&mut instance), Exit::Hostcall { import: 0 });
             invoke(&mut instance, "deep", &[1]);
@@ -154,6 +158,80 @@ fn a_nested_call_that_uses_up_the_stack_is_reported() {
         }
     }
     assert_eq!(pool.discarded(), 0);
+}
+
+/// The guest asks, the host calls it again, and so on: there the recursion is the host's and the guest's together.
+#[test]
+fn recursion_through_the_host_is_reported_a_thousand_times_over() {
+    let pool = pool(1);
+    let [module, _] = modules();
+    for _ in 0..RECURSIONS {
+        let mut instance = pool.acquire(&module, limits()).unwrap();
+        let trap = loop {
+            invoke(&mut instance, "outer", &[1]);
+            match run(&mut instance) {
+                Exit::Hostcall { import: 0 } => {}
+                Exit::Trapped(trap) => break trap,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(trap.kind, TrapKind::StackOverflow);
+        assert!(trap.frames.iter().all(|frame| ["ask", "outer"].contains(&frame.function.as_str())), "{:?}", trap.frames);
+    }
+    assert_eq!((pool.in_use(), pool.discarded()), (0, 0));
+}
+
+/// Nobody can answer the outer call any more, so the deadline of the inner one is that of the whole instance.
+#[test]
+fn a_deadline_in_a_nested_call_ends_all_calls() {
+    const DEADLINE: Duration = Duration::from_millis(5);
+    let pool = pool(1);
+    for module in modules() {
+        let mut instance = pool.acquire(&module, limits()).unwrap();
+        invoke(&mut instance, "outer", &[1]);
+        assert_eq!(run(&mut instance), Exit::Hostcall { import: 0 });
+        invoke(&mut instance, "spin", &[0]);
+        let spins_until_the_deadline = |instance: &mut Instance| {
+            while instance.ran() < DEADLINE {
+                assert_eq!(instance.resume(), Exit::Preempted);
+            }
+            assert_eq!((instance.depth(), instance.waiting_hostcall()), (2, None), "the inner call runs, the outer one waits below it");
+        };
+        spins_until_the_deadline(&mut instance);
+        instance.abandon();
+        assert_eq!((instance.depth(), instance.waiting_hostcall()), (0, None), "neither goes on");
+        invoke(&mut instance, "inner", &[1, 2, 3]);
+        assert_eq!(run(&mut instance), Exit::Done, "whoever kept the instance may call it anew, on the whole stack");
+        drop(instance);
+
+        let mut instance = pool.acquire(&module, limits()).unwrap();
+        invoke(&mut instance, "outer", &[1]);
+        assert_eq!(run(&mut instance), Exit::Hostcall { import: 0 });
+        invoke(&mut instance, "spin", &[0]);
+        spins_until_the_deadline(&mut instance);
+        drop(instance);
+        assert_eq!((pool.in_use(), pool.discarded()), (0, 0), "its slot is pristine again");
+    }
+}
+
+#[test]
+fn an_instance_that_waits_in_nested_calls_can_be_killed() {
+    let pool = pool(1);
+    for module in modules() {
+        for depth in 1..=4 {
+            let mut instance = pool.acquire(&module, limits()).unwrap();
+            for _ in 0..depth {
+                invoke(&mut instance, "outer", &[1]);
+                assert_eq!(run(&mut instance), Exit::Hostcall { import: 0 });
+            }
+            assert_eq!(instance.depth(), depth);
+            drop(instance);
+            assert_eq!((pool.in_use(), pool.discarded()), (0, 0));
+        }
+        let mut instance = pool.acquire(&module, limits()).unwrap();
+        invoke(&mut instance, "inner", &[1, 2, 3]);
+        assert_eq!(run(&mut instance), Exit::Done, "the next one in that slot begins afresh");
+    }
 }
 
 #[test]

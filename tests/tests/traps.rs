@@ -2,6 +2,7 @@
 
 use vivarium_artifact::{Setting, TrapKind};
 use vivarium_runtime::Trap;
+use vivarium_runtime::trap::TRAP_FRAMES_MAX;
 use vivarium_tests::engine::{call, limits, load_wat, pool};
 
 /// Runs the export `f` of a module in both settings; it must trap.
@@ -62,17 +63,52 @@ fn a_trap_names_the_functions_on_the_stack() {
     assert!(trap.frames.iter().all(|frame| frame.wasm_offset.is_some()));
 }
 
+/// Ways to call oneself without end, with the functions that a report may name.
+const ENDLESS_RECURSIONS: [(&str, &[&str]); 5] = [
+    ("(module (func $f (export \"f\") (param i32) (result i32) (i32.add (call $f (local.get 0)) (i32.const 1))))", &["f"]),
+    (
+        "(module (table funcref (elem $f)) (type $t (func (param i32) (result i32)))
+            (func $f (export \"f\") (param i32) (result i32) (i32.add (call_indirect (type $t) (local.get 0) (i32.const 0)) (i32.const 1))))",
+        &["f"],
+    ),
+    (
+        "(module (table funcref (elem $f $g)) (type $t (func (param i32) (result i32)))
+            (func $g (param i32) (result i32) (i32.add (call_indirect (type $t) (local.get 0) (i32.const 0)) (i32.const 1)))
+            (func $f (export \"f\") (param i32) (result i32) (i32.add (call_indirect (type $t) (local.get 0) (i32.const 1)) (i32.const 1))))",
+        &["f", "g"],
+    ),
+    (
+        "(module (func $g (param i32) (result i64 i64 f64) (call $f (local.get 0)) (i64.extend_i32_u) (i64.const 1) (f64.const 1))
+            (func $f (export \"f\") (param i32) (result i32) (call $g (local.get 0)) drop drop (i32.wrap_i64)))",
+        &["f", "g"],
+    ),
+    (
+        "(module (func $f (export \"f\") (param i32) (result i32) (local i64 i64 i64 i64 i64 i64 i64 i64)
+            (local.set 1 (i64.extend_i32_u (local.get 0))) (local.set 2 (i64.mul (local.get 1) (local.get 1))) (local.set 3 (i64.mul (local.get 2) (local.get 2)))
+            (local.set 4 (i64.mul (local.get 3) (local.get 2))) (local.set 5 (i64.mul (local.get 4) (local.get 2))) (local.set 6 (i64.mul (local.get 5) (local.get 2)))
+            (i32.add (call $f (i32.add (local.get 0) (i32.const 1)))
+                (i32.wrap_i64 (i64.add (local.get 6) (i64.add (local.get 5) (i64.add (local.get 4) (i64.add (local.get 3) (local.get 2)))))))))",
+        &["f"],
+    ),
+];
+
 #[test]
 fn deep_recursion_is_reported_a_thousand_times_over() {
-    let wat = "(module (func $f (export \"f\") (param i32) (result i32) (i32.add (call $f (local.get 0)) (i32.const 1))))";
-    let module = load_wat(wat, Setting::Fast);
     let pool = pool(1);
-    for _ in 0..1000 {
-        let mut instance = pool.acquire(&module, limits()).unwrap();
-        let trap = call(&mut instance, "f", &[1]).expect_err("the stack ends");
-        assert_eq!(trap.kind, TrapKind::StackOverflow);
-        assert_eq!(trap.frames[0].function, "f");
-        assert_eq!(trap.message(), "call stack exhausted: the stack is used up, f calls itself again and again");
+    for (wat, functions) in ENDLESS_RECURSIONS {
+        for setting in [Setting::Fast, Setting::Best] {
+            let module = load_wat(wat, setting);
+            for _ in 0..500 {
+                let mut instance = pool.acquire(&module, limits()).unwrap();
+                let trap = call(&mut instance, "f", &[1]).expect_err("the stack ends");
+                assert_eq!(trap.kind, TrapKind::StackOverflow, "{wat}");
+                assert_eq!(trap.frames.len(), TRAP_FRAMES_MAX, "{wat}");
+                assert!(trap.frames.iter().all(|frame| functions.contains(&frame.function.as_str())), "{wat}: {:?}", trap.frames);
+                let innermost = &trap.frames[0].function;
+                let message = format!("call stack exhausted: the stack is used up, {innermost} calls itself again and again");
+                assert_eq!(trap.message(), message, "{wat}");
+            }
+        }
     }
     assert_eq!(pool.discarded(), 0);
 }
