@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use vivarium_artifact::{ExportedItem, FunctionType, Setting, TrapKind};
-use vivarium_compiler::Features;
 use vivarium_runtime::{Exit, Instance, InstanceLimits, Pool};
 
 use crate::engine::{call, load, policy};
@@ -140,11 +139,10 @@ pub struct Shape {
     pub wat: String,
 }
 
-/// All of them; those with vectors once programs may have any.
+/// All of them.
 pub fn shapes() -> Vec<Shape> {
     let framed = |name: &str, body: &str| shape(name, &FRAME.replace("INNER", "").replace("BODY", body));
-    let simd = if Features::PRODUCT.contains(Features::SIMD) { SIMD } else { &[] };
-    let mut shapes: Vec<Shape> = BODIES.iter().chain(CONVERSIONS).chain(simd).map(|(name, body)| framed(name, body)).collect();
+    let mut shapes: Vec<Shape> = BODIES.iter().chain(CONVERSIONS).chain(SIMD).map(|(name, body)| framed(name, body)).collect();
     for (ty, operators) in OPERATORS {
         let [first, second] = locals(ty);
         // The second operand stays what it is, so that nothing divides by zero.
