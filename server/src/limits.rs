@@ -20,8 +20,12 @@ pub struct Limits {
     pub file_name_bytes_max: usize,
     /// Parts of a file's name, between slashes.
     pub depth_max: usize,
+    /// Files beside the source, which no compiler reads.
+    pub assets_max: usize,
+    /// All of them together.
+    pub assets_bytes_max: usize,
     pub wasm_bytes_max: usize,
-    /// A request's body to the workshop: a source with every character escaped, and a little more.
+    /// A request's body to the workshop: a source with every character escaped, its assets in base64, and a little more.
     pub api_body_bytes_max: usize,
     pub arguments_max: usize,
     pub environment_max: usize,
@@ -139,8 +143,10 @@ impl Default for Limits {
             files_max: 32,
             file_name_bytes_max: 128,
             depth_max: 8,
+            assets_max: 32,
+            assets_bytes_max: MIB,
             wasm_bytes_max: 16 * MIB,
-            api_body_bytes_max: 2 * MIB,
+            api_body_bytes_max: 4 * MIB,
             arguments_max: 64,
             environment_max: 64,
             argument_bytes_max: 8 * KIB,

@@ -14,11 +14,13 @@ use crate::compile::frames::Bounds;
 use crate::compile::worker::place;
 use crate::data_folder::DataFolder;
 use crate::limits::Limits;
+use crate::project::Files;
 
-/// A signed artifact, and the key that its signature was checked with.
+/// A signed artifact, the key that its signature was checked with, and the files of its project, where it was built from source.
 pub struct Signed {
     pub bytes: Vec<u8>,
     pub key: VerifyingKey,
+    pub files: Files,
 }
 
 /// Reads, builds and compiles as far as needed.
@@ -27,15 +29,16 @@ pub fn obtain(path: &Path, context: &Context, limits: &Limits) -> Result<Signed,
     if is(path, "viva") {
         return check(read(path)?, &folder);
     }
-    let wasm = if is(path, "wasm") || is(path, "wat") {
-        read_wasm(path, limits)?
+    let (wasm, files) = if is(path, "wasm") || is(path, "wat") {
+        (read_wasm(path, limits)?, Files::new())
     } else if Source::is_source(path) {
-        let report = Source::read(path, limits)?.build(context, limits)?;
-        report.wasm.ok_or(Failure::Program(None))?.bytes
+        let source = Source::read(path, limits)?;
+        let files = source.program_files(limits)?;
+        (source.build(context, limits)?.wasm.ok_or(Failure::Program(None))?.bytes, files)
     } else {
         return Err(Failure::usage(format!("{} is neither source, wasm, WAT nor an artifact (.viva)", path.display())));
     };
-    Ok(compile(&wasm, &folder, Setting::Fast, limits)?.0)
+    Ok(Signed { files, ..compile(&wasm, &folder, Setting::Fast, limits)?.0 })
 }
 
 /// The wasm of a binary or of its text.
@@ -68,7 +71,7 @@ pub fn compile(wasm: &[u8], folder: &DataFolder, setting: Setting, limits: &Limi
     let mut bytes = compiled.artifact.encode().map_err(Failure::program)?;
     let key = folder.signing_key()?;
     SignedArtifact::sign(&mut bytes, &key);
-    Ok((Signed { bytes, key: key.verifying_key() }, compiled.timings))
+    Ok((Signed { bytes, key: key.verifying_key(), files: Files::new() }, compiled.timings))
 }
 
 /// As compilers print it, where the place in the source is known.
@@ -82,7 +85,7 @@ fn refused(error: &CompileError, wasm: &[u8]) -> Failure {
 fn check(bytes: Vec<u8>, folder: &DataFolder) -> Result<Signed, Failure> {
     let key = folder.signing_key()?.verifying_key();
     match SignedArtifact::verify(&bytes, &key) {
-        Ok(_) => Ok(Signed { bytes, key }),
+        Ok(_) => Ok(Signed { bytes, key, files: Files::new() }),
         Err(ArtifactError::Signature) => Err(Failure::program("this artifact was made elsewhere, or changed: compile it here")),
         Err(error) => Err(Failure::program(error)),
     }

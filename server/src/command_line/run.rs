@@ -71,9 +71,10 @@ impl Run {
                 HostInput { arguments: vec![program_name(&self.path)], environment: self.env, stdin: Bytes::new(), ..HostInput::default() };
             return invoke::invoke(&pool, &module, function, &self.arguments, input, limits.memory_bytes_max);
         }
-        let program = Arc::new(Program::load(&runtime, file, &signed.key, limits.tenant()).map_err(Failure::program)?);
+        let program = Arc::new(Program::load(&runtime, file, &signed.key, limits.tenant(), signed.files).map_err(Failure::program)?);
         let arguments = std::iter::once(program_name(&self.path)).chain(self.arguments).collect();
-        let input = HostInput { arguments, environment: self.env, stdin: read_stdin(limits)?, ..HostInput::default() };
+        let files = program.files.clone();
+        let input = HostInput { arguments, environment: self.env, stdin: read_stdin(limits)?, files };
         run_program(&pool, &program, input, limits)
     }
 }

@@ -9,10 +9,13 @@ use vivarium_toolchains::{BuildReport, Cancel, Diagnostic, Language, Severity, S
 use super::Context;
 use super::failure::Failure;
 use crate::limits::Limits;
+use crate::project::{Assets, Files, Project};
 
 /// A program that was read from files.
 pub struct Source {
     pub tree: SourceTree,
+    /// Files of the folder that are no text.
+    assets: Assets,
     /// The name of the file that stands for the main file.
     given_name: Option<String>,
 }
@@ -25,9 +28,18 @@ impl Source {
 
     pub fn read(path: &Path, limits: &Limits) -> Result<Source, Failure> {
         let about = fs::metadata(path).map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
-        let (language, files, given_name) = if about.is_dir() { read_folder(path, limits)? } else { read_file(path, limits)? };
-        let tree = SourceTree::new(language, files, &limits.source()).map_err(Failure::usage)?;
-        Ok(Source { tree, given_name })
+        let Read { language, files, given_name } = if about.is_dir() { read_folder(path, limits)? } else { read_file(path, limits)? };
+        let tree = SourceTree::new(language, files.text, &limits.source()).map_err(Failure::usage)?;
+        Ok(Source { tree, assets: Assets::new(files.assets), given_name })
+    }
+
+    /// What the program finds under `/`, by the names that the user gave.
+    pub fn program_files(&self, limits: &Limits) -> Result<Files, Failure> {
+        let mut files = Project::new(&self.tree, self.assets.clone(), limits).map_err(Failure::usage)?.program_files();
+        if let Some(given) = &self.given_name {
+            files.iter_mut().for_each(|(name, _)| given.clone_into(name));
+        }
+        Ok(files)
     }
 
     /// Builds, prints what the compilers say to stderr, and gives the report. The wasm of a program with errors is none.
@@ -70,7 +82,18 @@ fn line(diagnostic: &Diagnostic) -> String {
     format!("{place}{space}{severity}: {}\n", diagnostic.message)
 }
 
-type Read = (Language, BTreeMap<String, String>, Option<String>);
+/// What lies at a path.
+struct Read {
+    language: Language,
+    files: ReadFiles,
+    given_name: Option<String>,
+}
+
+#[derive(Default)]
+struct ReadFiles {
+    text: BTreeMap<String, String>,
+    assets: BTreeMap<String, Vec<u8>>,
+}
 
 fn read_file(path: &Path, limits: &Limits) -> Result<Read, Failure> {
     let known = Language::ALL.iter().map(|language| language.main_file()).collect::<Vec<_>>().join(", ");
@@ -79,23 +102,25 @@ fn read_file(path: &Path, limits: &Limits) -> Result<Read, Failure> {
     };
     let language = language_of_file(path).ok_or_else(unknown)?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let files = BTreeMap::from([(language.main_file().to_owned(), read_text(path, limits)?)]);
-    Ok((language, files, name.filter(|name| name != language.main_file())))
+    let text = String::from_utf8(read_bytes(path, limits)?);
+    let text = text.map_err(|_| Failure::usage(format!("{} is no source: it is no UTF-8 text", path.display())))?;
+    let files = ReadFiles { text: BTreeMap::from([(language.main_file().to_owned(), text)]), ..ReadFiles::default() };
+    Ok(Read { language, files, given_name: name.filter(|name| name != language.main_file()) })
 }
 
 fn read_folder(path: &Path, limits: &Limits) -> Result<Read, Failure> {
-    let mut files = BTreeMap::new();
+    let mut files = ReadFiles::default();
     collect(path, "", limits, &mut files)?;
-    let languages: Vec<_> = Language::ALL.iter().copied().filter(|language| files.contains_key(language.main_file())).collect();
+    let languages: Vec<_> = Language::ALL.iter().copied().filter(|language| files.text.contains_key(language.main_file())).collect();
     match languages[..] {
-        [language] => Ok((language, files, None)),
+        [language] => Ok(Read { language, files, given_name: None }),
         [] => Err(Failure::usage(format!("the folder {} has no main file, such as main.c or main.rs", path.display()))),
         _ => Err(Failure::usage(format!("the folder {} has main files of several languages: name one of them", path.display()))),
     }
 }
 
-/// Hidden files are left out; of others no more than the limit is read.
-fn collect(folder: &Path, prefix: &str, limits: &Limits, files: &mut BTreeMap<String, String>) -> Result<(), Failure> {
+/// Hidden files are left out; of others no more than the limits is read. What is no text is an asset.
+fn collect(folder: &Path, prefix: &str, limits: &Limits, files: &mut ReadFiles) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::usage(format!("cannot read {}: {error}", folder.display()));
     let mut entries = fs::read_dir(folder).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
     entries.sort_by_key(|entry| entry.file_name());
@@ -109,24 +134,39 @@ fn collect(folder: &Path, prefix: &str, limits: &Limits, files: &mut BTreeMap<St
         if kind.is_dir() {
             collect(&entry.path(), &format!("{inner}/"), limits, files)?;
         } else if kind.is_file() {
-            files.insert(inner, read_text(&entry.path(), limits)?);
+            files.add(inner, read_bytes(&entry.path(), limits)?);
         }
-        if files.len() > limits.files_max {
+        if files.text.len() > limits.files_max {
             return Err(Failure::usage(format!("the folder has more files than the limit files_max of {}", limits.files_max)));
+        }
+        if files.assets.len() > limits.assets_max {
+            let detail = format!("the folder has more files that are no text than the limit assets_max of {}", limits.assets_max);
+            return Err(Failure::usage(detail));
         }
     }
     Ok(())
 }
 
-fn read_text(path: &Path, limits: &Limits) -> Result<String, Failure> {
+impl ReadFiles {
+    fn add(&mut self, name: String, content: Vec<u8>) {
+        match String::from_utf8(content) {
+            Ok(text) if !text.contains('\0') => drop(self.text.insert(name, text)),
+            Ok(text) => drop(self.assets.insert(name, text.into_bytes())),
+            Err(error) => drop(self.assets.insert(name, error.into_bytes())),
+        }
+    }
+}
+
+fn read_bytes(path: &Path, limits: &Limits) -> Result<Vec<u8>, Failure> {
     let failed = |error: std::io::Error| Failure::usage(format!("cannot read {}: {error}", path.display()));
     let about = fs::metadata(path).map_err(failed)?;
-    if about.len() > limits.source_bytes_max as u64 {
-        let detail =
-            format!("{} has {} bytes, more than the limit source_bytes_max of {}", path.display(), about.len(), limits.source_bytes_max);
+    let most = limits.source_bytes_max.max(limits.assets_bytes_max);
+    if about.len() > most as u64 {
+        let name = if most == limits.source_bytes_max { "source_bytes_max" } else { "assets_bytes_max" };
+        let detail = format!("{} has {} bytes, more than the limit {name} of {most}", path.display(), about.len());
         return Err(Failure::usage(detail));
     }
-    fs::read_to_string(path).map_err(failed)
+    fs::read(path).map_err(failed)
 }
 
 fn language_of_file(path: &Path) -> Option<Language> {
@@ -159,6 +199,17 @@ mod tests {
         let source = read(&[("p/main.rs", "fn main() {}"), ("p/inner/mod.rs", ""), ("p/.git/config", "x")], "p").unwrap();
         assert_eq!(source.tree.language(), Language::Rust);
         assert_eq!(source.tree.files().keys().collect::<Vec<_>>(), ["inner/mod.rs", "main.rs"]);
+    }
+
+    #[test]
+    fn a_program_finds_its_files_under_the_names_that_the_user_gave() {
+        let names = |files: &[(&str, &str)], path: &str| -> Vec<String> {
+            let files = read(files, path).unwrap().program_files(&Limits::default());
+            files.unwrap_or_default().into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!(names(&[("hello.c", "int main;")], "hello.c"), ["hello.c"]);
+        let folder = [("p/main.c", "int main;"), ("p/data/words.txt", "a b"), ("p/image", "a\0b")];
+        assert_eq!(names(&folder, "p"), ["data/words.txt", "main.c", "image"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use vivarium_artifact::Setting;
 pub use super::outcome::{LimitReport, Outcome, SourcePlace, TrapFrame, TrapReport};
 pub use super::timestamp::Timestamp;
 use crate::limits::Limits;
+use crate::project::Files;
 
 /// Pairs an answer with its question; unique in one supervisor.
 pub type CallId = u64;
@@ -100,6 +101,8 @@ pub struct Loaded {
     pub language: String,
     pub expires_at_unix_ms: u64,
     pub environment: Vec<(String, String)>,
+    /// What it finds under `/`.
+    pub files: Files,
     /// The id of the deployment's next request is at least this.
     pub next_request_id: u64,
 }
@@ -110,6 +113,8 @@ pub struct Run {
     pub arguments: Vec<String>,
     pub environment: Vec<(String, String)>,
     pub stdin: Vec<u8>,
+    /// What it finds under `/`.
+    pub files: Files,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -13,12 +13,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use ed25519_dalek::VerifyingKey;
+use vivarium_abi::files::ProjectFiles;
 use vivarium_abi::{Answer, Host, HostInput, HostLimits, LimitReached, Linkage, LogLine, Wait, entry_point};
 use vivarium_artifact::{MemoryPlan, TenantPolicy};
 use vivarium_runtime::{AcquireError, Exit, Instance, InstanceLimits, LoadedModule, Pool, Runtime, SealedFile, Trap};
 
 use crate::control::messages::{LimitReport, Outcome, SourcePlace, TrapFrame, TrapReport};
 use crate::limits::Limits;
+use crate::project::{self, Files};
 
 /// What is told of the name of a function or file, in bytes.
 const NAME_SHOWN_BYTES_MAX: usize = 128;
@@ -29,6 +31,8 @@ pub struct Program {
     pub module: Arc<LoadedModule>,
     linkage: Linkage,
     entry: u32,
+    /// What it finds under `/`.
+    pub files: ProjectFiles,
     /// What its output probably was meant to be is told once.
     pub hinted: AtomicBool,
 }
@@ -85,12 +89,13 @@ pub struct Guest {
 impl Program {
     /// Verifies, maps and resolves a signed artifact in a sealed file, and compares its contract with what programs may have here. The error is a
     /// sentence.
-    pub fn load(runtime: &Runtime, file: SealedFile, key: &VerifyingKey, policy: TenantPolicy) -> Result<Program, String> {
+    pub fn load(runtime: &Runtime, file: SealedFile, key: &VerifyingKey, policy: TenantPolicy, files: Files) -> Result<Program, String> {
         let module = runtime.load(file, key).map_err(|error| error.to_string())?;
         policy.check(module.contract()).map_err(|violation| violation.to_string())?;
         let linkage = Linkage::resolve(module.contract()).map_err(|error| error.to_string())?;
         let entry = entry_point(module.contract()).map_err(|error| error.to_string())?;
-        Ok(Program { module, linkage, entry, hinted: AtomicBool::new(false) })
+        let files = project::tree(files).map_err(|error| error.to_string())?;
+        Ok(Program { module, linkage, entry, files, hinted: AtomicBool::new(false) })
     }
 
     /// Length of all memories with which an instance begins, in bytes.

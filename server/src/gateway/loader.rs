@@ -13,6 +13,7 @@ use super::deployments::Revision;
 use super::guest::Program;
 use super::thread::{Shared, Task};
 use crate::control::messages::{CallId, FromGateway, Loaded, Run};
+use crate::project::Files;
 
 /// Artifacts that wait to be taken in.
 const JOBS_MAX: usize = 256;
@@ -67,6 +68,14 @@ impl Loader {
 }
 
 impl Purpose {
+    /// The project's files, which the program keeps from now on.
+    fn take_files(&mut self) -> Files {
+        match self {
+            Purpose::Serve(loaded) => std::mem::take(&mut loaded.files),
+            Purpose::Run(run) => std::mem::take(&mut run.files),
+        }
+    }
+
     fn refuse(&self, call: CallId, sentence: String) -> FromGateway {
         match self {
             Purpose::Serve(_) => FromGateway::LoadEnded(call, Err(sentence)),
@@ -94,13 +103,16 @@ impl Loading {
         descriptor: Option<OwnedFd>,
         answers: &mpsc::Sender<FromGateway>,
     ) -> Option<FromGateway> {
-        let program = match self.program(descriptor) {
+        let mut purpose = purpose;
+        let files = purpose.take_files();
+        let files_bytes = files.iter().map(|(name, content)| (name.len() + content.len()) as u64).sum::<u64>();
+        let program = match self.program(descriptor, files) {
             Ok(program) => Arc::new(program),
             Err(sentence) => return Some(purpose.refuse(call, sentence)),
         };
         match purpose {
             Purpose::Serve(loaded) => {
-                let (load_us, bytes) = (program.module.load_us(), program.module.artifact_bytes() as u64);
+                let (load_us, bytes) = (program.module.load_us(), program.module.artifact_bytes() as u64 + files_bytes);
                 forget(&self.threads, self.shared.deployments.load(loaded, program, bytes));
                 Some(FromGateway::LoadEnded(call, Ok(load_us)))
             }
@@ -113,10 +125,10 @@ impl Loading {
         }
     }
 
-    fn program(&self, descriptor: Option<OwnedFd>) -> Result<Program, String> {
+    fn program(&self, descriptor: Option<OwnedFd>, files: Files) -> Result<Program, String> {
         let descriptor = descriptor.ok_or("the artifact's descriptor is missing")?;
         let file = SealedFile::receive(descriptor).map_err(|error| format!("the artifact was refused: {error}"))?;
-        Program::load(&self.shared.runtime, file, &self.key, self.shared.start.limits.tenant())
+        Program::load(&self.shared.runtime, file, &self.key, self.shared.start.limits.tenant(), files)
     }
 }
 

@@ -33,7 +33,7 @@ pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<Ru
         scratch_bytes_max: limits.scratch_bytes_max,
         scratch_nodes_max: limits.scratch_nodes_max,
     };
-    let mut guest = match Guest::begin(&thread.pool, program, input(run), guest_limits) {
+    let mut guest = match Guest::begin(&thread.pool, program, input(run, program), guest_limits) {
         Ok(guest) => guest,
         Err(Refusal::Busy) => return Err("all slots of the gateway are in use: try again".into()),
         Err(Refusal::Outcome(outcome)) => return Ok(not_begun(*outcome, program)),
@@ -51,9 +51,9 @@ pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<Ru
     Ok(RunOutcome { exit_code, stdout, stderr, stdout_truncated, stderr_truncated, outcome: driven.outcome, timings })
 }
 
-fn input(run: Run) -> HostInput {
+fn input(run: Run, program: &Program) -> HostInput {
     let arguments = std::iter::once(PROGRAM_NAME.to_owned()).chain(run.arguments).collect();
-    HostInput { arguments, environment: run.environment, stdin: Bytes::from(run.stdin), ..HostInput::default() }
+    HostInput { arguments, environment: run.environment, stdin: Bytes::from(run.stdin), files: program.files.clone() }
 }
 
 /// A program that returned has succeeded.

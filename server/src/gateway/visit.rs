@@ -86,7 +86,8 @@ impl Thread {
         };
         let mut environment = revision.loaded.environment.clone();
         environment.extend(cgi::environment(&parts, &connection));
-        let input = HostInput { arguments: vec![target.slug.clone()], environment, stdin: body, ..HostInput::default() };
+        let files = revision.program.files.clone();
+        let input = HostInput { arguments: vec![target.slug.clone()], environment, stdin: body, files };
         let shown = format!("{}{}", connection.script_name, target.path);
         let mut telling = Telling::begin(self, &revision, in_flight, time, &parts.method, &shown);
         let answer = self.run_guest(&revision, input, &mut telling, refusals).await;

@@ -174,7 +174,11 @@ impl Workshop {
         let Lookup::Found { revision, current: true, expires_at, next_request_id } = self.deployments.lookup(slug, Some(number)) else {
             return;
         };
-        let loaded = Loaded::of(slug, &revision, expires_at, next_request_id);
+        let files = match self.project_of(&revision).await {
+            Ok(project) => project.program_files(),
+            Err(error) => return self.note_not_optimised(slug, number, &error.to_string()),
+        };
+        let loaded = Loaded { files, ..Loaded::of(slug, &revision, expires_at, next_request_id) };
         let swapped = self.parts.guests.load(loaded, artifact).await;
         self.settle(slug, number, expires_at);
         if let Err(LoadFailure::Refused(sentence)) = swapped {

@@ -15,6 +15,7 @@ use super::builds::{Build, EnqueueError, Fault};
 use super::database::DatabaseError;
 use super::deployments::DeploymentError;
 use super::events::SubscribeError;
+use crate::project::AssetError;
 
 const CONTENT: &str = "application/problem+json";
 /// Of a plain refusal by the router or an extractor, kept as the detail.
@@ -106,6 +107,16 @@ impl From<SourceError> for Problem {
     fn from(error: SourceError) -> Problem {
         let status = match error {
             SourceError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Problem { limit: error.limit(), ..Problem::new(status, error.to_string()) }
+    }
+}
+
+impl From<AssetError> for Problem {
+    fn from(error: AssetError) -> Problem {
+        let status = match error {
+            AssetError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::BAD_REQUEST,
         };
         Problem { limit: error.limit(), ..Problem::new(status, error.to_string()) }

@@ -8,11 +8,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, mpsc};
-use vivarium_artifact::Setting;
-use vivarium_toolchains::SourceTree;
-
 use super::Workshop;
 use super::blobs::{BlobError, BlobHash};
 use super::builds::{FinishedBuild, Product, SETTING};
@@ -20,6 +15,9 @@ use super::deployments::{DeploymentError, DeploymentView, Lookup, NewRevision, R
 use super::identifiers::{TokenHash, new_token};
 use crate::control::messages::{Loaded, Run, RunOutcome, Timestamp, Timings, Wanted};
 use crate::gateway::supervisor::LoadFailure;
+use crate::project::{Files, Project};
+use tokio::sync::{Semaphore, mpsc};
+use vivarium_artifact::Setting;
 
 /// How long a gateway is waited for that ended before it took a new revision: what a start of one may take.
 const LOAD_AGAIN_MAX: Duration = Duration::from_secs(10);
@@ -34,25 +32,19 @@ pub struct Target {
     pub ttl_seconds: Option<u64>,
 }
 
-/// A source as it is stored.
-#[derive(Serialize, Deserialize)]
-struct StoredSource {
-    language: vivarium_toolchains::Language,
-    files: std::collections::BTreeMap<String, String>,
-}
-
 impl Workshop {
     /// Makes a build that is ready durable, serves it, and only then answers. Runs to its end even if the caller goes away.
     pub async fn deploy(
         self: &Arc<Self>,
         build: FinishedBuild,
         product: Product,
+        project: Project,
         target: Target,
     ) -> Result<DeploymentView, DeploymentError> {
         let workshop = self.clone();
         run_to_end(async move {
-            let (view, owner_token) = workshop.make_durable(&build, &product, target).await?;
-            let load_us = workshop.load_first(&view, &product).await?;
+            let (view, owner_token) = workshop.make_durable(&build, &product, &project, target).await?;
+            let load_us = workshop.load_first(&view, &product, &project).await?;
             workshop.deployments.note_load(&view.slug, view.revision, load_us);
             workshop.note_live(&view, &product, load_us);
             workshop.optimise_unless_done(&view.slug, view.revision, product.wasm_hash);
@@ -66,6 +58,7 @@ impl Workshop {
         &self,
         build: &FinishedBuild,
         product: &Product,
+        project: &Project,
         target: Target,
     ) -> Result<(DeploymentView, Option<String>), DeploymentError> {
         let owner = target.owner_token.as_deref().map(TokenHash::of);
@@ -73,7 +66,7 @@ impl Workshop {
             self.deployments.check_owner(slug, owner)?;
         }
         let _kept = self.deployments.keep_blobs().await;
-        let (source, wasm) = self.put_blobs(&build.source, product.wasm.clone()).await?;
+        let (source, wasm) = self.put_blobs(project, product.wasm.clone()).await?;
         let revision = Revision {
             number: 0,
             language: build.build.language,
@@ -105,9 +98,8 @@ impl Workshop {
     }
 
     /// Both at once: most of the time is the disk's.
-    async fn put_blobs(&self, source: &SourceTree, wasm: Arc<[u8]>) -> Result<(BlobHash, BlobHash), DeploymentError> {
-        let stored = StoredSource { language: source.language(), files: source.files().clone() };
-        let stored = serde_json::to_vec(&stored).map_err(|error| interrupted(std::io::Error::from(error)))?;
+    async fn put_blobs(&self, project: &Project, wasm: Arc<[u8]>) -> Result<(BlobHash, BlobHash), DeploymentError> {
+        let stored = serde_json::to_vec(project).map_err(|error| interrupted(std::io::Error::from(error)))?;
         let put = |bytes: Arc<[u8]>| {
             let blobs = self.blobs.clone();
             tokio::task::spawn_blocking(move || blobs.put(&bytes))
@@ -117,11 +109,11 @@ impl Workshop {
     }
 
     /// A gateway that ends says nothing about the program, and what it serves is durable already: its successor is asked.
-    async fn load_first(self: &Arc<Self>, view: &DeploymentView, product: &Product) -> Result<f64, DeploymentError> {
+    async fn load_first(self: &Arc<Self>, view: &DeploymentView, product: &Product, project: &Project) -> Result<f64, DeploymentError> {
         let began = Instant::now();
         let failure = loop {
             let loaded = match self.artifact(product.wasm_hash, Some(product.wasm.clone())).await {
-                Ok(artifact) => self.load(&view.slug, view.revision, artifact).await,
+                Ok(artifact) => self.load(&view.slug, view.revision, artifact, project.program_files()).await,
                 Err(sentence) => Err(LoadFailure::Refused(sentence)),
             };
             match loaded {
@@ -148,11 +140,11 @@ impl Workshop {
     }
 
     /// Has the gateway serve a revision, and sees to it that what changed meanwhile is not undone by that.
-    async fn load(&self, slug: &str, number: u32, artifact: Vec<u8>) -> Result<f64, LoadFailure> {
+    async fn load(&self, slug: &str, number: u32, artifact: Vec<u8>, files: Files) -> Result<f64, LoadFailure> {
         let Lookup::Found { revision, current, expires_at, next_request_id } = self.deployments.lookup(slug, Some(number)) else {
             return Err(LoadFailure::Refused("it was stopped meanwhile".into()));
         };
-        let loaded = Loaded { current, ..Loaded::of(slug, &revision, expires_at, next_request_id) };
+        let loaded = Loaded { current, files, ..Loaded::of(slug, &revision, expires_at, next_request_id) };
         let loaded = self.parts.guests.load(loaded, artifact).await;
         self.settle(slug, number, expires_at);
         loaded
@@ -196,13 +188,12 @@ impl Workshop {
         self.parts.guests.run(run, artifact).await
     }
 
-    /// The source of a revision.
-    pub async fn source_of(&self, revision: &Revision) -> Result<std::collections::BTreeMap<String, String>, BlobError> {
+    /// The source of a revision, and its assets.
+    pub async fn project_of(&self, revision: &Revision) -> Result<Project, BlobError> {
         let (blobs, hash) = (self.blobs.clone(), revision.source);
         let read = tokio::task::spawn_blocking(move || blobs.get(hash)).await;
         let bytes = read.map_err(|error| BlobError::Io { what: "read", hash, error: std::io::Error::other(error) })??;
-        let stored: StoredSource = serde_json::from_slice(&bytes).map_err(|_| BlobError::Damaged(hash))?;
-        Ok(stored.files)
+        serde_json::from_slice(&bytes).map_err(|_| BlobError::Damaged(hash))
     }
 
     /// Answers the gateway's questions, some at a time, for as long as the gateway may ask.
@@ -234,8 +225,9 @@ impl Workshop {
 
     /// An artifact that the gateway refuses is made again, once. A gateway that ended asks no more; the next one asks for itself.
     async fn serve_again(self: &Arc<Self>, slug: &str, revision: &Revision) -> Result<(), String> {
+        let files = self.project_of(revision).await.map_err(|error| error.to_string())?.program_files();
         let artifact = self.artifact(revision.wasm, None).await?;
-        match self.load(slug, revision.number, artifact).await {
+        match self.load(slug, revision.number, artifact, files.clone()).await {
             Ok(_) => {
                 self.optimise_unless_done(slug, revision.number, revision.wasm);
                 return Ok(());
@@ -247,7 +239,7 @@ impl Workshop {
             self.artifacts.forget(revision.wasm, setting);
         }
         let artifact = self.artifact(revision.wasm, None).await?;
-        match self.load(slug, revision.number, artifact).await {
+        match self.load(slug, revision.number, artifact, files).await {
             Err(LoadFailure::Refused(sentence)) => Err(sentence),
             Ok(_) | Err(LoadFailure::Lost) => Ok(()),
         }
@@ -255,7 +247,7 @@ impl Workshop {
 }
 
 impl Loaded {
-    /// A revision as the gateway is told of it, without saying that it is the current one.
+    /// A revision as the gateway is told of it, without its files and without saying that it is the current one.
     pub(super) fn of(slug: &str, revision: &Revision, expires_at: Timestamp, next_request_id: u64) -> Loaded {
         Loaded {
             slug: slug.to_owned(),
@@ -264,6 +256,7 @@ impl Loaded {
             language: revision.language.name().to_owned(),
             expires_at_unix_ms: expires_at.unix_ms,
             environment: Vec::new(),
+            files: Files::new(),
             next_request_id,
         }
     }

@@ -150,6 +150,7 @@ pub fn loaded(slug: &str, revision: u32) -> Loaded {
         language: "wat".into(),
         expires_at_unix_ms: u64::MAX,
         environment: vec![("VIVARIUM_TEST".into(), "1".into())],
+        files: vec![],
         next_request_id: 11,
     }
 }

@@ -24,7 +24,7 @@ fn program(runtime: &Runtime, wat: &str) -> Arc<Program> {
     let mut file = compiled.artifact.encode().unwrap();
     SignedArtifact::sign(&mut file, &key);
     let file = SealedFile::from_bytes(&file).unwrap();
-    Arc::new(Program::load(runtime, file, &key.verifying_key(), Limits::default().tenant()).unwrap())
+    Arc::new(Program::load(runtime, file, &key.verifying_key(), Limits::default().tenant(), vec![]).unwrap())
 }
 
 fn begin(pool: &Pool, program: &Arc<Program>) -> Guest {

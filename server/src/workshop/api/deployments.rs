@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::bearer_token;
 use super::program::Program;
 use crate::control::messages::RunReport;
+use crate::project::{Assets, Project};
 use crate::workshop::deployments::{DeploymentError, DeploymentView, Log};
 use crate::workshop::identifiers::TokenHash;
 use crate::workshop::problem::Problem;
@@ -22,6 +23,9 @@ pub(super) struct NewDeployment {
     program: Program,
     ttl_seconds: Option<u64>,
     slug: Option<String>,
+    /// Files beside the source, by path, their content in base64.
+    #[serde(default)]
+    assets: Assets,
 }
 
 #[derive(Serialize)]
@@ -56,7 +60,8 @@ pub(super) async fn create(
     }
     let status = if new.slug.is_some() { StatusCode::OK } else { StatusCode::CREATED };
     let (build, product) = new.program.by(owner_token.as_deref()).built(&workshop).await?;
-    let view = workshop.deploy(build, product, Target { slug: new.slug, owner_token, ttl_seconds: new.ttl_seconds }).await?;
+    let project = Project::new(&build.source, new.assets, &workshop.limits)?;
+    let view = workshop.deploy(build, product, project, Target { slug: new.slug, owner_token, ttl_seconds: new.ttl_seconds }).await?;
     Ok((status, Json(view)))
 }
 
@@ -74,7 +79,8 @@ pub(super) async fn show(
     let mut view = known(&slug, workshop.deployments.view(&slug))?;
     let owned = bearer_token(&headers).and_then(|token| workshop.deployments.owned_revision(&slug, TokenHash::of(token)));
     if let Some(revision) = owned {
-        view.files = Some(workshop.source_of(&revision).await?);
+        let project = workshop.project_of(&revision).await?;
+        (view.assets, view.files) = (Some(project.assets.sizes()), Some(project.files));
     }
     Ok(Json(view))
 }

@@ -24,6 +24,7 @@ use crate::pages::{
     CommandOutput, DeploymentLine, DiagnosticLine, FormResult, LanguageChoice, LimitLine, StageTime, StarterLink, WorkshopPage,
     workshop_policy,
 };
+use crate::project::{Assets, Project};
 use crate::workshop::builds::Build;
 use crate::workshop::deployments::DeploymentView;
 use crate::workshop::problem::Problem;
@@ -123,14 +124,17 @@ impl Attempt<'_> {
         if product.kind == ProgramKind::Command {
             let args = self.form.args.split_whitespace().map(str::to_owned).collect();
             let program = Program::of_build(build.build.id);
-            let ran = NewRun { program, args, stdin: self.stdin.to_owned(), env: BTreeMap::new() }.run(workshop).await?;
+            let ran = NewRun { program, args, stdin: self.stdin.to_owned(), env: BTreeMap::new(), assets: Assets::default() }
+                .run(workshop)
+                .await?;
             let message = outcome_text(&ran.outcome);
             let exit_code = ran.exit_code.map(|code| code as i32);
             let command = CommandOutput { exit_code, stdout: ran.stdout, stderr: ran.stderr, message };
             let result = FormResult { command: Some(command), stages: stages(&ran.timings), ..result };
             return Ok(CameTo { result, slug: self.form.slug.clone(), owner_token: self.form.owner_token.clone() });
         }
-        let view = workshop.deploy(build, product, self.target()).await?;
+        let project = Project::new(&build.source, Assets::default(), &workshop.limits)?;
+        let view = workshop.deploy(build, product, project, self.target()).await?;
         let result = FormResult { deployment: Some(deployment_line(&view)), stages: stages(&view.timings), ..result };
         let owner_token = view.owner_token.unwrap_or_else(|| self.form.owner_token.clone());
         Ok(CameTo { result, slug: view.slug, owner_token })

@@ -12,6 +12,7 @@ use super::bearer_token;
 use super::program::Program;
 use crate::control::messages::{Outcome, Run, RunOutcome, Timings};
 use crate::limits::Limits;
+use crate::project::{Assets, Project};
 use crate::workshop::Workshop;
 use crate::workshop::problem::Problem;
 
@@ -25,6 +26,9 @@ pub(super) struct NewRun {
     pub stdin: String,
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// Files beside the source, by path, their content in base64.
+    #[serde(default)]
+    pub assets: Assets,
 }
 
 #[derive(Serialize)]
@@ -57,7 +61,8 @@ impl NewRun {
             let detail = format!("{runs_at_once} programs run already, the limit runs_at_once: try again in a moment");
             Problem::limit(StatusCode::SERVICE_UNAVAILABLE, "runs_at_once", detail)
         })?;
-        let run = Run { arguments: self.args, environment: self.env.into_iter().collect(), stdin: self.stdin.into_bytes() };
+        let files = Project::new(&build.source, self.assets, &workshop.limits)?.program_files();
+        let run = Run { arguments: self.args, environment: self.env.into_iter().collect(), stdin: self.stdin.into_bytes(), files };
         let ended = workshop.run_command(&product, run).await.map_err(|sentence| {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("the program was built but cannot be run: {sentence}"))
         })?;

@@ -172,6 +172,7 @@ impl Deployment {
             artifact_bytes: current.map_or(0, |revision| revision.artifact_bytes),
             owner_token: None,
             files: None,
+            assets: None,
         }
     }
 }
@@ -198,6 +199,9 @@ pub struct DeploymentView {
     /// For the owner only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<BTreeMap<String, String>>,
+    /// Sizes in bytes by path. For the owner only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assets: Option<BTreeMap<String, usize>>,
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ async fn every_refusal_is_a_problem_with_a_sentence() {
     let place = tempfile::tempdir().unwrap();
     let server = start(place.path(), Limits::default()).await;
     let json = "Content-Type: application/json\r\n";
-    let large = format!("{{\"language\":\"{}\"}}", "x".repeat(3 << 20));
+    let large = format!("{{\"language\":\"{}\"}}", "x".repeat(Limits::default().api_body_bytes_max));
     let source = program(&"x".repeat(300_000)).to_string();
     let many: Value = (0..40).map(|number| (format!("f{number}.c"), json!(""))).collect::<serde_json::Map<_, _>>().into();
     let many = json!({ "language": "c", "files": many }).to_string();
