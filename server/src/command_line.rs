@@ -10,6 +10,7 @@ mod compile;
 mod disassembly;
 mod doctor;
 mod failure;
+mod folders;
 mod inspect;
 mod invoke;
 mod run;

@@ -20,6 +20,9 @@ pub(crate) use memory::{MemoryFolder, Scratch};
 pub(crate) use path::PATH_BYTES_MAX;
 pub use project::{ProjectError, ProjectFiles};
 
+/// How many entries one folder may list.
+pub const ENTRIES_MAX: usize = 100_000;
+
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
@@ -97,7 +100,7 @@ pub trait Folder: Debug {
     /// Makes a symbolic link at `path` that holds `content`.
     fn symlink(&self, content: &str, path: &str) -> Result<(), Errno>;
     fn read_link(&self, path: &str) -> Result<String, Errno>;
-    /// What is in the folder, without `.` and `..`, in an order that lasts.
+    /// What is in the folder, without `.` and `..`, in an order that lasts; with more than [`ENTRIES_MAX`] it is [`Errno::Overflow`].
     fn entries(&self) -> Result<Vec<Entry>, Errno>;
     /// Writes what is not yet on the disk.
     fn sync(&self, data_only: bool) -> Result<(), Errno>;

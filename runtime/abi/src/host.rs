@@ -1,10 +1,12 @@
 //! The world of one instance: what it is given, what it wrote, and its calls.
 
+use std::rc::Rc;
+
 use bytes::Bytes;
 
 use crate::answer::{Answer, HostFailure};
 use crate::clocks::Clocks;
-use crate::files::{Entry, ProjectFiles};
+use crate::files::{Entry, Folder, ProjectFiles};
 use crate::guest::{Call, GuestInstance};
 use crate::limit::LimitReached;
 use crate::linkage::Linkage;
@@ -23,6 +25,15 @@ pub struct HostInput {
     pub stdin: Bytes,
     /// What it finds under `/`.
     pub files: ProjectFiles,
+    /// Folders beside it, or in its place: one that is given as `/` or `.` takes the place of all that a program is given otherwise.
+    pub folders: Vec<GivenFolder>,
+}
+
+/// A folder that a program is given, and the path by which it knows it.
+#[derive(Debug, Clone)]
+pub struct GivenFolder {
+    pub path: String,
+    pub folder: Rc<dyn Folder>,
 }
 
 /// Every bound on what a program is given and writes.
@@ -73,8 +84,9 @@ pub struct Host {
     pub(crate) log: LogLines,
     pub(crate) descriptors: Descriptors,
     pub(crate) files: ProjectFiles,
-    /// What the folder of this inode held when it was listed last from its beginning.
-    pub(crate) listing: Option<(u64, Vec<Entry>)>,
+    pub(crate) folders: Vec<GivenFolder>,
+    /// What the folder of this device and inode held when it was listed last from its beginning.
+    pub(crate) listing: Option<((u64, u64), Vec<Entry>)>,
     pub(crate) clocks: Clocks,
     /// The call that waits.
     pub(crate) pending: Option<Pending>,
@@ -97,6 +109,7 @@ impl Host {
             log: LogLines::new(limits.log_line_bytes_max as usize, limits.log_lines_max),
             descriptors: Descriptors::default(),
             files: input.files,
+            folders: input.folders,
             listing: None,
             clocks: Clocks::start(),
             pending: None,

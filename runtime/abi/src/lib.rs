@@ -39,7 +39,7 @@ mod wasi;
 pub use answer::{Answer, HostFailure, Values, Wait};
 pub use entry::{Finish, NoEntry, entry_point};
 pub use guest::GuestInstance;
-pub use host::{Host, HostInput, HostLimits};
+pub use host::{GivenFolder, Host, HostInput, HostLimits};
 pub use limit::LimitReached;
 pub use linkage::{Linkage, UnknownImport};
 pub use log::{LogLine, Stream};

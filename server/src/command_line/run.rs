@@ -13,6 +13,7 @@ use vivarium_runtime::{Pool, Runtime, RuntimeSettings, SealedFile};
 
 use super::artifact::Signed;
 use super::failure::Failure;
+use super::folders::{self, Mapping, OpenedFolder};
 use super::invoke;
 use super::{Context, artifact};
 use crate::control::messages::{Outcome, TrapReport};
@@ -34,6 +35,10 @@ pub struct Run {
     /// A variable of the program's environment; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_variable)]
     env: Vec<(String, String)>,
+    /// Give the program a folder of this machine, under another path or under the same; may be given several times. One that is given as
+    /// `/` or `.` takes the place of the project's files and of the program's own /tmp
+    #[arg(long, value_name = "HOST::GUEST", value_parser = Mapping::parse)]
+    dir: Vec<Mapping>,
     /// Call this exported function with the arguments as its numbers, instead of running the program
     #[arg(long, value_name = "NAME")]
     invoke: Option<String>,
@@ -52,29 +57,30 @@ pub enum Ended {
 impl Run {
     pub fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         let limits = Limits::default();
+        let opened = folders::open_all(&self.dir)?;
         let signed = artifact::obtain(&self.path, context, &limits)?;
         // Guests run on a thread of their own: that thread takes no signal but the runtime's, ctrl-C goes to this one.
-        let thread = std::thread::Builder::new().name("guest".into()).spawn(move || self.run_guest(signed, &limits));
+        let thread = std::thread::Builder::new().name("guest".into()).spawn(move || self.run_guest(signed, opened, &limits));
         let ended = thread.map_err(Failure::system)?.join();
         let ended = ended.map_err(|_| Failure::system("the thread that ran the program failed"))??;
         Ok(finish(ended, context))
     }
 
-    fn run_guest(self, signed: Signed, limits: &Limits) -> Result<Ended, Failure> {
+    fn run_guest(self, signed: Signed, opened: Vec<OpenedFolder>, limits: &Limits) -> Result<Ended, Failure> {
         let settings = RuntimeSettings { slice: SLICE, reset: reset::forced().map_err(Failure::usage)?, ..RuntimeSettings::default() };
         let runtime = Runtime::start(settings).map_err(Failure::system)?;
         let pool = runtime.pool(1).map_err(Failure::system)?;
         let file = SealedFile::from_bytes(&signed.bytes).map_err(Failure::system)?;
         if let Some(function) = &self.invoke {
             let module = runtime.load(file, &signed.key).map_err(Failure::program)?;
-            let input =
-                HostInput { arguments: vec![program_name(&self.path)], environment: self.env, stdin: Bytes::new(), ..HostInput::default() };
+            let (arguments, folders) = (vec![program_name(&self.path)], folders::given(opened));
+            let input = HostInput { arguments, environment: self.env, folders, ..HostInput::default() };
             return invoke::invoke(&pool, &module, function, &self.arguments, input, limits.memory_bytes_max);
         }
         let program = Arc::new(Program::load(&runtime, file, &signed.key, limits.tenant(), signed.files).map_err(Failure::program)?);
         let arguments = std::iter::once(program_name(&self.path)).chain(self.arguments).collect();
         let files = program.files.clone();
-        let input = HostInput { arguments, environment: self.env, stdin: read_stdin(limits)?, files };
+        let input = HostInput { arguments, environment: self.env, stdin: read_stdin(limits)?, files, folders: folders::given(opened) };
         run_program(&pool, &program, input, limits)
     }
 }

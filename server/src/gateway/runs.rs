@@ -53,7 +53,8 @@ pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<Ru
 
 fn input(run: Run, program: &Program) -> HostInput {
     let arguments = std::iter::once(PROGRAM_NAME.to_owned()).chain(run.arguments).collect();
-    HostInput { arguments, environment: run.environment, stdin: Bytes::from(run.stdin), files: program.files.clone() }
+    let (environment, stdin, files) = (run.environment, Bytes::from(run.stdin), program.files.clone());
+    HostInput { arguments, environment, stdin, files, ..HostInput::default() }
 }
 
 /// A program that returned has succeeded.

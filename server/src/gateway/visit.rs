@@ -87,7 +87,7 @@ impl Thread {
         let mut environment = revision.loaded.environment.clone();
         environment.extend(cgi::environment(&parts, &connection));
         let files = revision.program.files.clone();
-        let input = HostInput { arguments: vec![target.slug.clone()], environment, stdin: body, files };
+        let input = HostInput { arguments: vec![target.slug.clone()], environment, stdin: body, files, ..HostInput::default() };
         let shown = format!("{}{}", connection.script_name, target.path);
         let mut telling = Telling::begin(self, &revision, in_flight, time, &parts.method, &shown);
         let answer = self.run_guest(&revision, input, &mut telling, refusals).await;

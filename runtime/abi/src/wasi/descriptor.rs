@@ -1,6 +1,7 @@
 //! Descriptors: the three standard streams, and files and folders that the program opened.
 //!
-//! The folders given beforehand, `/` and `/tmp`, are made when a program first asks for a descriptor above the streams: most never do.
+//! The folders given beforehand are made when a program first asks for a descriptor above the streams: most never do. They are those of
+//! whoever runs the program, then `/` and `/tmp`, unless one of the former stands for them.
 
 use std::rc::Rc;
 
@@ -39,9 +40,9 @@ pub(crate) struct OpenFile {
 
 #[derive(Debug)]
 pub(crate) struct OpenFolder {
-    pub(crate) folder: Box<dyn Folder>,
+    pub(crate) folder: Rc<dyn Folder>,
     /// The path by which the program knows a folder that it was given.
-    pub(crate) given_as: Option<&'static str>,
+    pub(crate) given_as: Option<Rc<str>>,
 }
 
 #[derive(Debug)]
@@ -146,10 +147,42 @@ impl Host {
         self.descriptors.given = true;
         let scratch = Rc::new(Scratch::new(self.limits.scratch_bytes_max, self.limits.scratch_nodes_max, self.clocks));
         let root = MemoryFolder::root(&self.files, scratch.clone());
-        for (folder, path) in [(root, "/"), (MemoryFolder::scratch(scratch), "/tmp")] {
-            let object = Object::Folder(OpenFolder { folder: Box::new(folder), given_as: Some(path) });
+        let given = std::mem::take(&mut self.folders);
+        let taken = |path: &str| given.iter().any(|given| stands_for(&given.path, path));
+        let own: [(Rc<dyn Folder>, &str); 2] = [(Rc::new(root), "/"), (Rc::new(MemoryFolder::scratch(scratch)), "/tmp")];
+        let own: Vec<_> = own.into_iter().filter(|(_, path)| !taken(path)).map(|(folder, path)| (folder, Rc::from(path))).collect();
+        let given = given.into_iter().map(|given| (given.folder, Rc::from(given.path)));
+        for (folder, path) in given.chain(own) {
+            let object = Object::Folder(OpenFolder { folder, given_as: Some(path) });
             self.descriptors.add(Descriptor { object, flags: 0, rights: rights::OF_FOLDER })?;
         }
         Ok(())
+    }
+}
+
+/// Whether paths that begin with `path` lead into a folder that was given as `given`: a libc takes `/x`, `x` and `./x` for the same.
+fn stands_for(given: &str, path: &str) -> bool {
+    let plain = |path: &str| path.split('/').filter(|part| !matches!(*part, "" | ".")).collect::<Vec<_>>().join("/");
+    let given = plain(given);
+    given.is_empty() || given == plain(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_given_as_the_root_stands_for_everything() {
+        for (given, root, tmp) in [
+            ("/", true, true),
+            (".", true, true),
+            ("./", true, true),
+            ("/tmp", false, true),
+            ("tmp/", false, true),
+            ("/data", false, false),
+            ("/tmp/x", false, false),
+        ] {
+            assert_eq!((stands_for(given, "/"), stands_for(given, "/tmp")), (root, tmp), "{given}");
+        }
     }
 }

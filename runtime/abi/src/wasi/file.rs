@@ -93,10 +93,12 @@ fn sync(call: &mut Call<'_>, data_only: bool) -> Result<(), Stop> {
     Ok(())
 }
 
-/// No descriptor is a socket.
+/// No descriptor is a socket. A folder is none of those that sockets are among: programs expect EBADF of the first that they did not open.
 pub(crate) fn no_socket(call: &mut Call<'_>) -> Result<(), Stop> {
-    call.host.descriptor(call.u32(0))?;
-    Err(Errno::Notsock.into())
+    match call.host.descriptor(call.u32(0))?.object {
+        Object::File(_) | Object::Standard(_) => Err(Errno::Notsock.into()),
+        Object::Folder(_) => Err(Errno::Badf.into()),
+    }
 }
 
 #[cfg(test)]
@@ -144,5 +146,6 @@ mod tests {
         check(&mut host, &mut guest, "fd_seek", &[1, 0, 3, 0], 28);
         check(&mut host, &mut guest, "fd_tell", &[0, 0], 70);
         check(&mut host, &mut guest, "sock_shutdown", &[0, 0], 57);
+        check(&mut host, &mut guest, "sock_shutdown", &[3, 0], 8);
     }
 }

@@ -5,11 +5,9 @@
 
 use super::stat::filetype;
 use super::{Errno, Stop};
-use crate::files::{Entry, FileKind};
+use crate::files::{ENTRIES_MAX, Entry, FileKind};
 use crate::guest::Call;
 
-/// How many entries one folder may list.
-const ENTRIES_MAX: usize = 100_000;
 const DIRENT_BYTES: usize = 24;
 
 pub(crate) fn fd_readdir(call: &mut Call<'_>) -> Result<(), Stop> {
@@ -17,11 +15,12 @@ pub(crate) fn fd_readdir(call: &mut Call<'_>) -> Result<(), Stop> {
     let (open, _) = call.host.folder(fd)?;
     buffer.check(call.instance, u64::from(len))?;
     result.check(call.instance, 4)?;
-    let inode = open.folder.metadata(".", true)?.inode;
+    let about = open.folder.metadata(".", true)?;
+    let (inode, folder) = (about.inode, (about.device, about.inode));
     // One listing is kept, of the folder that was listed last: as many as there are descriptors would be in no budget.
-    if cookie == 0 || call.host.listing.as_ref().is_none_or(|(of, _)| *of != inode) {
+    if cookie == 0 || call.host.listing.as_ref().is_none_or(|(of, _)| *of != folder) {
         let entries = call.host.folder(fd)?.0.folder.entries()?;
-        call.host.listing = Some((inode, listing(entries, inode)?));
+        call.host.listing = Some((folder, listing(entries, inode)?));
     }
     let start = usize::try_from(cookie).map_err(|_| Errno::Inval)?;
     let mut bytes = Vec::new();

@@ -1,5 +1,7 @@
 //! Paths: what is opened, made, removed, renamed and linked through a folder.
 
+use std::rc::Rc;
+
 use super::descriptor::{Descriptor, Object, OpenFile, OpenFolder};
 use super::rights::{FD_READ, FD_WRITE, PATH_FILESTAT_SET_SIZE, Rights};
 use super::stat::{FDFLAGS, FLAG_NONBLOCK, filestat, times};
@@ -54,7 +56,7 @@ pub(crate) fn path_open(call: &mut Call<'_>) -> Result<(), Stop> {
     result.check(call.instance, 4)?;
     let (object, is_folder) = match call.host.folder(fd)?.0.folder.open(&path, how)? {
         Opened::File(file) => (Object::File(OpenFile { file, position: 0 }), false),
-        Opened::Folder(folder) => (Object::Folder(OpenFolder { folder, given_as: None }), true),
+        Opened::Folder(folder) => (Object::Folder(OpenFolder { folder: folder.into(), given_as: None }), true),
     };
     let rights = parent.inherited(asked, is_folder);
     let opened = call.host.open_descriptor(Descriptor { object, flags: flags as u16, rights })?;
@@ -135,9 +137,9 @@ pub(crate) fn path_readlink(call: &mut Call<'_>) -> Result<(), Stop> {
 }
 
 /// The path under which a folder was given. A libc asks from descriptor 3 on and stops at the first EBADF.
-fn given_as(call: &mut Call<'_>) -> Result<&'static str, Errno> {
+fn given_as(call: &mut Call<'_>) -> Result<Rc<str>, Errno> {
     match &call.host.descriptor(call.u32(0))?.object {
-        Object::Folder(OpenFolder { given_as: Some(path), .. }) => Ok(path),
+        Object::Folder(OpenFolder { given_as: Some(path), .. }) => Ok(path.clone()),
         _ => Err(Errno::Badf),
     }
 }
