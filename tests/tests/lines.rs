@@ -27,6 +27,11 @@ fn is_own(language: Language, source: &str, record: &FunctionRecord) -> bool {
     let begins_a_definition = |line: &str| line.starts_with(|first: char| first.is_alphabetic()) && line.ends_with('{');
     match language {
         Language::C => source.lines().any(|line| begins_a_definition(line) && line.contains(&format!("{name}("))),
+        // Its name has the namespace and the types of the parameters with it.
+        Language::Cpp => {
+            let plain = name.split(['(', '<']).next().and_then(|path| path.rsplit("::").next()).unwrap_or_default();
+            !name.starts_with("std::") && source.lines().any(|line| begins_a_definition(line) && line.contains(&format!("{plain}(")))
+        }
         Language::Rust => name.starts_with("main::") || name.starts_with("<main::"),
         Language::AssemblyScript => name.starts_with("main/") || name == "start:main",
         Language::Wat => record.wasm_bytes > 0,
