@@ -55,6 +55,13 @@ pub struct Limits {
     pub build_wait_seconds_max: u64,
     /// A program's wasm as text.
     pub wat_bytes_max: usize,
+    /// Processor time and wall time of a check while somebody types.
+    pub check_ms: u64,
+    pub checks_at_once: usize,
+    pub check_queue_max: usize,
+    /// Programs whose diagnostics are kept in memory.
+    pub check_results_max: usize,
+    pub check_results_bytes_max: usize,
 
     // Wasm to artifact.
     pub compile_wall_ms: u64,
@@ -167,6 +174,11 @@ impl Default for Limits {
             build_results_bytes_max: 256 * MIB,
             build_wait_seconds_max: 60,
             wat_bytes_max: 16 * MIB,
+            check_ms: 5_000,
+            checks_at_once: 1,
+            check_queue_max: 16,
+            check_results_max: 64,
+            check_results_bytes_max: 4 * MIB,
 
             compile_wall_ms: 30_000,
             compile_memory_bytes_max: 2 * GIB,
@@ -259,6 +271,11 @@ impl Limits {
             build_output_bytes_max: self.build_output_bytes_max,
             wasm_bytes_max: self.wasm_bytes_max,
         }
+    }
+
+    /// The bounds of a check, which nobody waits for.
+    pub fn check(&self) -> BuildLimits {
+        BuildLimits { build_wall_ms: self.check_ms, build_cpu_ms: self.check_ms, ..self.build() }
     }
 
     /// How long a header may take from its first byte.

@@ -6,7 +6,7 @@
 //!                                     └◄─ events (SSE) ◄───┴───────────┴◄── reports, log lines of guests
 //! ```
 //! Parts: `accept` is the loop of connections, with `write_timeout` for clients that do not read; `guard` refuses what no page of ours sent; [`api`] has a file for each resource; [`builds`],
-//! [`deployments`], `serving` and `optimise` do the work; [`blobs`], [`database`] and `artifacts` keep it; [`events`] tells; `expiry` ends and sweeps;
+//! [`deployments`], `serving` and `optimise` do the work, `checks` reads what is being typed; [`blobs`], [`database`] and `artifacts` keep it; [`events`] tells; `expiry` ends and sweeps;
 //! [`parts`] is what is asked of the rest of the server.
 
 mod accept;
@@ -15,6 +15,7 @@ pub mod api;
 mod artifacts;
 pub mod blobs;
 pub mod builds;
+mod checks;
 pub mod database;
 pub mod deployments;
 pub mod events;
@@ -47,6 +48,7 @@ use addresses::Addresses;
 use artifacts::Artifacts;
 use blobs::Blobs;
 use builds::{Builds, Pipeline};
+use checks::Checks;
 use database::{Database, DatabaseError};
 use deployments::Deployments;
 use events::Hub;
@@ -79,6 +81,7 @@ pub struct Workshop {
     /// Commands that run.
     pub(crate) runs: Semaphore,
     pub(crate) optimising: Optimising,
+    pub(crate) checks: Checks,
     blobs: Arc<Blobs>,
     artifacts: Arc<Artifacts>,
     started_at: Instant,
@@ -107,6 +110,7 @@ impl Workshop {
         let pipeline = Arc::new(Pipeline::new(parts.clone(), artifacts.clone(), limits.clone()));
         let builds = Builds::start(pipeline, events.clone(), limits.clone()).map_err(StartError::Thread)?;
         let (runs, optimising) = (Semaphore::new(limits.runs_at_once), Optimising::new(&limits));
+        let checks = Checks::new(parts.builder.clone(), limits.clone());
         let workshop = Arc::new(Workshop {
             limits,
             addresses,
@@ -116,6 +120,7 @@ impl Workshop {
             parts,
             runs,
             optimising,
+            checks,
             blobs,
             artifacts,
             started_at: Instant::now(),

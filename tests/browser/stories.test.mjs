@@ -110,6 +110,18 @@ describe("the workshop", { skip: url === undefined && "VIVARIUM_URL names no ser
     assert.equal(await workshop.address(), address);
   });
 
+  test("a mistake is marked as one types, and the mark goes when it is mended", async () => {
+    const typed = await workshop.code();
+    await workshop.paste("int main(void) {\n  return leaf;\n}\n");
+    await workshop.marked(2);
+    assert.match((await workshop.problems()).join("\n"), /undeclared identifier leaf[^]*main\.c:2:10/);
+    assert.match(await workshop.chip(), /^Build failed: \d+ errors?, r2 still live$/, "nothing was built");
+    await workshop.paste("int main(void) {\n  return 0;\n}\n");
+    await workshop.unmarked();
+    await workshop.paste(typed);
+    await workshop.marked(6);
+  });
+
   test("what was typed is still there after the page was closed, and so is what it made", async () => {
     await workshop.open();
     assert.match(await workshop.code(), /lenght/);

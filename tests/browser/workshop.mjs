@@ -61,6 +61,19 @@ export class Workshop {
     });
   }
 
+  /** Waits until that line has a mark in the gutter. */
+  async marked(line) {
+    for (let tries = 0; tries < 1000; tries++) {
+      if ((await this.markedLines()).includes(line)) return;
+      await this.page.waitForTimeout(20);
+    }
+    throw new Error(`line ${line} has no mark: ${await this.markedLines()}`);
+  }
+
+  async unmarked() {
+    await this.page.locator(".cm-lint-marker-error").first().waitFor({ state: "detached" });
+  }
+
   async underlined() {
     return await this.page.locator(".cm-lintRange-error").allTextContents();
   }

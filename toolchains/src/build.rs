@@ -83,6 +83,14 @@ pub struct BuildReport {
     pub tool: String,
 }
 
+/// What is wrong with a program, as far as it was read.
+#[derive(Clone, Debug)]
+pub struct CheckReport {
+    pub diagnostics: Vec<Diagnostic>,
+    /// Wall time, microseconds.
+    pub check_us: u64,
+}
+
 /// Why there is no report: the host failed, or a limit ended the build.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {

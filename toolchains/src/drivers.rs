@@ -45,10 +45,19 @@ impl Tools {
     }
 }
 
+/// What a driver is run for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A program to run.
+    Build,
+    /// Its diagnostics alone, as quickly as they can be had.
+    Check,
+}
+
 /// What a driver made of a source tree.
 #[derive(Debug, Default)]
 pub(crate) struct Built {
-    /// `None`: the program has errors.
+    /// `None`: the program has errors, or was only checked.
     pub wasm: Option<Vec<u8>>,
     pub diagnostics: Vec<Diagnostic>,
     pub output: String,

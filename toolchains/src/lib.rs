@@ -34,7 +34,7 @@ mod text;
 mod toolchains;
 mod verdict;
 
-pub use build::{BuildError, BuildLimits, BuildReport, Cancel, WasmBinary};
+pub use build::{BuildError, BuildLimits, BuildReport, Cancel, CheckReport, WasmBinary};
 pub use diagnostic::{Diagnostic, Note, Severity};
 pub use jail::{JailKind, OpenOptions, run_role as run_jail_role};
 pub use language::{Language, ProgramKind};

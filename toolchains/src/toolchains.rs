@@ -7,11 +7,11 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::drivers::assemblyscript::{Workers, sdk_digest};
-use crate::drivers::{self, Built, Tools};
+use crate::drivers::{self, Built, Purpose, Tools};
 use crate::jail::{self, JailKind, OpenOptions};
 use crate::process::{Budget, Spawner};
 use crate::stamp::Stamp;
-use crate::{BuildError, BuildLimits, BuildReport, Cancel, Diagnostic, Language, Severity, SourceTree, WasmBinary, job, text};
+use crate::{BuildError, BuildLimits, BuildReport, Cancel, CheckReport, Diagnostic, Language, Severity, SourceTree, WasmBinary, job, text};
 
 /// Changes when a driver's options or the SDK do, so that no cache keeps what the drivers before it made.
 const DRIVERS_VERSION: u32 = 2;
@@ -92,7 +92,7 @@ impl Toolchains {
     pub fn build(&self, source: &SourceTree, limits: &BuildLimits, cancel: &Cancel) -> Result<BuildReport, BuildError> {
         let started = Instant::now();
         let language = source.language();
-        let mut built = self.run_driver(source, &Budget::new(limits, cancel))?;
+        let mut built = self.run_driver(source, &Budget::new(limits, cancel), Purpose::Build)?;
         if built.wasm.is_none() && !built.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
             built.diagnostics.push(unexplained(&built.output, language));
         }
@@ -105,19 +105,26 @@ impl Toolchains {
         })
     }
 
-    fn run_driver(&self, source: &SourceTree, budget: &Budget) -> Result<Built, BuildError> {
+    /// Finds what is wrong with a program, for an editor: no program is made, so what only a linker finds is not told. Blocks.
+    pub fn check(&self, source: &SourceTree, limits: &BuildLimits, cancel: &Cancel) -> Result<CheckReport, BuildError> {
+        let started = Instant::now();
+        let built = self.run_driver(source, &Budget::new(limits, cancel), Purpose::Check)?;
+        Ok(CheckReport { diagnostics: built.diagnostics, check_us: started.elapsed().as_micros() as u64 })
+    }
+
+    fn run_driver(&self, source: &SourceTree, budget: &Budget, purpose: Purpose) -> Result<Built, BuildError> {
         budget.check()?;
         match source.language() {
-            language @ (Language::C | Language::Cpp) => drivers::clang::build(self.tools(language)?, source, budget),
-            Language::Rust => drivers::rust::build(self.tools(Language::Rust)?, source, budget),
-            Language::AssemblyScript => self.build_assemblyscript(source, budget),
+            language @ (Language::C | Language::Cpp) => drivers::clang::run(self.tools(language)?, source, budget, purpose),
+            Language::Rust => drivers::rust::run(self.tools(Language::Rust)?, source, budget, purpose),
+            Language::AssemblyScript => self.run_assemblyscript(source, budget, purpose),
             Language::Wat => drivers::wat::build(source),
         }
     }
 
     /// The worker that a build used up is replaced behind its back; a replacement that fails is tried again after the next build.
-    fn build_assemblyscript(&self, source: &SourceTree, budget: &Budget) -> Result<Built, BuildError> {
-        let built = drivers::assemblyscript::build(self.tools(Language::AssemblyScript)?, &self.workers, source, budget);
+    fn run_assemblyscript(&self, source: &SourceTree, budget: &Budget, purpose: Purpose) -> Result<Built, BuildError> {
+        let built = drivers::assemblyscript::run(self.tools(Language::AssemblyScript)?, &self.workers, source, budget, purpose);
         let workers = self.workers.clone();
         let _ = std::thread::Builder::new().name("asc warmer".to_owned()).spawn(move || workers.refill());
         built

@@ -4,7 +4,7 @@ mod support;
 
 use support::node;
 use support::{JAILS, build, contains, custom_sections, toolchains, try_build, wasm_of, without_debug};
-use vivarium_toolchains::{BuildLimits, JailKind, Language, Severity};
+use vivarium_toolchains::{BuildLimits, Diagnostic, JailKind, Language, Severity};
 
 const HELLO: &[(Language, &str, &str)] = &[
     (Language::C, "main.c", "#include <stdio.h>\nint main(void) { puts(\"hello\"); }\n"),
@@ -113,6 +113,35 @@ fn errors_in_other_files_and_in_the_linker_are_told() {
         Some(9),
         "unclosed delimiter",
     );
+}
+
+#[test]
+fn a_check_tells_what_a_build_tells_but_for_the_linker() {
+    let wrong = [
+        (Language::C, "main.c", "int main(void) {\nreturn missing;\n}\n"),
+        (Language::Cpp, "main.cpp", "#include <iostream>\nint main() { std::cout << missing; }\n"),
+        (Language::Rust, "main.rs", "fn main() {\n    let text = String::new();\n    drop(text);\n    drop(text);\n}\n"),
+        (Language::AssemblyScript, "main.ts", "\nconsole.log(missing);\n"),
+        (Language::Wat, "main.wat", "(module\n  (func (nope)))"),
+    ];
+    let check = |language, file, text: &str| {
+        let source = support::tree(language, &[(file, text)]);
+        let began = std::time::Instant::now();
+        let report = toolchains(JailKind::Bwrap).check(&source, &BuildLimits::default(), &Default::default()).unwrap();
+        println!("{language}: {} ms", began.elapsed().as_millis());
+        report.diagnostics
+    };
+    for (language, file, text) in wrong {
+        let errors = |all: Vec<Diagnostic>| all.into_iter().filter(|one| one.severity == Severity::Error).collect::<Vec<_>>();
+        let checked = errors(check(language, file, text));
+        assert_eq!(checked, errors(build(language, &[(file, text)]).diagnostics), "{language}");
+        assert!(!checked.is_empty(), "{language}");
+    }
+    for &(language, file, text) in HELLO {
+        assert_eq!(check(language, file, text), [], "{language}");
+    }
+    let unlinked = "int missing(void);\nint main(void) { return missing(); }\n";
+    assert_eq!(check(Language::C, "main.c", unlinked), []);
 }
 
 #[test]

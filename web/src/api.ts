@@ -1,6 +1,6 @@
 // The calls of `/api/v1` that the page makes. An answer that is a problem becomes an `ApiError` whose message a person can act on.
 
-import type { Build, Deployment, Files, Kind, Language, Problem, RunResult } from "./objects.js";
+import type { Build, Deployment, Diagnostic, Files, Kind, Language, Problem, RunResult } from "./objects.js";
 
 export class ApiError extends Error {
   readonly status: number;
@@ -63,6 +63,12 @@ export function limits(): Promise<Record<string, number>> {
 export function createBuild(language: string, files: Files, kind: Kind | null, token: string | null): Promise<Build> {
   const body = kind === null ? { language, files } : { language, files, kind };
   return call("/builds", { method: "POST", body, token });
+}
+
+/** What is wrong with a program, without building it. */
+export async function check(language: string, files: Files, signal: AbortSignal): Promise<Diagnostic[]> {
+  const body = { language, files };
+  return (await call<{ diagnostics: Diagnostic[] }>("/check", { method: "POST", body, signal })).diagnostics;
 }
 
 export function build(id: string): Promise<Build> {

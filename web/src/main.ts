@@ -5,6 +5,7 @@
 //        run.ts│      │listening.ts (one EventSource)      programs.ts keeps what is typed
 
 import { initialWorkshop } from "./boot.js";
+import { Checking } from "./checking.js";
 import { chipView } from "./chip.js";
 import { commandView } from "./command.js";
 import { addressView, bannerView, expiryView } from "./deployment.js";
@@ -33,12 +34,16 @@ const COUNTDOWN_MS = 1000;
 
 const store = new Store<Workshop>(initialWorkshop());
 const typing = new Typing(store);
+const checking = new Checking(store, () => typing.flush());
 const listening = new Listening(store);
 const nonce = byId<HTMLLinkElement>("styles").nonce;
 const editor = new Editor(byId("editor"), nonce, {
   run: press,
   nextProblem,
-  changed: (file, text) => typing.changed(file, text),
+  changed: (file, text) => {
+    typing.changed(file, text);
+    checking.changed();
+  },
 });
 
 // ---------- commands
@@ -60,7 +65,9 @@ function reload(): void {
 
 function nextProblem(step: 1 | -1): void {
   const count = currentProgram(store.state).diagnostics.length;
-  if (count > 0) chooseProblem((store.state.problem + step + count) % count);
+  // Where none is chosen, the first and the last are next.
+  const from = Math.max(store.state.problem, step === 1 ? -1 : 0);
+  if (count > 0) chooseProblem((from + step + count) % count);
 }
 
 function chooseProblem(index: number): void {

@@ -4,7 +4,7 @@ import { placeText } from "./diagnostics.js";
 import { byId, icon, make, replace, setText } from "./dom.js";
 import { durationText } from "./numbers.js";
 import type { Diagnostic, Note } from "./objects.js";
-import { currentProgram, errorsOf, type Program, type Workshop } from "./state.js";
+import { countErrors, currentProgram, type Program, type Workshop } from "./state.js";
 
 const SHAPES: Record<Diagnostic["severity"], [shape: string, colour: string, word: string]> = {
   error: ["s-failed", "danger-text", "Error"],
@@ -24,7 +24,7 @@ export function problemsView(
 
   return (workshop) => {
     const program = currentProgram(workshop);
-    const errors = errorsOf(program);
+    const errors = countErrors(program.diagnostics);
     count.hidden = program.diagnostics.length === 0;
     count.classList.toggle("danger", errors > 0);
     setText(count, String(errors > 0 ? errors : program.diagnostics.length));

@@ -74,6 +74,7 @@ export interface Program {
   deployment: Deployment | null;
   /** The revision that answers was made by another tab or by the command line. */
   elsewhere: boolean;
+  /** Of the last build, or of a check of what was typed since. */
   diagnostics: Diagnostic[];
   rows: Row[];
   /** Grows with every change of `rows`. */
@@ -101,6 +102,7 @@ export interface Workshop {
   online: boolean;
   /** The deployment that the address named, where this browser does not have its code. */
   missingSlug: string | null;
+  /** Index of the problem that is told in the text; -1 for none. */
   problem: number;
   /** Grows when the preview is to be asked again. */
   previewVersion: number;
@@ -161,8 +163,8 @@ export function viewOf(program: Program): "welcome" | "service" | "command" {
   return program.deployment === null ? "welcome" : "service";
 }
 
-export function errorsOf(program: Program): number {
-  return program.diagnostics.filter((diagnostic) => diagnostic.severity === "error").length;
+export function countErrors(diagnostics: Diagnostic[]): number {
+  return diagnostics.filter((diagnostic) => diagnostic.severity === "error").length;
 }
 
 /** "r7", where something answers. */
@@ -234,6 +236,6 @@ export function limitText(outcome: Outcome | null): string {
 }
 
 export function problemsText(program: Program): string {
-  const errors = errorsOf(program);
+  const errors = countErrors(program.attempt?.build?.diagnostics ?? []);
   return errors === 0 ? "" : countText(errors, "error");
 }

@@ -1,6 +1,7 @@
 //! HTTP of the workshop: a file for each resource. A handler parses, calls one function and renders.
 
 mod builds;
+mod check;
 mod deployments;
 mod events;
 mod health;
@@ -33,6 +34,7 @@ pub(super) fn router(workshop: Arc<Workshop>) -> Router {
         .route("/builds", post(builds::create))
         .route("/builds/{id}", get(builds::show).delete(builds::cancel))
         .route("/builds/{id}/artifacts/{name}", get(builds::artifact))
+        .route("/check", post(check::create))
         .route("/deployments", get(deployments::list).post(deployments::create))
         .route("/deployments/{slug}", get(deployments::show).patch(deployments::extend).delete(deployments::stop))
         .route("/deployments/{slug}/requests", get(deployments::requests))

@@ -24,9 +24,8 @@ use vivarium_toolchains::{Cancel, ProgramKind, SourceTree};
 
 pub use failure::{BuildFailure, Fault};
 pub use pipeline::{Ended, Pipeline, Product, SETTING};
-pub use record::{Build, BuildState, Functions, Stage};
-
-use record::diagnostic_bytes;
+pub use recent::Recent;
+pub use record::{Build, BuildState, Functions, Stage, diagnostic_bytes};
 
 use super::events::{Hub, Topic};
 use super::identifiers::{TokenHash, new_slug};

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use vivarium_toolchains::{BuildError, BuildLimits, BuildReport, Cancel, Language, LanguageStatus, SourceTree, Toolchains};
+use vivarium_toolchains::{BuildError, BuildLimits, BuildReport, Cancel, CheckReport, Language, LanguageStatus, SourceTree, Toolchains};
 
 use crate::compile::pool::{CompileFailure, CompilePool, CompiledWasm, Job, Stage};
 use crate::control::messages::{Loaded, Run, RunOutcome, Wanted};
@@ -24,6 +24,8 @@ pub trait SourceBuilder: Send + Sync {
     fn version_key(&self, language: Language) -> String;
     /// Blocks.
     fn build(&self, source: &SourceTree, limits: &BuildLimits, cancel: &Cancel) -> Result<BuildReport, BuildError>;
+    /// Blocks.
+    fn check(&self, source: &SourceTree, limits: &BuildLimits, cancel: &Cancel) -> Result<CheckReport, BuildError>;
 }
 
 pub trait WasmCompiler: Send + Sync {
@@ -76,6 +78,10 @@ impl SourceBuilder for Toolchains {
 
     fn build(&self, source: &SourceTree, limits: &BuildLimits, cancel: &Cancel) -> Result<BuildReport, BuildError> {
         Toolchains::build(self, source, limits, cancel)
+    }
+
+    fn check(&self, source: &SourceTree, limits: &BuildLimits, cancel: &Cancel) -> Result<CheckReport, BuildError> {
+        Toolchains::check(self, source, limits, cancel)
     }
 }
 

@@ -12,6 +12,7 @@ use vivarium_toolchains::SourceError;
 
 use super::blobs::BlobError;
 use super::builds::{Build, EnqueueError, Fault};
+use super::checks::CheckError;
 use super::database::DatabaseError;
 use super::deployments::DeploymentError;
 use super::events::SubscribeError;
@@ -148,6 +149,18 @@ impl From<EnqueueError> for Problem {
         match error {
             EnqueueError::Full(full) => Problem::limit(StatusCode::SERVICE_UNAVAILABLE, "build_queue_max", full.to_string()),
             EnqueueError::Random(_) => Problem::internal(error.to_string()),
+        }
+    }
+}
+
+impl From<CheckError> for Problem {
+    fn from(error: CheckError) -> Problem {
+        let detail = error.to_string();
+        match error {
+            CheckError::QueueFull { .. } => Problem::limit(StatusCode::SERVICE_UNAVAILABLE, "check_queue_max", detail),
+            CheckError::TimedOut { .. } => Problem::limit(StatusCode::UNPROCESSABLE_ENTITY, "check_ms", detail),
+            CheckError::Failed(error) => Problem { limit: error.limit(), ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail) },
+            CheckError::Defect => Problem::internal(detail),
         }
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use vivarium_artifact::{AddressMap, Artifact, Contract, FunctionTable, Setting, SignedArtifact, SlotLayout, TrapTable};
 use vivarium_toolchains::{
-    BuildError, BuildLimits, BuildReport, Cancel, Diagnostic, Language, LanguageStatus, ProgramKind, Severity, SourceLimits, SourceTree,
-    WasmBinary,
+    BuildError, BuildLimits, BuildReport, Cancel, CheckReport, Diagnostic, Language, LanguageStatus, ProgramKind, Severity, SourceLimits,
+    SourceTree, WasmBinary,
 };
 
 use super::blobs::BlobHash;
@@ -88,6 +88,8 @@ pub struct Stand {
     pub refuses_to_load: AtomicBool,
     /// So many loads end with the gateway.
     pub loses: AtomicUsize,
+    pub checks: AtomicUsize,
+    pub cancelled_checks: AtomicUsize,
     /// The next load waits for this.
     pub held_load: Mutex<Option<tokio::sync::oneshot::Receiver<()>>>,
 }
@@ -143,20 +145,41 @@ impl SourceBuilder for Stand {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        let failed = text.contains("error");
-        let error = Diagnostic {
-            file: Some("main.c".into()),
-            line: Some(3),
-            ..Diagnostic::without_place(Severity::Error, "clang", "a thing is wrong")
-        };
         Ok(BuildReport {
-            wasm: (!failed).then(|| WasmBinary { bytes: text.into_bytes(), language: source.language() }),
-            diagnostics: failed.then_some(error).into_iter().collect(),
-            output: if failed { "main.c:3: error: a thing is wrong".into() } else { String::new() },
+            diagnostics: errors_of(&text),
+            output: if text.contains("error") { "main.c:3: error: a thing is wrong".into() } else { String::new() },
+            wasm: (!text.contains("error")).then(|| WasmBinary { bytes: text.into_bytes(), language: source.language() }),
             build_us: 1,
             tool: "clang 1".into(),
         })
     }
+
+    fn check(&self, source: &SourceTree, _: &BuildLimits, cancel: &Cancel) -> Result<CheckReport, BuildError> {
+        self.checks.fetch_add(1, Ordering::Relaxed);
+        let text = &source.files()["main.c"];
+        assert!(!text.contains("panic"), "as a parser with a mistake does");
+        if text.contains("long") {
+            return Err(BuildError::CpuExceeded { build_cpu_ms: 7 });
+        }
+        while text.contains("slow") {
+            if cancel.is_cancelled() {
+                self.cancelled_checks.fetch_add(1, Ordering::Relaxed);
+                return Err(BuildError::Cancelled);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(CheckReport { diagnostics: errors_of(text), check_us: 1 })
+    }
+}
+
+/// What the stand finds wrong with a program's text.
+fn errors_of(text: &str) -> Vec<Diagnostic> {
+    let error = Diagnostic {
+        file: Some("main.c".into()),
+        line: Some(3),
+        ..Diagnostic::without_place(Severity::Error, "clang", "a thing is wrong")
+    };
+    text.contains("error").then_some(error).into_iter().collect()
 }
 
 impl WasmCompiler for Stand {

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::process::Budget;
 use crate::{BuildError, SourceTree, text};
 
-use super::{Built, Tools};
+use super::{Built, Purpose, Tools};
 
 pub(crate) use worker::Workers;
 
@@ -51,24 +51,25 @@ const SDK: &[(&str, &str)] = &[
 struct Request<'a> {
     files: &'a BTreeMap<String, String>,
     sdk: BTreeMap<&'static str, &'static str>,
-    options: &'static [&'static str],
+    options: Vec<&'static str>,
 }
 
 impl Request<'_> {
-    fn to_json(files: &BTreeMap<String, String>) -> Result<String, BuildError> {
-        let request = Request { files, sdk: SDK.iter().copied().collect(), options: OPTIONS };
+    fn to_json(files: &BTreeMap<String, String>, purpose: Purpose) -> Result<String, BuildError> {
+        let options = OPTIONS.iter().copied().chain((purpose == Purpose::Check).then_some("--noEmit")).collect();
+        let request = Request { files, sdk: SDK.iter().copied().collect(), options };
         serde_json::to_string(&request)
             .map_err(|error| BuildError::Io { what: "cannot write the request to asc".to_owned(), error: error.into() })
     }
 }
 
-pub(crate) fn build(tools: &Tools, workers: &Workers, source: &SourceTree, budget: &Budget) -> Result<Built, BuildError> {
+pub(crate) fn run(tools: &Tools, workers: &Workers, source: &SourceTree, budget: &Budget, purpose: Purpose) -> Result<Built, BuildError> {
     let mut worker = match workers.take(budget) {
         Some(worker) => worker,
         None => worker::Worker::start(tools)?,
     };
-    let answer = worker.compile(source.files(), budget)?;
-    let wasm = if answer.compiled { Some(worker.read_output(budget)?) } else { None };
+    let answer = worker.compile(source.files(), budget, purpose)?;
+    let wasm = if answer.compiled && purpose == Purpose::Build { Some(worker.read_output(budget)?) } else { None };
     Ok(Built { wasm, diagnostics: answer.diagnostics, output: text::plain(&answer.output) })
 }
 

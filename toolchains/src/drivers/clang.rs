@@ -8,7 +8,7 @@ use crate::messages::{clang, wasm_ld};
 use crate::process::Budget;
 use crate::{BuildError, Language, SourceTree, text, verdict};
 
-use super::{Built, LINK_OPTIONS, Tools, read_linked, stub_options};
+use super::{Built, LINK_OPTIONS, Purpose, Tools, read_linked, stub_options};
 
 const WASM: &str = "main.wasm";
 
@@ -30,7 +30,6 @@ const COMPILE_OPTIONS: &[&str] = &[
     "-gline-tables-only",
     "-gdwarf-5",
     "-fdebug-compilation-dir=.",
-    "-c",
 ];
 
 /// What a file is compiled as. No distribution has a libc++ for WASI that throws, so C++ has no exceptions.
@@ -59,7 +58,7 @@ impl Dialect {
     }
 }
 
-pub(crate) fn build(tools: &Tools, source: &SourceTree, budget: &Budget) -> Result<Built, BuildError> {
+pub(crate) fn run(tools: &Tools, source: &SourceTree, budget: &Budget, purpose: Purpose) -> Result<Built, BuildError> {
     let job = JobFolder::create(&tools.jail.toolchains)?;
     job.write_sources(source.files())?;
     let paths = tools.jail.paths(&job);
@@ -68,7 +67,13 @@ pub(crate) fn build(tools: &Tools, source: &SourceTree, budget: &Budget) -> Resu
     let mut objects = Vec::new();
     for &(file, dialect) in &files {
         // A file with errors does not keep the errors of the next from being told.
-        objects.extend(work.compile(file, dialect)?);
+        match purpose {
+            Purpose::Build => objects.extend(work.compile(file, dialect)?),
+            Purpose::Check => drop(work.read_file(file, dialect, &["-fsyntax-only".to_owned()])?),
+        }
+    }
+    if purpose == Purpose::Check {
+        return Ok(work.built);
     }
     if objects.len() == files.len() && work.link(&objects)? {
         work.built.wasm = Some(read_linked(&work.job, WASM, &budget.limits)?);
@@ -97,6 +102,15 @@ impl Work<'_> {
     fn compile(&mut self, file: &str, dialect: Dialect) -> Result<Option<String>, BuildError> {
         let name = object_name(file);
         let object = format!("{}/{name}", self.paths.output);
+        match self.read_file(file, dialect, &["-c".to_owned(), "-o".to_owned(), object.clone()])? {
+            0 if !self.job.has_output(&name) => Err(BuildError::OutputMissing),
+            0 => Ok(Some(object)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Has clang read one file and make of it what these options say; its exit code.
+    fn read_file(&mut self, file: &str, dialect: Dialect, made: &[String]) -> Result<i32, BuildError> {
         let mut args: Vec<String> = COMPILE_OPTIONS.iter().chain(dialect.options()).map(|option| option.to_string()).collect();
         args.push(format!("--sysroot={}/usr", self.paths.root));
         if !self.paths.root.is_empty() {
@@ -105,16 +119,13 @@ impl Work<'_> {
         if dialect == Dialect::Cpp && precompiled::serves(&self.source.files()[file]) {
             args.extend(precompiled::options(&self.tools.jail));
         }
-        args.extend([file.to_owned(), "-o".to_owned(), object.clone()]);
+        args.extend_from_slice(made);
+        args.push(file.to_owned());
         let (code, output) = self.run("clang", &args)?;
         let messages = clang::read(&output, self.source.files());
         self.built.diagnostics.extend(messages.diagnostics);
         self.built.output.push_str(&messages.output);
-        match code {
-            0 if !self.job.has_output(&name) => Err(BuildError::OutputMissing),
-            0 => Ok(Some(object)),
-            _ => Ok(None),
-        }
+        Ok(code)
     }
 
     /// Links the objects; false when symbols are missing or defined twice.

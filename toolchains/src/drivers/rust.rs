@@ -5,7 +5,7 @@ use crate::messages::rustc;
 use crate::process::Budget;
 use crate::{BuildError, Language, SourceTree, text, verdict};
 
-use super::{Built, LINK_OPTIONS, Tools, read_linked, stub_options};
+use super::{Built, LINK_OPTIONS, Purpose, Tools, read_linked, stub_options};
 
 const WASM: &str = "main.wasm";
 
@@ -24,7 +24,7 @@ const COMPILE_OPTIONS: &[&str] = &[
 /// Each message comes with its places and their macros as JSON, besides the text for people.
 const PRINTED_TIMES: usize = 16;
 
-pub(crate) fn build(tools: &Tools, source: &SourceTree, budget: &Budget) -> Result<Built, BuildError> {
+pub(crate) fn run(tools: &Tools, source: &SourceTree, budget: &Budget, purpose: Purpose) -> Result<Built, BuildError> {
     let job = JobFolder::create(&tools.jail.toolchains)?;
     job.write_sources(source.files())?;
     let paths = tools.jail.paths(&job);
@@ -35,11 +35,17 @@ pub(crate) fn build(tools: &Tools, source: &SourceTree, budget: &Budget) -> Resu
     args.extend([format!("--sysroot={root}/rust"), format!("-Clinker={}/bin/wasm-ld", tools.llvm_folder(root))]);
     args.extend(LINK_OPTIONS.iter().map(|option| format!("-Clink-arg={option}")));
     args.extend(stub_options(root).iter().map(|option| format!("-Clink-arg={option}")));
-    args.extend(["-o".to_owned(), format!("{}/{WASM}", paths.output), Language::Rust.main_file().to_owned()]);
+    let output = match purpose {
+        Purpose::Build => vec!["-o".to_owned(), format!("{}/{WASM}", paths.output)],
+        // Types and borrows are checked for it, code is not made.
+        Purpose::Check => vec!["--emit=metadata".to_owned(), "-o".to_owned(), format!("{}/main.rmeta", paths.output)],
+    };
+    args.extend(output);
+    args.push(Language::Rust.main_file().to_owned());
     let finished = tools.run_wordy(&job, budget, &format!("{root}/rust/bin/rustc"), &args, PRINTED_TIMES)?;
     let code = verdict::exit_code(&finished, &budget.limits)?;
     let printed = text::with_user_paths(&String::from_utf8_lossy(&finished.output), &paths);
     let messages = rustc::read(&printed, source.files());
-    let wasm = if code == 0 { Some(read_linked(&job, WASM, &budget.limits)?) } else { None };
+    let wasm = if code == 0 && purpose == Purpose::Build { Some(read_linked(&job, WASM, &budget.limits)?) } else { None };
     Ok(Built { wasm, diagnostics: messages.diagnostics, output: text::plain(&messages.output) })
 }

@@ -1,6 +1,7 @@
 //! A whole workshop on a port of its own, with stand-ins for toolchains, compiler and gateway, asked over real sockets.
 
 mod builds;
+mod check;
 mod deployments;
 mod events;
 mod surface;

@@ -13,7 +13,7 @@ use crate::output_guard::OutputGuard;
 use crate::process::{Budget, Finished, Running, ending, io_error};
 use crate::{BuildError, BuildLimits, Cancel, verdict};
 
-use super::super::Tools;
+use super::super::{Purpose, Tools};
 use super::Request;
 
 /// Workers that wait, warm, for a program: about 200 MiB each.
@@ -133,7 +133,7 @@ impl Worker {
     fn warmed(mut self) -> Result<Worker, BuildError> {
         let files = BTreeMap::from([("main.ts".to_owned(), WARM.to_owned())]);
         for _ in 0..WARMING_COMPILATIONS {
-            let answer = self.compile(&files, &Budget::new(&BuildLimits::default(), &Cancel::new()))?;
+            let answer = self.compile(&files, &Budget::new(&BuildLimits::default(), &Cancel::new()), Purpose::Build)?;
             if !answer.compiled {
                 return Err(BuildError::Crashed { last_words: answer.output });
             }
@@ -164,8 +164,8 @@ impl Worker {
         self.stdin.as_mut().is_some_and(|stdin| stdin.write_all(line).is_ok())
     }
 
-    pub(super) fn compile(&mut self, files: &BTreeMap<String, String>, budget: &Budget) -> Result<Answer, BuildError> {
-        self.job.write_sources(&BTreeMap::from([("request.json".to_owned(), Request::to_json(files)?)]))?;
+    pub(super) fn compile(&mut self, files: &BTreeMap<String, String>, budget: &Budget, purpose: Purpose) -> Result<Answer, BuildError> {
+        self.job.write_sources(&BTreeMap::from([("request.json".to_owned(), Request::to_json(files, purpose)?)]))?;
         if !self.write_line(b"request.json\n") {
             return Err(self.failure(budget));
         }

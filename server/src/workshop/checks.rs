@@ -1,0 +1,86 @@
+//! Checks while somebody types: the diagnostics of a program that is not built. Nobody waits for one, so builds come first: few run at once, a short
+//! queue waits, and a check ends when the client that wanted it has gone.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use thiserror::Error;
+use tokio::sync::Semaphore;
+use vivarium_toolchains::{BuildError, Cancel, CheckReport, ContentHash, SourceTree};
+
+use super::builds::{Recent, diagnostic_bytes};
+use super::parts::SourceBuilder;
+use crate::limits::Limits;
+
+/// Why there are no diagnostics.
+#[derive(Debug, Error)]
+pub enum CheckError {
+    #[error("{check_queue_max} checks are waiting already, the limit check_queue_max: try again in a moment")]
+    QueueFull { check_queue_max: usize },
+    #[error("the check took longer than the limit check_ms of {check_ms} ms and was stopped: build the program to hear more")]
+    TimedOut { check_ms: u64 },
+    #[error(transparent)]
+    Failed(BuildError),
+    #[error("Vivarium itself failed while it checked this program")]
+    Defect,
+}
+
+type Key = (ContentHash, String);
+
+pub struct Checks {
+    builder: Arc<dyn SourceBuilder>,
+    limits: Arc<Limits>,
+    /// One for each check that runs or waits.
+    places: Semaphore,
+    at_once: Semaphore,
+    known: Mutex<Recent<Key, Arc<CheckReport>>>,
+}
+
+impl Checks {
+    pub fn new(builder: Arc<dyn SourceBuilder>, limits: Arc<Limits>) -> Checks {
+        let at_once = limits.checks_at_once.max(1);
+        Checks {
+            builder,
+            places: Semaphore::new(at_once + limits.check_queue_max),
+            at_once: Semaphore::new(at_once),
+            known: Mutex::new(Recent::new(limits.check_results_max, limits.check_results_bytes_max)),
+            limits,
+        }
+    }
+
+    /// The diagnostics of a program as it is typed. A caller that drops this before its end stops the check.
+    pub async fn check(&self, source: SourceTree) -> Result<Arc<CheckReport>, CheckError> {
+        let key = (source.content_hash(), self.builder.version_key(source.language()));
+        if let Some(known) = self.known().get(&key) {
+            return Ok(known.clone());
+        }
+        let check_queue_max = self.limits.check_queue_max;
+        let _place = self.places.try_acquire().map_err(|_| CheckError::QueueFull { check_queue_max })?;
+        let _turn = self.at_once.acquire().await.map_err(|_| CheckError::Defect)?;
+        let report = Arc::new(self.run(source).await?);
+        let bytes = report.diagnostics.iter().map(diagnostic_bytes).sum();
+        self.known().insert(key, report.clone(), bytes);
+        Ok(report)
+    }
+
+    async fn run(&self, source: SourceTree) -> Result<CheckReport, CheckError> {
+        let (builder, limits, cancel) = (self.builder.clone(), self.limits.check(), Cancel::new());
+        let _cancelled_when_dropped = CancelWhenDropped(cancel.clone());
+        let report = tokio::task::spawn_blocking(move || builder.check(&source, &limits, &cancel)).await;
+        report.map_err(|_| CheckError::Defect)?.map_err(|error| match error {
+            BuildError::TimedOut { .. } | BuildError::CpuExceeded { .. } => CheckError::TimedOut { check_ms: self.limits.check_ms },
+            error => CheckError::Failed(error),
+        })
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Recent<Key, Arc<CheckReport>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct CancelWhenDropped(Cancel);
+
+impl Drop for CancelWhenDropped {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
