@@ -25,9 +25,11 @@ use crate::activations::{ACTIVATIONS_MAX, Awaited, Waiting, nested_stack_top};
 use crate::link::{ForeignRequest, LinkedExit, Links};
 use crate::module::LoadedModule;
 use crate::pool::{InstanceLimits, PoolState, Shelf, Slot};
+use crate::profile::Profile;
+use crate::samples::Samples;
 use crate::stack::Frames;
 use crate::sys::clock;
-use crate::sys::control::{Entry, Fault, RawExit};
+use crate::sys::control::{Entry, Fault, RawExit, Sampling};
 use crate::trap::{Trap, tell};
 
 /// Why the guest is not running.
@@ -98,12 +100,25 @@ pub struct Instance {
     ran: u64,
     /// Of linked instances only.
     pub(crate) links: Option<Box<Links>>,
+    samples: Option<Rc<Samples>>,
 }
 
 impl Instance {
     pub(crate) fn new(shelf: Rc<Shelf>, pool: Rc<PoolState>, slot: Box<Slot>, limits: InstanceLimits) -> Instance {
         let stack_top = shelf.module.layout().stack_top;
-        Instance { shelf, pool, slot: Some(slot), limits, state: State::Idle, stack_top, below: Vec::new(), turn: 0, ran: 0, links: None }
+        Instance {
+            shelf,
+            pool,
+            slot: Some(slot),
+            limits,
+            state: State::Idle,
+            stack_top,
+            below: Vec::new(),
+            turn: 0,
+            ran: 0,
+            links: None,
+            samples: None,
+        }
     }
 
     /// The module that this is an instance of.
@@ -196,7 +211,8 @@ impl Instance {
                 break LinkedExit::Plain(Exit::Preempted);
             }
             let slot = self.slot.as_mut().expect("an instance has its slot until it is dropped");
-            match thread.run(&mut slot.memory, &mut slot.activation, entry) {
+            let sampling = self.samples.as_deref().map(|samples| Sampling { samples, stack_top: self.stack_top });
+            match thread.run(&mut slot.memory, &mut slot.activation, entry, sampling) {
                 RawExit::Hostcall(number) => match Builtin::from_number(number) {
                     _ if self.shelf.module.contract().linked
                         && let Some(request) = ForeignRequest::of(self, number) =>
@@ -293,6 +309,15 @@ impl Instance {
     /// Ends the guest's turn, which counts on during hostcalls: whoever lets it wait and others run meanwhile says so, and it has a whole turn afterwards.
     pub fn end_turn(&mut self) {
         self.turn = 0;
+    }
+
+    /// From now on each tick that finds this guest in its own code notes where, until this is called with none.
+    ///
+    /// # Panics
+    ///
+    /// When the profile is of another module.
+    pub fn profile(&mut self, profile: Option<&Profile>) {
+        self.samples = profile.map(|profile| profile.samples_of(&self.shelf.module));
     }
 
     /// How many calls are under way, the topmost included.

@@ -6,8 +6,8 @@
 //! **Parts.** [`module`]: verify, check, map. [`slot`]: the memory map of a slot, drawn once, and what an address in it means. [`pool`]: which slot a
 //! module gets. [`instance`]: the states of an instance and its exits. [`activations`]: calls that wait below a nested one. `stack`: the guest's
 //! frames. [`link`]: instances that import from each other, for the specification's tests. [`reset`] and [`write_set`]: how a slot is given back,
-//! and which of its pages are known to be written. [`trap`]: what is told of a trap. [`turn`]: when a guest's turn is over. [`ranges`]: who has which
-//! part of the code arena. `sys`: everything that is `unsafe`: mappings, signals, entering and leaving guests.
+//! and which of its pages are known to be written. [`trap`]: what is told of a trap. [`turn`]: when a guest's turn is over. [`profile`] and
+//! [`samples`]: where a guest spends its time. [`ranges`]: who has which part of the code arena. `sys`: everything that is `unsafe`: mappings, signals, entering and leaving guests.
 //!
 //! **Invariants.** An instance begins with exactly the bytes of its module's image. A slot never goes to another instance without a full reset; one
 //! whose reset failed is never used again. No host code runs on a guest's stack. A guest's trap is an [`Exit`], never an `Err`.
@@ -23,9 +23,11 @@ pub mod instance;
 pub mod link;
 pub mod module;
 pub mod pool;
+pub mod profile;
 pub mod ranges;
 pub mod reset;
 mod runtime;
+pub mod samples;
 pub mod slot;
 mod stack;
 #[expect(unsafe_code, reason = "mappings, signals and machine code have no safe form; each file states what it keeps true")]
@@ -38,6 +40,7 @@ pub use instance::{Exit, Instance, InvokeError};
 pub use link::{ForeignRequest, LinkError, LinkedExit};
 pub use module::{LoadError, LoadedModule};
 pub use pool::{AcquireError, InstanceLimits, Pool};
+pub use profile::{Profile, ProfiledStack};
 pub use reset::ResetMethod;
 pub use runtime::{Runtime, RuntimeError, RuntimeSettings};
 pub use sys::file::{NotSealed, SealedFile};

@@ -211,7 +211,7 @@ impl LoadedModule {
         !ty.is_function_reference() || bits as u64 == 0 || is_foreign || self.contract.function_types.get(function) == Some(&type_number)
     }
 
-    fn text(&self) -> &[u8] {
+    pub(crate) fn text(&self) -> &[u8] {
         &self.file.bytes()[self.text.clone()]
     }
 }

@@ -13,6 +13,7 @@ mod failure;
 mod folders;
 mod inspect;
 mod invoke;
+mod profile;
 mod run;
 mod serve;
 mod source;

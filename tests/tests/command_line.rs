@@ -126,3 +126,46 @@ fn doctor_finds_every_language() {
         assert!(stdout(&output).contains(language), "{}", stdout(&output));
     }
 }
+
+const HOT_AND_COLD: &str = r#"#include <stdio.h>
+#include <stdlib.h>
+__attribute__((noinline)) unsigned scramble(unsigned n) {
+    unsigned x = 1;
+    for (unsigned i = 0; i < n; i++) x = x * 1664525u + (x >> 7);
+    return x;
+}
+__attribute__((noinline)) unsigned glance(unsigned n) {
+    unsigned x = 2;
+    for (unsigned i = 0; i < n / 100; i++) x = x * 22695477u + (x >> 9);
+    return x;
+}
+int main(int argc, char **argv) {
+    unsigned n = argc > 1 ? atoi(argv[1]) : 0, x = 0;
+    for (int round = 0; round < 300; round++) x ^= scramble(n + round) + glance(n + round);
+    printf("%u\n", x);
+    return 0;
+}
+"#;
+
+#[test]
+fn a_profile_tells_where_a_program_spends_its_time() {
+    let terminal = Terminal::new();
+    terminal.write("hot.c", HOT_AND_COLD);
+    let ran = terminal.vivarium(&["run", "--profile", "hot.folded", "hot.c", "1000000"], "");
+    assert!(ran.status.success(), "{}", stderr(&ran));
+    let told = stderr(&ran);
+    let busiest = told.lines().nth(2).unwrap_or_default();
+    assert!(told.starts_with("vivarium: ") && busiest.contains("scramble (main.c:5)"), "{told}");
+    let folded = std::fs::read_to_string(terminal.path().join("hot.folded")).unwrap();
+    let samples = |line: &str| line.rsplit(' ').next().and_then(|count| count.parse::<u64>().ok()).unwrap_or_else(|| panic!("{line}"));
+    let all: u64 = folded.lines().map(samples).sum();
+    let hot: u64 = folded.lines().filter(|line| line.contains("main.c:15);scramble (main.c:5)")).map(samples).sum();
+    assert!(hot * 10 > all * 8, "{hot} of {all} samples, where ninety-nine of a hundred rounds are its: {folded}");
+
+    let ran = terminal.vivarium(&["run", "--profile", "hot.json", "--invoke", "_start", "hot.c"], "");
+    assert!(ran.status.success(), "{}", stderr(&ran));
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(terminal.path().join("hot.json")).unwrap()).unwrap();
+    assert_eq!(json["profiles"][0]["type"], "sampled");
+    let ran = terminal.vivarium(&["run", "--profile", "no/such/folder/file", "hot.c"], "");
+    assert!(!ran.status.success() && stderr(&ran).contains("cannot write the profile"), "{}", stderr(&ran));
+}

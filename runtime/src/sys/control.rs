@@ -10,13 +10,16 @@ use std::cell::Cell;
 use std::io;
 use std::marker::PhantomData;
 use std::mem::offset_of;
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 use std::time::Duration;
 
 use vivarium_artifact::TrapKind;
 
+use crate::samples::Samples;
 use crate::slot::SlotBounds;
+use crate::stack::CallFrame;
 use crate::sys::activation::{Activation, InterruptFrame, Interrupted};
+use crate::sys::arena::MappedCode;
 use crate::sys::signals;
 use crate::sys::slot::SlotMemory;
 use crate::sys::ticker::Ticker;
@@ -44,6 +47,10 @@ pub struct ControlBlock {
     bounds: SlotBounds,
     ticker: Box<Ticker>,
     interrupted: Interrupted,
+    /// Null while nobody asked for samples.
+    samples: *const Samples,
+    /// End of the running call's part of the stack, as an offset in the slot; set only when samples are asked for.
+    stack_top: u64,
 }
 
 /// What the handler saw of a trap.
@@ -52,6 +59,14 @@ pub struct Fault {
     pub kind: TrapKind,
     pub pc: u64,
     pub rbp: u64,
+}
+
+/// That ticks note where the guest is.
+#[derive(Debug, Clone, Copy)]
+pub struct Sampling<'s> {
+    pub samples: &'s Samples,
+    /// End of the call's part of the stack, as an offset in the slot.
+    pub stack_top: u64,
 }
 
 /// How a guest is to go on.
@@ -100,6 +115,8 @@ impl Thread {
             bounds: SlotBounds::default(),
             ticker,
             interrupted: Interrupted::new(),
+            samples: null(),
+            stack_top: 0,
         });
         let address: *mut ControlBlock = &mut *control;
         const ARCH_SET_GS: i64 = 0x1001;
@@ -127,8 +144,13 @@ impl Thread {
     }
 
     /// Runs a guest until it comes back.
-    pub fn run(&mut self, slot: &mut SlotMemory, activation: &mut Activation, entry: Entry) -> RawExit {
+    pub fn run(&mut self, slot: &mut SlotMemory, activation: &mut Activation, entry: Entry, sampling: Option<Sampling<'_>>) -> RawExit {
         self.control.bounds = slot.bounds();
+        self.control.samples = null();
+        if let Some(Sampling { samples, stack_top }) = sampling {
+            self.control.samples = samples;
+            self.control.stack_top = stack_top;
+        }
         if let Some(interrupted) = activation.interrupted.take() {
             self.control.interrupted = *interrupted;
         }
@@ -182,6 +204,24 @@ impl ControlBlock {
     /// Whether the guest that runs is to come back.
     pub fn preemption_is_due(&self) -> bool {
         self.ticker.is_due()
+    }
+
+    /// Notes where the guest is, if samples are asked for. Called by the signal handler: reads the guest's stack, loads, stores.
+    pub fn sample(&self, code: &MappedCode, pc: u64, frame_pointer: u64, stack_pointer: u64) {
+        // SAFETY: (d): the handler found the program counter in guest code on this thread, so `run` is on this thread's stack.
+        let Some(samples) = (unsafe { self.samples.as_ref() }) else { return };
+        let (base, stack_top) = (self.bounds.base, self.stack_top);
+        let word = |offset: u64| {
+            let inside = offset.checked_add(8).is_some_and(|end| end <= stack_top);
+            // SAFETY: everything from a slot's base to the top of its stack is open, and only this thread's guest, which is interrupted, writes there.
+            inside.then(|| unsafe { std::ptr::with_exposed_provenance::<u64>((base + offset) as usize).read_unaligned() })
+        };
+        let place = |address: u64| code.offset_of(address).unwrap_or(Samples::NOWHERE);
+        let on_top =
+            |index: u64| stack_pointer.checked_sub(base).and_then(|offset| word(offset + 8 * index)).map_or(Samples::NOWHERE, place);
+        let innermost = CallFrame { address: pc, pointer: frame_pointer, lowest: stack_pointer };
+        let frames = std::iter::successors(Some(innermost), |frame| frame.caller(base, stack_top, word));
+        samples.add([on_top(0), on_top(1)], frames.map_while(|frame| code.offset_of(frame.address)));
     }
 
     /// Notes a trap; returns where the handler is to continue.

@@ -1,7 +1,7 @@
 //! Faults and preemption: one handler for five signals.
 //!
 //! The handler calls nothing but: `region::first_write`, reading the thread's control block, `ticker::tick` (which may call `timer_settime`), `arena::code_at`,
-//! `SlotBounds::classify`, `TrapTable::lookup`, copying registers into the activation's record, and, before the process dies of a bug of ours, `sigaction` and
+//! `SlotBounds::classify`, `TrapTable::lookup`, `ControlBlock::sample`, copying registers into the activation's record, and, before the process dies of a bug of ours, `sigaction` and
 //! `tgkill`. It takes no lock and allocates nothing. It masks all of our
 //! signals, runs on a signal stack of its own, and never touches the guest's stack.
 //!
@@ -140,7 +140,8 @@ unsafe extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: 
     }
     let pc = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
     // SAFETY: as above.
-    if signal == PREEMPT && unsafe { (*info).si_code } == libc::SI_TIMER {
+    let is_tick = signal == PREEMPT && unsafe { (*info).si_code } == libc::SI_TIMER;
+    if is_tick {
         ticker::tick();
     }
     let Some((code, text_offset)) = arena::code_at(pc) else {
@@ -152,6 +153,10 @@ unsafe extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: 
         return not_the_guests(signal, sent);
     };
     if signal == PREEMPT {
+        if is_tick {
+            let register = |index: c_int| context.uc_mcontext.gregs[index as usize] as u64;
+            control.sample(code, pc, register(libc::REG_RBP), register(libc::REG_RSP));
+        }
         if control.preemption_is_due() {
             preempt(control, context);
         }

@@ -8,6 +8,7 @@ use vivarium_artifact::{ExportedItem, FunctionType, ValueType};
 use vivarium_runtime::{Exit, Instance, InstanceLimits, LoadedModule, Pool};
 
 use super::failure::Failure;
+use super::profile::Recording;
 use super::run::{Ended, pass_on};
 use crate::control::messages::{LimitReport, Outcome};
 use crate::gateway::guest::told;
@@ -20,6 +21,7 @@ pub fn invoke(
     arguments: &[String],
     input: HostInput,
     memory_bytes_max: u64,
+    recording: &mut Recording,
 ) -> Result<Ended, Failure> {
     let contract = module.contract();
     let function = match contract.export(name) {
@@ -30,8 +32,9 @@ pub fn invoke(
     let cells = parse_arguments(ty, arguments)?;
     let linkage = Linkage::resolve(contract).map_err(Failure::program)?;
     let host = Host::new(input, HostLimits::default()).map_err(|reached| Failure::usage(reached.to_string()))?;
-    let instance = pool.acquire(module, InstanceLimits { memory_bytes_max }).map_err(Failure::system)?;
-    let mut call = Call { instance, host, linkage };
+    let mut instance = pool.acquire(module, InstanceLimits { memory_bytes_max }).map_err(Failure::system)?;
+    instance.profile(recording.of(module));
+    let mut call = Call { instance, host, linkage, recording };
     if call.instance.initialize().map_err(Failure::system)?
         && let Some(outcome) = call.run()?
     {
@@ -45,17 +48,20 @@ pub fn invoke(
     Ok(Ended::Values(results.collect()))
 }
 
-struct Call {
+struct Call<'r> {
     instance: Instance,
     host: Host,
     linkage: Linkage,
+    recording: &'r mut Recording,
 }
 
-impl Call {
+impl Call<'_> {
     /// Runs until the function returns (none), or something else ends it.
     fn run(&mut self) -> Result<Option<Outcome>, Failure> {
         loop {
-            let mut answer = match self.instance.resume() {
+            let exit = self.instance.resume();
+            self.recording.collect();
+            let mut answer = match exit {
                 Exit::Done => {
                     self.pass_on()?;
                     return Ok(None);

@@ -15,6 +15,7 @@ use super::artifact::Signed;
 use super::failure::Failure;
 use super::folders::{self, Mapping, OpenedFolder};
 use super::invoke;
+use super::profile::Recording;
 use super::{Context, artifact};
 use crate::control::messages::{Outcome, TrapReport};
 use crate::gateway::guest::{Guest, GuestLimits, Pause, Program, Refusal};
@@ -27,6 +28,8 @@ const TRAPPED: u8 = 134;
 const LIMITED: u8 = 124;
 /// How often what it printed is passed on while it computes.
 const SLICE: Duration = Duration::from_millis(10);
+/// The same for a program whose time is looked into: two samples each.
+const PROFILED_SLICE: Duration = Duration::from_millis(1);
 
 #[derive(Debug, Args)]
 pub struct Run {
@@ -42,6 +45,9 @@ pub struct Run {
     /// Call this exported function with the arguments as its numbers, instead of running the program
     #[arg(long, value_name = "NAME")]
     invoke: Option<String>,
+    /// Write here where the program spent its time: for speedscope if it ends in .json, else folded stacks
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
     /// Arguments of the program
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
@@ -60,33 +66,58 @@ impl Run {
         let opened = folders::open_all(&self.dir)?;
         let signed = artifact::obtain(&self.path, context, &limits)?;
         // Guests run on a thread of their own: that thread takes no signal but the runtime's, ctrl-C goes to this one.
-        let thread = std::thread::Builder::new().name("guest".into()).spawn(move || self.run_guest(signed, opened, &limits));
+        let json = context.json;
+        let thread = std::thread::Builder::new().name("guest".into()).spawn(move || self.run_guest(signed, opened, &limits, json));
         let ended = thread.map_err(Failure::system)?.join();
         let ended = ended.map_err(|_| Failure::system("the thread that ran the program failed"))??;
         Ok(finish(ended, context))
     }
 
-    fn run_guest(self, signed: Signed, opened: Vec<OpenedFolder>, limits: &Limits) -> Result<Ended, Failure> {
-        let settings = RuntimeSettings { slice: SLICE, reset: reset::forced().map_err(Failure::usage)?, ..RuntimeSettings::default() };
+    fn run_guest(self, signed: Signed, opened: Vec<OpenedFolder>, limits: &Limits, json: bool) -> Result<Ended, Failure> {
+        let mut recording = Recording::new(self.profile.clone());
+        let slice = if recording.is_wanted() { PROFILED_SLICE } else { SLICE };
+        let settings = RuntimeSettings { slice, reset: reset::forced().map_err(Failure::usage)?, ..RuntimeSettings::default() };
         let runtime = Runtime::start(settings).map_err(Failure::system)?;
+        let ended = self.run_in(&runtime, signed, opened, limits, &mut recording)?;
+        let told = recording.finish()?;
+        if !json {
+            eprint!("{told}");
+        }
+        Ok(ended)
+    }
+
+    fn run_in(
+        self,
+        runtime: &Runtime,
+        signed: Signed,
+        opened: Vec<OpenedFolder>,
+        limits: &Limits,
+        recording: &mut Recording,
+    ) -> Result<Ended, Failure> {
         let pool = runtime.pool(1).map_err(Failure::system)?;
         let file = SealedFile::from_bytes(&signed.bytes).map_err(Failure::system)?;
         if let Some(function) = &self.invoke {
             let module = runtime.load(file, &signed.key).map_err(Failure::program)?;
             let (arguments, folders) = (vec![program_name(&self.path)], folders::given(opened));
             let input = HostInput { arguments, environment: self.env, folders, ..HostInput::default() };
-            return invoke::invoke(&pool, &module, function, &self.arguments, input, limits.memory_bytes_max);
+            return invoke::invoke(&pool, &module, function, &self.arguments, input, limits.memory_bytes_max, recording);
         }
-        let program = Arc::new(Program::load(&runtime, file, &signed.key, limits.tenant(), signed.files).map_err(Failure::program)?);
+        let program = Arc::new(Program::load(runtime, file, &signed.key, limits.tenant(), signed.files).map_err(Failure::program)?);
         let arguments = std::iter::once(program_name(&self.path)).chain(self.arguments).collect();
         let files = program.files.clone();
         let input = HostInput { arguments, environment: self.env, stdin: read_stdin(limits)?, files, folders: folders::given(opened) };
-        run_program(&pool, &program, input, limits)
+        run_program(&pool, &program, input, limits, recording)
     }
 }
 
 /// Who runs a program in his own terminal may end it himself: processor time and output are not bounded, memory is.
-fn run_program(pool: &Pool, program: &Arc<Program>, input: HostInput, limits: &Limits) -> Result<Ended, Failure> {
+fn run_program(
+    pool: &Pool,
+    program: &Arc<Program>,
+    input: HostInput,
+    limits: &Limits,
+    recording: &mut Recording,
+) -> Result<Ended, Failure> {
     let guest_limits = GuestLimits {
         cpu: Duration::MAX,
         cpu_name: "run_cpu_ms",
@@ -105,8 +136,10 @@ fn run_program(pool: &Pool, program: &Arc<Program>, input: HostInput, limits: &L
         Err(Refusal::Busy) => return Err(Failure::system("the only slot is in use")),
         Err(Refusal::Outcome(outcome)) => return Ok(Ended::Outcome(*outcome)),
     };
+    guest.profile(recording.of(&program.module));
     let mut pause = guest.run();
     loop {
+        recording.collect();
         pass_on(&guest.take_stdout(), &guest.take_stderr())?;
         // The lines are for logs; here they are only kept from piling up.
         drop(guest.log_lines());

@@ -16,7 +16,7 @@ use ed25519_dalek::VerifyingKey;
 use vivarium_abi::files::ProjectFiles;
 use vivarium_abi::{Answer, Host, HostInput, HostLimits, LimitReached, Linkage, LogLine, Wait, entry_point};
 use vivarium_artifact::{MemoryPlan, TenantPolicy};
-use vivarium_runtime::{AcquireError, Exit, Instance, InstanceLimits, LoadedModule, Pool, Runtime, SealedFile, Trap};
+use vivarium_runtime::{AcquireError, Exit, Instance, InstanceLimits, LoadedModule, Pool, Profile, Runtime, SealedFile, Trap};
 
 use crate::control::messages::{LimitReport, Outcome, SourcePlace, TrapFrame, TrapReport};
 use crate::limits::Limits;
@@ -184,6 +184,11 @@ impl Guest {
     pub fn wake(&mut self) -> Pause {
         let answer = self.host.finish_wait(&mut self.instance);
         self.answered(answer).unwrap_or_else(|| self.run())
+    }
+
+    /// From now on ticks note in this profile of its module where it is.
+    pub fn profile(&mut self, profile: Option<&Profile>) {
+        self.instance.profile(profile);
     }
 
     /// Complete lines that it wrote since the last call.
