@@ -1,6 +1,6 @@
 //! `make bench`: the figures, as a table and in `target/bench.json`.
 //!
-//! Group `runtime`: instances in this process, from taking a slot to giving it back. Group `compiler`: compiling on a warm server. Group `edit`: from
+//! Group `runtime`: instances in this process, from taking a slot to giving it back. Group `gateway`: a visitor's request beside others. Group `compiler`: compiling on a warm server. Group `edit`: from
 //! sending an edited source to the new code answering at its URL, on the server that a person would use. Arguments name the groups to measure; without any, all are.
 #![forbid(unsafe_code)]
 
@@ -8,6 +8,7 @@ use std::path::Path;
 
 mod compiler;
 mod edit;
+mod preemption;
 mod runtime;
 mod table;
 
@@ -17,6 +18,10 @@ fn main() {
     let mut rows = Vec::new();
     if wants("runtime") {
         rows.extend(runtime::rows());
+        rows.extend(preemption::rows());
+    }
+    if wants("gateway") {
+        rows.extend(preemption::neighbours());
     }
     if wants("compiler") {
         rows.extend(compiler::rows());
