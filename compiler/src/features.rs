@@ -44,7 +44,10 @@ impl Features {
         .with(Features::TAIL_CALL)
         .with(Features::SIMD)
         .with(Features::RELAXED_SIMD)
-        .with(Features::WIDE_ARITHMETIC);
+        .with(Features::WIDE_ARITHMETIC)
+        .with(Features::MULTI_MEMORY)
+        .with(Features::MEMORY64)
+        .with(Features::CUSTOM_PAGE_SIZES);
 
     /// Version 3.0 and every later proposal of the official test suite, but for threads and custom descriptors, which are refused by policy.
     pub const EVERY: Features =
@@ -65,14 +68,27 @@ impl Features {
         self.0.contains(other.0)
     }
 
+    /// The names of the features, as proposals have them.
+    pub fn names(self) -> impl Iterator<Item = String> {
+        self.0.iter_names().map(|(name, _)| name.to_lowercase().replace('_', "-"))
+    }
+
     /// As the validator takes them.
     pub(crate) const fn flags(self) -> WasmFeatures {
         self.0
     }
 }
 
+impl From<WasmFeatures> for Features {
+    fn from(flags: WasmFeatures) -> Features {
+        Features(flags)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -86,6 +102,17 @@ mod tests {
     fn the_product_has_the_core_of_version_1() {
         assert!(Features::PRODUCT.contains(Features::VERSION_1));
         assert!(Features::EVERY.contains(Features::PRODUCT));
+    }
+
+    #[test]
+    fn the_readme_names_the_features_of_the_product() {
+        let line = include_str!("../../README.md").lines().find_map(|line| line.strip_prefix("Features: ")).expect("the README has a line");
+        let (has, not_yet) = line.split_once(" Not yet: ").expect("what is missing follows");
+        let quoted = |text: &'static str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<BTreeSet<_>>();
+        let product = Features::PRODUCT.without(Features::VERSION_1).with(Features::MUTABLE_GLOBAL);
+        assert_eq!(quoted(has), product.names().collect());
+        let missing = Features::EVERY.without(Features::PRODUCT).without(Features::COMPACT_IMPORTS);
+        assert_eq!(quoted(not_yet), missing.names().collect());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use wasmparser::{Validator, WasmFeatures};
 
 use crate::error::CompileError;
+use crate::features::Features;
 use crate::module::ValidatedModule;
 use crate::policy::Policy;
 use crate::sections;
@@ -22,7 +23,7 @@ fn name_refusal(wasm: &[u8], features: WasmFeatures, error: CompileError) -> Com
     let (offset, message) = (invalid.offset(), invalid.message().to_owned());
     match missing_features(wasm, features, &invalid) {
         Some(missing) => {
-            let names: Vec<_> = missing.iter_names().map(|(name, _)| name.to_lowercase().replace('_', "-")).collect();
+            let names: Vec<_> = Features::from(missing).names().collect();
             CompileError::Feature { offset, feature: names.join(" and "), message }
         }
         None => CompileError::Invalid { offset, message },

@@ -60,8 +60,6 @@ fn drivers_of_test_suites_may_import_everything() {
 #[test]
 fn features_that_programs_may_not_use_are_named() {
     for (wat, feature) in [
-        ("(module (memory 1) (memory 1))", "multi-memory"),
-        ("(module (memory i64 1))", "memory64"),
         ("(module (tag))", "exceptions"),
         ("(module (type (struct)))", "gc"),
         ("(module (memory 1 1 shared))", "threads"),
@@ -112,6 +110,10 @@ fn every_limit_says_how_much_there_is_and_how_much_may_be() {
         policy
     };
     check("(module (memory 2049))", "initial memory in pages of 64 KiB: 2049, the limit is 2048");
+    check("(module (memory 1025) (memory 1024))", "initial memories in bytes: 134283264, the limit is 134217728");
+    check("(module (memory 134217729 (pagesize 1)))", "initial memory in pages of 1 byte: 134217729, the limit is 134217728");
+    check("(module (memory i64 2049))", "initial memory in pages of 64 KiB: 2049, the limit is 2048");
+    check(&format!("(module {})", "(memory 0)".repeat(17)), "memories of the module: 17, the limit is 16");
     check("(module (table 10001 funcref))", "initial elements of a table: 10001, the limit is 10000");
     check_with(&policy(|policy| policy.functions_max = 1), "(module (func) (func))", "functions of the module: 2, the limit is 1");
     check_with(
