@@ -73,15 +73,14 @@ impl Features {
         self.0.iter_names().map(|(name, _)| name.to_lowercase().replace('_', "-"))
     }
 
+    /// From what the validator names.
+    pub(crate) const fn of(flags: WasmFeatures) -> Features {
+        Features(flags)
+    }
+
     /// As the validator takes them.
     pub(crate) const fn flags(self) -> WasmFeatures {
         self.0
-    }
-}
-
-impl From<WasmFeatures> for Features {
-    fn from(flags: WasmFeatures) -> Features {
-        Features(flags)
     }
 }
 

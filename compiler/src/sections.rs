@@ -131,10 +131,7 @@ impl<'a, 'p> Reading<'a, 'p> {
                 self.module.start = Some(func);
                 Ok(())
             }
-            Payload::ElementSection(section) => section.into_iter_with_offsets().try_for_each(|element| {
-                let (offset, element) = element?;
-                self.read_element(offset, element)
-            }),
+            Payload::ElementSection(section) => section.into_iter().try_for_each(|element| self.read_element(element?)),
             Payload::DataSection(section) => section.into_iter().try_for_each(|data| self.read_data(data?)),
             Payload::CodeSectionStart { unchecked_range, .. } => {
                 self.code_offset = unchecked_range.start;
@@ -254,7 +251,7 @@ impl<'a, 'p> Reading<'a, 'p> {
         Ok(())
     }
 
-    fn read_element(&mut self, offset: u64, element: wasmparser::Element<'a>) -> Result<(), CompileError> {
+    fn read_element(&mut self, element: wasmparser::Element<'a>) -> Result<(), CompileError> {
         let scope = self.scope();
         let mut late = Vec::new();
         let items = match element.items {
@@ -275,10 +272,6 @@ impl<'a, 'p> Reading<'a, 'p> {
             }
         };
         let mode = match element.kind {
-            // Such a segment would need a place in every slot.
-            ElementKind::Passive if !late.is_empty() => {
-                return Err(CompileError::unsupported(offset, "a passive element segment that depends on an imported global"));
-            }
             ElementKind::Passive => SegmentMode::Passive,
             ElementKind::Declared => SegmentMode::Declared,
             ElementKind::Active { table_index, offset_expr } => {

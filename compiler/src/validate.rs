@@ -23,7 +23,7 @@ fn name_refusal(wasm: &[u8], features: WasmFeatures, error: CompileError) -> Com
     let (offset, message) = (invalid.offset(), invalid.message().to_owned());
     match missing_features(wasm, features, &invalid) {
         Some(missing) => {
-            let names: Vec<_> = Features::from(missing).names().collect();
+            let names: Vec<_> = Features::of(missing).names().collect();
             CompileError::Feature { offset, feature: names.join(" and "), message }
         }
         None => CompileError::Invalid { offset, message },

@@ -43,7 +43,7 @@ pub fn translate(environment: &Environment<'_>, context: &mut FunctionBuilderCon
 
 impl FunctionTranslator<'_, '_> {
     /// Pushes the value of a constant expression.
-    fn constant_expression(&mut self, expression: &ConstExpr<'_>) -> Result<(), CompileError> {
+    pub fn constant_expression(&mut self, expression: &ConstExpr<'_>) -> Result<(), CompileError> {
         let mut reader = expression.get_operators_reader();
         while !reader.eof() {
             match reader.read_with_offset()? {

@@ -82,7 +82,7 @@ pub fn translate(t: &mut FunctionTranslator<'_, '_>, operator: &Operator<'_>, of
         Operator::TableGrow { table } => t.table_grow(*table),
         Operator::TableFill { table } => t.table_fill(*table),
         Operator::TableCopy { dst_table, src_table } => t.table_copy(*dst_table, *src_table),
-        Operator::TableInit { elem_index, table } => t.table_init(*elem_index, *table),
+        Operator::TableInit { elem_index, table } => t.table_init(*elem_index, *table)?,
         Operator::ElemDrop { elem_index } => t.elem_drop(*elem_index),
 
         // numeric

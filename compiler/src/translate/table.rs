@@ -8,6 +8,7 @@ use vivarium_artifact::{AddressType, TrapKind};
 
 use super::FunctionTranslator;
 use super::bulk::narrower;
+use crate::error::CompileError;
 use crate::symbol::{Number, Place, Stub, Symbol};
 
 const REFERENCE_SHIFT: i64 = REFERENCE_BYTES.trailing_zeros() as i64;
@@ -83,11 +84,17 @@ impl FunctionTranslator<'_, '_> {
         self.call_stub(Stub::Copy, &[destination, source, bytes]);
     }
 
-    pub fn table_init(&mut self, segment: u32, table: u32) {
+    pub fn table_init(&mut self, segment: u32, table: u32) -> Result<(), CompileError> {
         let (destination, source, count) = self.pop3_init(self.environment.module.table_address(table));
         let length = self.load_length(Place::ElementSegmentLength(segment));
         self.check_range(AddressType::I32, source, count, length, TrapKind::TableOutOfBounds);
         self.check_table(table, destination, count);
+        self.copy_segment(segment, table, destination, source, count);
+        self.store_late_items(segment, table, destination, source, count)
+    }
+
+    /// Copies from the text.
+    fn copy_segment(&mut self, segment: u32, table: u32, destination: Value, source: Value, count: Value) {
         let references = self.address_of(Symbol::ElementSegment(segment));
         let source = self.builder.ins().ishl_imm_u(source, REFERENCE_SHIFT);
         let source = self.builder.ins().iadd(references, source);
@@ -104,6 +111,28 @@ impl FunctionTranslator<'_, '_> {
         let destination = self.unchecked_element_address(table, destination);
         let bytes = self.builder.ins().ishl_imm_u(count, REFERENCE_SHIFT);
         self.call_stub(Stub::Copy, &[destination, source, bytes]);
+    }
+
+    /// Items that depend on imports are null in the text: those of them that were copied are computed.
+    fn store_late_items(&mut self, segment: u32, table: u32, destination: Value, source: Value, count: Value) -> Result<(), CompileError> {
+        let module = self.environment.module;
+        for (position, expression) in &module.elements[segment as usize].late {
+            let position = self.builder.ins().iconst(types::I64, i64::from(*position));
+            let distance = self.builder.ins().isub(position, source);
+            let is_copied = self.builder.ins().icmp(IntCC::UnsignedLessThan, distance, count);
+            let (copied, next) = (self.builder.create_block(), self.builder.create_block());
+            self.builder.ins().brif(is_copied, copied, &[], next, &[]);
+            self.builder.switch_to_block(copied);
+            self.builder.seal_block(copied);
+            self.constant_expression(expression)?;
+            let reference = self.pop();
+            let index = self.builder.ins().iadd(destination, distance);
+            self.store_element_within(table, index, reference);
+            self.builder.ins().jump(next, &[]);
+            self.builder.switch_to_block(next);
+            self.builder.seal_block(next);
+        }
+        Ok(())
     }
 
     pub fn elem_drop(&mut self, segment: u32) {
