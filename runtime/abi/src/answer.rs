@@ -44,6 +44,18 @@ impl Values {
 pub enum Wait {
     /// Until this moment. One that is past means: give others a turn.
     Until(Instant),
+    /// Until something happened that the host was told of (more of the visitor's body, room for more of the answer, …), or this moment.
+    Event { until: Option<Instant> },
+}
+
+impl Wait {
+    /// When it ends though nothing happens; `None`: never.
+    pub fn until(self) -> Option<Instant> {
+        match self {
+            Wait::Until(moment) => Some(moment),
+            Wait::Event { until } => until,
+        }
+    }
 }
 
 /// How host and runtime can disagree: a mistake of ours, told apart from anything that a guest does.

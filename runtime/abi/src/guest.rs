@@ -37,6 +37,11 @@ impl GuestPtr {
         GuestPtr(self.0.saturating_add(bytes))
     }
 
+    /// Whether it is a multiple of this many bytes.
+    pub(crate) fn is_aligned(self, bytes: u64) -> bool {
+        self.0.is_multiple_of(bytes)
+    }
+
     /// Fails unless the range lies in memory.
     pub(crate) fn check(self, instance: &dyn GuestInstance, len: u64) -> Result<(), BadAddress> {
         let end = self.0.checked_add(len).ok_or(BadAddress)?;

@@ -1,11 +1,13 @@
 //! The world of one instance: what it is given, what it wrote, and its calls.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::answer::{Answer, HostFailure};
 use crate::clocks::Clocks;
+use crate::compute::{self, Stores, VisitorRequest, World};
 use crate::files::{Entry, Folder, ProjectFiles};
 use crate::guest::{Call, GuestInstance};
 use crate::limit::LimitReached;
@@ -27,6 +29,10 @@ pub struct HostInput {
     pub files: ProjectFiles,
     /// Folders beside it, or in its place: one that is given as `/` or `.` takes the place of all that a program is given otherwise.
     pub folders: Vec<GivenFolder>,
+    /// What a service of the Compute ABI answers. Then standard output is a log.
+    pub request: Option<VisitorRequest>,
+    /// What it may look up.
+    pub stores: Arc<Stores>,
 }
 
 /// A folder that a program is given, and the path by which it knows it.
@@ -55,6 +61,8 @@ pub struct HostLimits {
     pub scratch_bytes_max: u64,
     /// Files, folders and links under `/tmp`, those included that are open and have no name any more.
     pub scratch_nodes_max: u32,
+    /// All that handles of the Compute ABI hold: bodies that are not streamed, headers, secrets. Beyond it the program is ended.
+    pub buffered_bytes_max: u64,
 }
 
 impl Default for HostLimits {
@@ -68,6 +76,7 @@ impl Default for HostLimits {
             environment_bytes_max: 128 << 10,
             scratch_bytes_max: 8 << 20,
             scratch_nodes_max: 1024,
+            buffered_bytes_max: 16 << 20,
         }
     }
 }
@@ -89,9 +98,20 @@ pub struct Host {
     pub(crate) listing: Option<((u64, u64), Vec<Entry>)>,
     pub(crate) clocks: Clocks,
     /// The call that waits.
-    pub(crate) pending: Option<Pending>,
+    pub(crate) pending: Option<Suspended>,
+    pub(crate) compute: World,
+    /// Whether it answers through the Compute ABI: what it prints then is for its log.
+    pub(crate) answers_requests: bool,
     pub(crate) limits: HostLimits,
     hostcalls: u64,
+}
+
+/// A call that waits, and how it goes on.
+#[derive(Debug)]
+pub(crate) enum Suspended {
+    Preview1(Pending),
+    /// It is made again.
+    Compute(compute::Function),
 }
 
 impl Host {
@@ -106,13 +126,15 @@ impl Host {
             stdin: input.stdin,
             stdout: Sink::new(limits.stdout_bytes_max),
             stderr: Sink::new(limits.stderr_bytes_max),
-            log: LogLines::new(limits.log_line_bytes_max as usize, limits.log_lines_max),
+            log: LogLines::new(limits.log_line_bytes_max as usize, limits.log_lines_max, limits.stderr_bytes_max),
             descriptors: Descriptors::default(),
             files: input.files,
             folders: input.folders,
             listing: None,
             clocks: Clocks::start(),
             pending: None,
+            answers_requests: input.request.is_some(),
+            compute: World::new(input.request, input.stores, limits.buffered_bytes_max),
             limits,
             hostcalls: 0,
         })
@@ -131,6 +153,7 @@ impl Host {
         self.hostcalls += 1;
         match function.row().handling {
             Handling::Preview1(function) => wasi::answer(function(&mut Call { host: self, instance })),
+            Handling::Compute(function) => compute::answer(function, &mut Call { host: self, instance }),
             Handling::Stub(value) => Answer::value(value),
         }
     }
@@ -138,7 +161,8 @@ impl Host {
     /// After [`Answer::Wait`]: the answer of the call that waited, which may be to wait on.
     pub fn finish_wait(&mut self, instance: &mut dyn GuestInstance) -> Answer {
         match self.pending.take() {
-            Some(pending) => wasi::answer(pending.finish(&mut Call { host: self, instance })),
+            Some(Suspended::Preview1(pending)) => wasi::answer(pending.finish(&mut Call { host: self, instance })),
+            Some(Suspended::Compute(function)) => compute::answer(function, &mut Call { host: self, instance }),
             None => Answer::Failed(HostFailure::NothingToWaitFor),
         }
     }

@@ -18,6 +18,7 @@
 mod answer;
 pub mod cgi;
 mod clocks;
+mod compute;
 mod entry;
 pub mod files;
 mod guest;
@@ -37,6 +38,7 @@ mod testing;
 mod wasi;
 
 pub use answer::{Answer, HostFailure, Values, Wait};
+pub use compute::{KvChange, KvEntry, Output, ResponseHead, Stores, VisitorRequest};
 pub use entry::{Finish, NoEntry, entry_point};
 pub use guest::GuestInstance;
 pub use host::{GivenFolder, Host, HostInput, HostLimits};

@@ -18,6 +18,14 @@ impl LimitReached {
         LimitReached { name: "stdout_bytes_max", maximum_bytes, what: "the program wrote more to standard output than" }
     }
 
+    pub(crate) fn buffered(maximum_bytes: u64) -> LimitReached {
+        LimitReached {
+            name: "buffered_bytes_max",
+            maximum_bytes,
+            what: "bodies, headers and secrets that the program holds take more than",
+        }
+    }
+
     pub(crate) fn arguments(maximum_bytes: u64) -> LimitReached {
         LimitReached { name: "arguments_bytes_max", maximum_bytes, what: "the program's arguments take more than" }
     }

@@ -2,6 +2,7 @@
 
 use vivarium_artifact::contract::{Contract, FunctionType, ImportedFunction};
 
+use crate::program::SERVICE_MODULES;
 use crate::table::{HostFunction, knows_module};
 
 /// Which host function answers each import of one module.
@@ -36,6 +37,11 @@ impl Linkage {
     /// The host function of an import, by index among the imported functions.
     pub fn function(&self, import: u32) -> Option<HostFunction> {
         self.functions.get(import as usize).copied()
+    }
+
+    /// Whether the program imports the Compute ABI, and so answers through it.
+    pub fn exchanges(&self) -> bool {
+        self.functions.iter().any(|function| function.row().module.starts_with(SERVICE_MODULES))
     }
 
     /// "module.name" of each import that is known and not implemented: for the deployment's log.

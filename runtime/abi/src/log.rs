@@ -1,9 +1,9 @@
-//! Standard error as log lines: split, cleaned of terminal controls, bounded.
+//! What programs print as log lines: split, cleaned of terminal controls, bounded.
 //!
 //! ```text
 //! bytes ─► Filter (drops escape sequences and controls) ─► line under construction ─► LogLine
 //! ```
-//! The filter works on bytes as they come, so that a sequence cut by a write or by the length of a line is still recognised.
+//! The filter works on bytes as they come, so that a sequence cut by a write or by the length of a line is still recognised. Each stream has its own.
 
 /// Who wrote a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,33 +31,90 @@ pub struct LogLine {
     pub text: String,
 }
 
-/// Splits what a guest writes to standard error.
+/// Splits what a guest writes to its streams.
 #[derive(Debug)]
 pub(crate) struct LogLines {
-    filter: Filter,
-    line: Vec<u8>,
+    unfinished: [Unfinished; 2],
     line_bytes_max: usize,
+    /// What messages may take from now on, in bytes.
+    message_bytes_left: u64,
     complete: Vec<LogLine>,
     /// How many lines may still be made.
     lines_left: u32,
     truncated: bool,
 }
 
+/// A line under construction.
+#[derive(Debug)]
+struct Unfinished {
+    stream: Stream,
+    filter: Filter,
+    line: Vec<u8>,
+}
+
+impl Unfinished {
+    fn of(stream: Stream) -> Unfinished {
+        Unfinished { stream, filter: Filter::Text, line: Vec::new() }
+    }
+}
+
 impl LogLines {
-    pub(crate) fn new(line_bytes_max: usize, lines_max: u32) -> LogLines {
-        // A line must have room for one character.
-        let line_bytes_max = line_bytes_max.max(4);
-        LogLines { filter: Filter::Text, line: Vec::new(), line_bytes_max, complete: Vec::new(), lines_left: lines_max, truncated: false }
+    /// `message_bytes_max` bounds what is written by [`LogLines::message`]; whoever pushes bounds that himself.
+    pub(crate) fn new(line_bytes_max: usize, lines_max: u32, message_bytes_max: u64) -> LogLines {
+        LogLines {
+            unfinished: [Stream::Stderr, Stream::Stdout].map(Unfinished::of),
+            // A line must have room for one character.
+            line_bytes_max: line_bytes_max.max(4),
+            message_bytes_left: message_bytes_max,
+            complete: Vec::new(),
+            lines_left: lines_max,
+            truncated: false,
+        }
     }
 
+    /// Standard error.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.push_to(0, bytes);
+    }
+
+    /// Standard output, where that is a log.
+    pub(crate) fn push_stdout(&mut self, bytes: &[u8]) {
+        self.push_to(1, bytes);
+    }
+
+    fn push_to(&mut self, n: usize, bytes: &[u8]) {
+        let mut line = std::mem::replace(&mut self.unfinished[n], Unfinished::of(Stream::Stderr));
+        self.split(&mut line, bytes);
+        self.unfinished[n] = line;
+    }
+
+    /// A message to a named endpoint: its lines, each after that name.
+    pub(crate) fn message(&mut self, name: &str, bytes: &[u8]) {
+        let fitting = bytes.len().min(usize::try_from(self.message_bytes_left).unwrap_or(usize::MAX));
+        self.message_bytes_left -= fitting as u64;
+        for line in bytes[..fitting].strip_suffix(b"\n").unwrap_or(&bytes[..fitting]).split(|byte| *byte == b'\n') {
+            let mut unfinished = Unfinished::of(Stream::Stdout);
+            self.split(&mut unfinished, name.as_bytes());
+            unfinished.filter = Filter::Text;
+            self.split(&mut unfinished, b": ");
+            self.split(&mut unfinished, line);
+            if !self.truncated {
+                self.end_line(&mut unfinished);
+            }
+        }
+        if fitting < bytes.len() {
+            self.truncate();
+        }
+    }
+
+    fn split(&mut self, unfinished: &mut Unfinished, bytes: &[u8]) {
         for &byte in bytes {
             if self.truncated {
                 return;
             }
             match byte {
-                b'\n' => self.end_line(),
-                _ if self.filter.passes(byte) => self.push_byte(byte),
+                b'\n' => self.end_line(unfinished),
+                _ if unfinished.filter.passes(byte) => self.push_byte(unfinished, byte),
                 _ => {}
             }
         }
@@ -81,35 +138,37 @@ impl LogLines {
         std::mem::take(&mut self.complete)
     }
 
-    /// Completes a last line that has no newline.
+    /// Completes last lines that have no newline.
     pub(crate) fn flush(&mut self) {
-        if !self.line.is_empty() && !self.truncated {
-            self.end_line();
+        for n in 0..self.unfinished.len() {
+            if !self.unfinished[n].line.is_empty() && !self.truncated {
+                self.push_to(n, b"\n");
+            }
         }
     }
 
-    fn push_byte(&mut self, byte: u8) {
-        if self.line.len() >= self.line_bytes_max {
-            let tail = self.line.split_off(character_start(&self.line));
-            self.emit();
-            self.line = tail;
+    fn push_byte(&mut self, unfinished: &mut Unfinished, byte: u8) {
+        if unfinished.line.len() >= self.line_bytes_max {
+            let tail = unfinished.line.split_off(character_start(&unfinished.line));
+            self.emit(unfinished);
+            unfinished.line = tail;
         }
-        self.line.push(byte);
+        unfinished.line.push(byte);
     }
 
-    fn end_line(&mut self) {
-        self.filter = Filter::Text;
-        self.emit();
+    fn end_line(&mut self, unfinished: &mut Unfinished) {
+        unfinished.filter = Filter::Text;
+        self.emit(unfinished);
     }
 
-    fn emit(&mut self) {
-        let line = std::mem::take(&mut self.line);
+    fn emit(&mut self, unfinished: &mut Unfinished) {
+        let line = std::mem::take(&mut unfinished.line);
         if self.lines_left == 0 {
             return self.truncate();
         }
         self.lines_left -= 1;
         let text = String::from_utf8_lossy(&line).chars().filter(|character| *character == '\t' || !character.is_control()).collect();
-        self.complete.push(LogLine { stream: Stream::Stderr, text });
+        self.complete.push(LogLine { stream: unfinished.stream, text });
     }
 }
 
@@ -167,7 +226,7 @@ mod tests {
 
     #[track_caller]
     fn check(writes: &[&str], expected: &[&str]) {
-        let mut lines = LogLines::new(16, 100);
+        let mut lines = LogLines::new(16, 100, 1000);
         for write in writes {
             lines.push(write.as_bytes());
         }
@@ -204,7 +263,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_are_replaced() {
-        let mut lines = LogLines::new(16, 100);
+        let mut lines = LogLines::new(16, 100, 1000);
         lines.push(&[b'a', 0xff, b'b', b'\n', 0xff, 0xff, 0xff, 0xff]);
         lines.push(&[0x80; 40]);
         lines.flush();
@@ -213,7 +272,7 @@ mod tests {
 
     #[test]
     fn too_many_lines_end_in_one_mark() {
-        let mut lines = LogLines::new(16, 2);
+        let mut lines = LogLines::new(16, 2, 1000);
         lines.push(b"1\n2\n3\n4\n");
         lines.flush();
         let found: Vec<(Stream, String)> = lines.take().into_iter().map(|line| (line.stream, line.text)).collect();
@@ -221,5 +280,30 @@ mod tests {
         assert_eq!(found, [(Stream::Stderr, "1".to_string()), (Stream::Stderr, "2".to_string()), mark]);
         lines.truncate();
         assert!(lines.take().is_empty() && lines.is_truncated());
+    }
+    #[test]
+    fn messages_are_lines_after_a_name() {
+        let mut lines = LogLines::new(64, 100, 30);
+        lines.push(b"half a ");
+        lines.push_stdout(b"printed\nmore");
+        lines.message("jay\x1b[1", b"one\ntwo\n\x1b[0m");
+        lines.message("jay", b"");
+        lines.push(b"line\n");
+        lines.flush();
+        lines.message("jay", b"0123456789012345678");
+        let found: Vec<(Stream, String)> = lines.take().into_iter().map(|line| (line.stream, line.text)).collect();
+        let line = |stream: Stream, text: &str| (stream, text.to_string());
+        let expected = [
+            line(Stream::Stdout, "printed"),
+            line(Stream::Stdout, "jay: one"),
+            line(Stream::Stdout, "jay: two"),
+            line(Stream::Stdout, "jay: "),
+            line(Stream::Stdout, "jay: "),
+            line(Stream::Stderr, "half a line"),
+            line(Stream::Stdout, "more"),
+            line(Stream::Stdout, "jay: 012345678901234567"),
+            line(Stream::Vivarium, "… truncated"),
+        ];
+        assert_eq!(found, expected);
     }
 }

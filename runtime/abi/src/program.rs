@@ -33,7 +33,7 @@ impl Kind {
 }
 
 /// How the names of the modules of a service ABI begin.
-const SERVICE_MODULES: &str = "fastly_";
+pub(crate) const SERVICE_MODULES: &str = "fastly_";
 
 /// In lower case; found in any case, as ASCII or as UTF-16LE (AssemblyScript's strings).
 const CGI_WORDS: &[&[u8]] = &[b"content-type:", b"status:", b"location:", b"request_method", b"query_string", b"path_info"];

@@ -1,14 +1,15 @@
 //! Every host function, once. What may be imported, with which types, and who answers: all read this table.
 //!
 //! ```text
-//! table() = preview1::ROWS ++ …      a family of modules is a file in table/, its functions a folder beside
+//! table() = preview1::ROWS ++ compute::ROWS    a family of modules is a file in table/, its functions a folder beside
 //! ```
 
+mod compute;
 mod preview1;
 
 use vivarium_artifact::contract::{FunctionType, ValueType};
 
-use crate::wasi;
+use crate::{compute as compute_abi, wasi};
 
 /// One host function.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +26,8 @@ pub struct Row {
 pub(crate) enum Handling {
     /// A function of WASI preview 1.
     Preview1(wasi::Function),
+    /// A function of the Compute ABI.
+    Compute(compute_abi::Function),
     /// A function that is known and not implemented: it always answers this value.
     Stub(u64),
 }
@@ -32,14 +35,14 @@ pub(crate) enum Handling {
 impl Row {
     /// False for a stub, which answers "unsupported" in its family's convention.
     pub fn implemented(&self) -> bool {
-        matches!(self.handling, Handling::Preview1(_))
+        !matches!(self.handling, Handling::Stub(_))
     }
 
     /// What a stub answers.
     pub fn stub_answer(&self) -> Option<u64> {
         match self.handling {
             Handling::Stub(value) => Some(value),
-            Handling::Preview1(_) => None,
+            Handling::Preview1(_) | Handling::Compute(_) => None,
         }
     }
 
@@ -53,7 +56,7 @@ impl Row {
     }
 }
 
-const FAMILIES: &[&[Row]] = &[preview1::ROWS];
+const FAMILIES: &[&[Row]] = &[preview1::ROWS, compute::ROWS];
 static TABLE: [Row; row_count(FAMILIES)] = flatten(FAMILIES);
 
 const fn row_count(families: &[&[Row]]) -> usize {

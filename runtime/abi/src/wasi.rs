@@ -22,6 +22,7 @@ pub use errno::Errno;
 
 use crate::answer::{Answer, Wait};
 use crate::guest::{BadAddress, Call};
+use crate::host::Suspended;
 
 /// A function of preview 1.
 pub(crate) type Function = fn(&mut Call<'_>) -> Result<(), Stop>;
@@ -75,7 +76,7 @@ impl Pending {
 impl Call<'_> {
     /// Leaves the call, to be finished after the wait.
     fn wait(&mut self, pending: Pending, wait: Wait) -> Result<(), Stop> {
-        self.host.pending = Some(pending);
+        self.host.pending = Some(Suspended::Preview1(pending));
         Err(Stop::Answer(Answer::Wait(wait)))
     }
 }

@@ -1,0 +1,117 @@
+//! Bodies: read, written, put together, and closed.
+
+use bytes::Bytes;
+
+use super::arguments::{Buffer, Out, bytes, number};
+use super::body::Body;
+use super::send::StreamTo;
+use super::{Status, Stop};
+use crate::guest::Call;
+
+const END_BACK: u32 = 0;
+const END_FRONT: u32 = 1;
+
+pub(crate) fn new(call: &mut Call<'_>) -> Result<(), Stop> {
+    let out = Out::<4>::at(call.instance, 0)?;
+    let handle = call.host.compute.handles.insert(Body::default())?;
+    out.set_u32(call.instance, handle)
+}
+
+/// Reads what is there, waits where nothing has arrived yet, and reads nothing at the end.
+pub(crate) fn read(call: &mut Call<'_>) -> Result<(), Stop> {
+    let target = Buffer::at(call.instance, 1)?;
+    let world = &mut call.host.compute;
+    let visitor = world.exchange.visitor_mut();
+    let instance = &mut *call.instance;
+    let read = world.handles.change(number(instance, 0), |body: &mut Body| body.read(visitor, instance, target.start, target.len))?;
+    target.written.set_u32(call.instance, read.ok_or(Stop::Wait(None))?)
+}
+
+/// Writes to a body, or as much as there is room for to a stream.
+pub(crate) fn write(call: &mut Call<'_>) -> Result<(), Stop> {
+    let handle = number(call.instance, 0);
+    let bytes = bytes(call.instance, 1)?;
+    let end = number(call.instance, 3);
+    let written = Out::<4>::at(call.instance, 4)?;
+    let world = &mut call.host.compute;
+    let len = match (world.handles.is::<StreamTo>(handle), end) {
+        (true, END_BACK) if bytes.is_empty() => 0,
+        (true, END_BACK) if !world.exchange.has_room() => return Err(Stop::Wait(None)),
+        (true, END_BACK) => world.exchange.write(bytes),
+        (true, END_FRONT) => return Err(Status::BadHandle.into()),
+        (false, END_BACK | END_FRONT) => {
+            world.handles.get::<Body>(handle)?;
+            world.handles.require_room(bytes.len() as u64)?;
+            world.handles.change(handle, |body: &mut Body| {
+                if end == END_BACK {
+                    body.write_back(bytes)
+                } else {
+                    body.write_front(bytes)
+                }
+                Ok(bytes.len())
+            })?
+        }
+        _ => return Err(Status::Inval.into()),
+    };
+    written.set_u32(call.instance, len as u32)
+}
+
+/// Moves all of one body to the end of another, or of a stream.
+pub(crate) fn append(call: &mut Call<'_>) -> Result<(), Stop> {
+    let (target, source) = (number(call.instance, 0), number(call.instance, 1));
+    let world = &mut call.host.compute;
+    world.handles.get::<Body>(source)?;
+    if world.handles.is::<StreamTo>(target) {
+        if !world.exchange.has_room() {
+            return Err(Stop::Wait(None));
+        }
+        world.exchange.append(world.handles.take(source)?);
+        return Ok(());
+    }
+    world.handles.get::<Body>(target)?;
+    if target == source {
+        return Err(Status::Inval.into());
+    }
+    let source = world.handles.take::<Body>(source)?;
+    world.handles.change(target, |body: &mut Body| {
+        body.append(source);
+        Ok(())
+    })
+}
+
+/// Lets a body go; a stream has been written to its end.
+pub(crate) fn close(call: &mut Call<'_>) -> Result<(), Stop> {
+    end(call, true)
+}
+
+/// Lets a body go; a stream stays incomplete, and the visitor learns that.
+pub(crate) fn abandon(call: &mut Call<'_>) -> Result<(), Stop> {
+    end(call, false)
+}
+
+fn end(call: &mut Call<'_>, properly: bool) -> Result<(), Stop> {
+    let handle = number(call.instance, 0);
+    let world = &mut call.host.compute;
+    match world.handles.take::<StreamTo>(handle) {
+        Ok(StreamTo::Visitor) => world.exchange.finish(properly),
+        Err(_) => drop(world.handles.take::<Body>(handle)?),
+    }
+    Ok(())
+}
+
+/// The length of a body that is all there.
+pub(crate) fn known_length(call: &mut Call<'_>) -> Result<(), Stop> {
+    let out = Out::<8>::at(call.instance, 1)?;
+    let handle = number(call.instance, 0);
+    let world = &mut call.host.compute;
+    if world.handles.is::<StreamTo>(handle) {
+        return Err(Status::None.into());
+    }
+    let length = world.handles.get::<Body>(handle)?.known_length(world.exchange.visitor()).ok_or(Status::None)?;
+    out.set_u64(call.instance, length)
+}
+
+/// Gives bytes of the host's a handle.
+pub(super) fn insert(call: &mut Call<'_>, bytes: Bytes) -> Result<u32, Stop> {
+    call.host.compute.handles.insert(Body::of(bytes))
+}
