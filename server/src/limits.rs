@@ -89,6 +89,12 @@ pub struct Limits {
     /// How long its body may take to arrive.
     pub body_read_ms: u64,
     pub response_bytes_max: usize,
+    /// All that a program holds of bodies it does not stream, of headers and secrets.
+    pub buffered_bytes_max: u64,
+    /// How long a request may take that streams its answer or whose body is still arriving, in place of `wall_ms`.
+    pub stream_ms: u64,
+    /// Of both bodies of one request together, where the answer is streamed.
+    pub stream_bytes_per_second_max: u64,
     pub log_bytes_per_request_max: usize,
     pub log_lines_per_request_max: u32,
 
@@ -198,6 +204,9 @@ impl Default for Limits {
             request_body_bytes_max: MIB,
             body_read_ms: 30_000,
             response_bytes_max: 16 * MIB,
+            buffered_bytes_max: 16 * MIB as u64,
+            stream_ms: 60_000,
+            stream_bytes_per_second_max: 64 * MIB as u64,
             log_bytes_per_request_max: 64 * KIB,
             log_lines_per_request_max: 2_000,
 

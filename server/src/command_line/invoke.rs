@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use vivarium_abi::{Answer, Host, HostInput, HostLimits, Linkage, Wait};
+use vivarium_abi::{Answer, Host, HostInput, HostLimits, Linkage};
 use vivarium_artifact::{ExportedItem, FunctionType, ValueType};
 use vivarium_runtime::{Exit, Instance, InstanceLimits, LoadedModule, Pool};
 
 use super::failure::Failure;
 use super::profile::Recording;
-use super::run::{Ended, pass_on};
+use super::run::{Ended, pass_on, waits_in_vain};
 use crate::control::messages::{LimitReport, Outcome};
 use crate::gateway::guest::told;
 
@@ -74,7 +74,8 @@ impl Call<'_> {
                 Exit::Hostcall { import } => self.host.call(&self.linkage, import, &mut self.instance),
             };
             self.pass_on()?;
-            while let Answer::Wait(Wait::Until(moment)) = answer {
+            while let Answer::Wait(wait) = answer {
+                let Some(moment) = wait.until() else { return Ok(Some(waits_in_vain())) };
                 std::thread::sleep(moment.saturating_duration_since(Instant::now()));
                 answer = self.host.finish_wait(&mut self.instance);
             }

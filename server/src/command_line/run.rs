@@ -105,7 +105,8 @@ impl Run {
         let program = Arc::new(Program::load(runtime, file, &signed.key, limits.tenant(), signed.files).map_err(Failure::program)?);
         let arguments = std::iter::once(program_name(&self.path)).chain(self.arguments).collect();
         let files = program.files.clone();
-        let input = HostInput { arguments, environment: self.env, stdin: read_stdin(limits)?, files, folders: folders::given(opened) };
+        let (stdin, folders) = (read_stdin(limits)?, folders::given(opened));
+        let input = HostInput { arguments, environment: self.env, stdin, files, folders, ..HostInput::default() };
         run_program(&pool, &program, input, limits, recording)
     }
 }
@@ -130,6 +131,7 @@ fn run_program(
         environment_bytes_max: limits.environment_bytes_max,
         scratch_bytes_max: limits.scratch_bytes_max,
         scratch_nodes_max: limits.scratch_nodes_max,
+        buffered_bytes_max: limits.buffered_bytes_max,
     };
     let mut guest = match Guest::begin(pool, program, input, guest_limits) {
         Ok(guest) => guest,
@@ -146,12 +148,18 @@ fn run_program(
         pause = match pause {
             Pause::Ended(outcome) => return Ok(Ended::Outcome(outcome)),
             Pause::Preempted => guest.run(),
-            Pause::Waiting(moment) => {
+            Pause::Waiting(wait) => {
+                let Some(moment) = wait.until() else { return Ok(Ended::Outcome(waits_in_vain())) };
                 std::thread::sleep(moment.saturating_duration_since(Instant::now()));
                 guest.wake()
             }
         };
     }
+}
+
+/// The end of a program that waits for a visitor where there is none.
+pub fn waits_in_vain() -> Outcome {
+    Outcome::Failed { message: "it waits for a visitor, and a command has none; deploy it".into() }
 }
 
 /// Writes what a program printed. A reader that went away ends the program, as it would end any other.

@@ -6,12 +6,12 @@ use http::header::{
     RETRY_AFTER, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Response, StatusCode};
-use http_body_util::Full;
 
+use super::payload::Payload;
 use crate::control::messages::Timings;
 use crate::pages::VISITOR_POLICY;
 
-pub type Answer = Response<Full<Bytes>>;
+pub type Answer = Response<Payload>;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// Between this server and the visitor only (RFC 9110, 7.6.1).
@@ -33,7 +33,7 @@ const PATH_FORM_POLICY: HeaderValue = HeaderValue::from_static("sandbox allow-sc
 
 /// A page of the server.
 pub fn page(status: u16, html: String) -> Answer {
-    let mut answer = Response::new(Full::from(Bytes::from(html)));
+    let mut answer = Response::new(Bytes::from(html).into());
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
@@ -51,7 +51,7 @@ pub fn page_with_retry(status: u16, html: String, retry_after_seconds: u32) -> A
 
 /// One sentence, for what no page is made for.
 pub fn sentence(status: StatusCode, sentence: &'static str) -> Answer {
-    let mut answer = Response::new(Full::from(Bytes::from_static(sentence.as_bytes())));
+    let mut answer = Response::new(Bytes::from_static(sentence.as_bytes()).into());
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     if status == StatusCode::METHOD_NOT_ALLOWED {
@@ -85,13 +85,27 @@ pub fn hold<T: Send + 'static>(bytes: Bytes, until_sent: T) -> Bytes {
     Bytes::from_owner(Held { bytes, _until_sent: until_sent })
 }
 
+/// As [`hold`], for an answer in pieces: until the last of them has been sent.
+pub fn hold_all<T: Send + 'static>(mut pieces: Vec<Bytes>, until_sent: T) -> Vec<Bytes> {
+    if let Some(last) = pieces.pop() {
+        pieces.push(hold(last, until_sent));
+    }
+    pieces
+}
+
+/// Headers that a guest gave and that are not its to give. Lengths and encodings of bodies are worked out anew, which no guest need know.
+pub fn not_a_guests(headers: &HeaderMap) -> Vec<HeaderName> {
+    let silent = [CONTENT_LENGTH, TRANSFER_ENCODING];
+    OF_THE_CONNECTION.into_iter().filter(|name| headers.contains_key(name) && !silent.contains(name)).collect()
+}
+
 /// What the guest said.
-pub fn of_guest(status: StatusCode, mut headers: HeaderMap, body: Bytes) -> Answer {
+pub fn of_guest(status: StatusCode, mut headers: HeaderMap, body: impl Into<Payload>) -> Answer {
     for name in OF_THE_CONNECTION {
         headers.remove(name);
     }
     keep_own_cookies(&mut headers);
-    let mut answer = Response::new(Full::from(body));
+    let mut answer = Response::new(body.into());
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;
     answer

@@ -7,9 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
+use super::payload::Payload;
 use crate::limits::Limits;
 use watch::{Watch, Watched};
 
@@ -29,7 +28,7 @@ const BUFFER_BYTES_MIN: usize = 8_192;
 
 /// Answers one request.
 pub trait Visitors: 'static {
-    fn answer(self: Rc<Self>, request: Request<Incoming>, visitor: Visitor) -> impl Future<Output = Response<Full<Bytes>>>;
+    fn answer(self: Rc<Self>, request: Request<Incoming>, visitor: Visitor) -> impl Future<Output = Response<Payload>>;
 }
 
 /// Who is connected.
@@ -97,8 +96,9 @@ where
         let busy = serving.clone().serve();
         let answer = visitors.clone().answer(request, visitor);
         async move {
-            let response = answer.await;
-            drop(busy);
+            let mut response = answer.await;
+            // What is streamed is being served until the guest is done with it.
+            response.body_mut().hold(busy);
             Ok::<_, Infallible>(response)
         }
     });
@@ -114,18 +114,19 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
     struct Greeter;
 
     impl Visitors for Greeter {
-        async fn answer(self: Rc<Self>, request: Request<Incoming>, _: Visitor) -> Response<Full<Bytes>> {
+        async fn answer(self: Rc<Self>, request: Request<Incoming>, _: Visitor) -> Response<Payload> {
             if request.uri().path() == "/slow" {
                 tokio::time::sleep(Duration::from_secs(30)).await;
             }
             let long = request.uri().path() == "/long";
             let body = http_body_util::BodyExt::collect(request.into_body()).await.map(|body| body.to_bytes()).unwrap_or_default();
-            Response::new(Full::from(if long { body.repeat(LONG).into() } else { Bytes::from("hello") }))
+            Response::new(if long { Bytes::from(body.repeat(LONG)) } else { Bytes::from("hello") }.into())
         }
     }
 

@@ -31,6 +31,8 @@ pub struct Program {
     pub module: Arc<LoadedModule>,
     linkage: Linkage,
     entry: u32,
+    /// Whether it answers through the Compute ABI, not the CGI way.
+    pub exchanges: bool,
     /// What it finds under `/`.
     pub files: ProjectFiles,
     /// What its output probably was meant to be is told once.
@@ -54,6 +56,7 @@ pub struct GuestLimits {
     pub environment_bytes_max: u64,
     pub scratch_bytes_max: u64,
     pub scratch_nodes_max: u32,
+    pub buffered_bytes_max: u64,
 }
 
 /// Why a guest is not running.
@@ -61,8 +64,8 @@ pub struct GuestLimits {
 pub enum Pause {
     /// Its slice is over.
     Preempted,
-    /// Nothing to do before this moment; one that has passed means that others may have their turn.
-    Waiting(Instant),
+    /// Nothing to do before that.
+    Waiting(Wait),
     Ended(Outcome),
 }
 
@@ -94,8 +97,9 @@ impl Program {
         policy.check(module.contract()).map_err(|violation| violation.to_string())?;
         let linkage = Linkage::resolve(module.contract()).map_err(|error| error.to_string())?;
         let entry = entry_point(module.contract()).map_err(|error| error.to_string())?;
+        let (exchanges, hinted) = (linkage.exchanges(), AtomicBool::new(false));
         let files = project::tree(files).map_err(|error| error.to_string())?;
-        Ok(Program { module, linkage, entry, files, hinted: AtomicBool::new(false) })
+        Ok(Program { module, linkage, entry, exchanges, files, hinted })
     }
 
     /// Length of all memories with which an instance begins, in bytes.
@@ -119,6 +123,7 @@ impl GuestLimits {
             environment_bytes_max: limits.environment_bytes_max,
             scratch_bytes_max: limits.scratch_bytes_max,
             scratch_nodes_max: limits.scratch_nodes_max,
+            buffered_bytes_max: limits.buffered_bytes_max,
         }
     }
 }
@@ -135,6 +140,7 @@ impl Guest {
             environment_bytes_max: limits.environment_bytes_max,
             scratch_bytes_max: limits.scratch_bytes_max,
             scratch_nodes_max: limits.scratch_nodes_max,
+            buffered_bytes_max: limits.buffered_bytes_max,
             ..HostLimits::default()
         };
         let input_bytes = input.stdin.len() as u64;
@@ -191,6 +197,11 @@ impl Guest {
         self.instance.profile(profile);
     }
 
+    /// What it has to do with its visitor.
+    pub fn host(&mut self) -> &mut Host {
+        &mut self.host
+    }
+
     /// Complete lines that it wrote since the last call.
     pub fn log_lines(&mut self) -> Vec<LogLine> {
         self.host.take_log_lines()
@@ -232,9 +243,9 @@ impl Guest {
         self.instance.ran() + self.hosted
     }
 
-    /// Gives its slot back; how long resetting it took.
-    pub fn end(self) -> Duration {
-        self.instance.end()
+    /// Gives its slot back: how long resetting it took, and its world, of which there may be something left to send.
+    pub fn end(self) -> (Duration, Host) {
+        (self.instance.end(), self.host)
     }
 
     fn returned(&mut self) -> Option<Pause> {
@@ -252,9 +263,9 @@ impl Guest {
                 self.instance.answer(values.as_slice());
                 None
             }
-            Answer::Wait(Wait::Until(moment)) => {
+            Answer::Wait(wait) => {
                 self.instance.end_turn();
-                Some(Pause::Waiting(moment))
+                Some(Pause::Waiting(wait))
             }
             Answer::Exit(exit_code) => Some(Pause::Ended(Outcome::Exited { exit_code })),
             Answer::Limit(reached) => Some(Pause::Ended(limited(&reached, self.limits))),

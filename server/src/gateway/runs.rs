@@ -32,6 +32,7 @@ pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<Ru
         environment_bytes_max: limits.environment_bytes_max,
         scratch_bytes_max: limits.scratch_bytes_max,
         scratch_nodes_max: limits.scratch_nodes_max,
+        buffered_bytes_max: limits.buffered_bytes_max,
     };
     let mut guest = match Guest::begin(&thread.pool, program, input(run, program), guest_limits) {
         Ok(guest) => guest,
@@ -44,7 +45,7 @@ pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<Ru
     let (stdout, stderr) = (guest.take_stdout().to_vec(), guest.take_stderr().to_vec());
     let stderr_truncated = guest.stderr_truncated();
     let stdout_truncated = matches!(&driven.outcome, Outcome::Limited(limit) if limit.name == guest_limits.stdout_name);
-    let timings = Timings { load: loaded_in(program).load, ..thread.end(guest, driven.queued) };
+    let timings = Timings { load: loaded_in(program).load, ..thread.end(guest, driven.queued).0 };
     // The next run is most likely another program's: a slot kept ready for this one would only hold its memory.
     thread.pool.forget(&program.module);
     let exit_code = exit_code(&driven.outcome);

@@ -174,16 +174,18 @@ impl Thread {
     }
 
     /// Waits for what the guest waits for, then runs it once more. None when its deadline came first.
-    async fn turn(&self, guest: &mut Guest, paused: Pause, deadline: Instant, queued: &mut Duration) -> Option<Pause> {
+    pub async fn turn(&self, guest: &mut Guest, paused: Pause, deadline: Instant, queued: &mut Duration) -> Option<Pause> {
         let now = Instant::now();
         if now >= deadline {
             return None;
         }
-        if let Pause::Waiting(moment) = paused
-            && moment > now
-        {
-            tokio::time::sleep_until(moment.min(deadline).into()).await;
-            return (moment < deadline).then(|| guest.wake());
+        if let Pause::Waiting(wait) = paused {
+            // Nobody tells it of anything that it could wait for without end.
+            let moment = wait.until().unwrap_or(deadline);
+            if moment > now {
+                tokio::time::sleep_until(moment.min(deadline).into()).await;
+                return (moment < deadline).then(|| guest.wake());
+            }
         }
         let slice = tokio::time::timeout_at(deadline.into(), self.queue.turn()).await.ok()?;
         *queued += now.elapsed();
@@ -194,7 +196,7 @@ impl Thread {
 }
 
 impl Wall {
-    fn passed(self) -> Outcome {
+    pub fn passed(self) -> Outcome {
         let message = format!("{} ms have passed since it began", self.allowed.as_millis());
         Outcome::Limited(LimitReport { name: self.name.into(), message })
     }

@@ -2,8 +2,10 @@
 
 mod commands;
 mod compiling;
+mod exchanges;
 mod programs;
 mod restarts;
+mod services;
 mod stage;
 mod turns;
 mod visits;

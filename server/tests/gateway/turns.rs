@@ -7,7 +7,7 @@ use ed25519_dalek::SigningKey;
 use vivarium::control::messages::Outcome;
 use vivarium::gateway::guest::{Guest, GuestLimits, Pause, Program};
 use vivarium::limits::Limits;
-use vivarium_abi::HostInput;
+use vivarium_abi::{HostInput, Wait};
 use vivarium_artifact::{Setting, SignedArtifact};
 use vivarium_compiler::{ImportPolicy, Policy};
 use vivarium_runtime::{Pool, Runtime, RuntimeSettings, SealedFile};
@@ -39,7 +39,7 @@ fn a_guest_that_waited_has_a_whole_turn_afterwards() {
     let pool = runtime.pool(1).unwrap();
     let program = program(&runtime, &sleeper(5 * SLICE.as_millis() as u32 / 2));
     let mut guest = begin(&pool, &program);
-    let Pause::Waiting(moment) = guest.run() else { panic!("it sleeps before anything else") };
+    let Pause::Waiting(Wait::Until(moment)) = guest.run() else { panic!("it sleeps before anything else") };
     std::thread::sleep(moment.saturating_duration_since(Instant::now()));
     let ended = guest.wake();
     assert!(matches!(ended, Pause::Ended(Outcome::Finished)), "it went on to its end, not to the end of the queue: {ended:?}");

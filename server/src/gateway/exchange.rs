@@ -1,0 +1,401 @@
+//! A guest of the Compute ABI and its visitor: the body is handed over as it arrives, the answer as it is written.
+//!
+//! ```text
+//!            in the connection's task                       in a task of its own
+//!  begin ──► run ──► the guest ended ──► answer
+//!             └────► it answered and runs on ──► answer ──┬─► run … end       (the whole body was there)
+//!                                                         └─► run … end ══► pieces of the body
+//! ```
+//! While a piece waits for the visitor the guest does not run, so nothing piles up; and it reads from the connection only when it wants more.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Method, Uri};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use vivarium_abi::{Host, HostInput, Output, ResponseHead, VisitorRequest, Wait};
+
+use super::answers::{self, Answer};
+use super::connection::Visitor;
+use super::guest::{Guest, Pause};
+use super::memory::Share;
+use super::payload::{Incomplete, Payload, Pieces};
+use super::refusals::Refusals;
+use super::routes::Target;
+use super::telling::Telling;
+use super::thread::{Thread, Wall, out_of_memory};
+use super::visit::Served;
+use crate::control::messages::{LogStream, Outcome, Timestamp, Timings};
+
+/// How far ahead of its rate a stream may be before it pauses.
+const PACE_AHEAD: Duration = Duration::from_millis(20);
+
+/// What streaming takes of the server's memory once its guest is gone, in bytes.
+const STREAM_BYTES: u64 = 1 << 20;
+
+/// A guest, its visitor, and what is told of them.
+struct Exchange {
+    thread: Rc<Thread>,
+    guest: Guest,
+    share: Share,
+    telling: Telling,
+    visitor: Arrival,
+    began: Instant,
+    queued: Duration,
+    pace: Pace,
+    /// Why the guest is not running.
+    pause: Pause,
+    /// The answer is streamed.
+    streams: bool,
+}
+
+/// What the visitor sends, until its end.
+struct Arrival(Option<Incoming>);
+
+/// How fast bytes may go, both ways together.
+struct Pace {
+    began: Instant,
+    bytes: u64,
+    bytes_per_second_max: u64,
+}
+
+/// What became of the pieces that there were.
+enum Handed {
+    None,
+    Some,
+    /// Nobody reads any more.
+    Left,
+}
+
+/// A request, and where it comes from and goes to.
+pub struct Asked<'a> {
+    pub revision: &'a Served,
+    pub target: &'a Target,
+    pub visitor: Visitor,
+    pub time: Timestamp,
+    /// Its path as reports show it.
+    pub path: &'a str,
+}
+
+impl Thread {
+    /// Runs a guest against a visitor; what it does after its answer goes on by itself.
+    pub async fn exchange(self: &Rc<Self>, asked: Asked<'_>, parts: Parts, body: Incoming, refusals: &Refusals<'_>) -> Answer {
+        let began = Instant::now();
+        let mut telling = match self.enter(asked.revision, asked.time, &parts.method, asked.path, refusals) {
+            Ok(telling) => telling,
+            Err(answer) => return *answer,
+        };
+        let is_head = parts.method == Method::HEAD;
+        let request = request(parts, &asked.target.path, asked.visitor, telling.report.id);
+        let environment = environment(asked.revision, telling.report.id);
+        let arguments = vec![asked.target.slug.clone()];
+        let files = asked.revision.program.files.clone();
+        let input = HostInput { arguments, environment, files, request: Some(request), ..HostInput::default() };
+        let (mut guest, share) = match self.begin(asked.revision, input, &mut telling, refusals) {
+            Ok(begun) => begun,
+            Err(answer) => return *answer,
+        };
+        let pace = Pace { began, bytes: 0, bytes_per_second_max: self.shared.start.limits.stream_bytes_per_second_max };
+        let visitor = Arrival::of(body, guest.host());
+        let pause = guest.run();
+        let (thread, queued) = (self.clone(), Duration::ZERO);
+        let mut exchange = Exchange { thread, guest, share, telling, visitor, began, queued, pace, pause, streams: false };
+        match exchange.until_answered().await {
+            Some(head) => exchange.answer(head, is_head).await,
+            None => exchange.refuse(refusals).await,
+        }
+    }
+}
+
+/// The request as the guest sees it.
+fn request(parts: Parts, path: &PathAndQuery, visitor: Visitor, id: u64) -> VisitorRequest {
+    let authority = parts.headers.get(http::header::HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    let mut uri = http::uri::Parts::default();
+    uri.scheme = Some(Scheme::HTTP);
+    uri.authority = Some(authority.unwrap_or(Authority::from_static("localhost")));
+    uri.path_and_query = Some(path.clone());
+    let uri = Uri::from_parts(uri).unwrap_or_default();
+    let (peer, local) = (visitor.peer.ip(), visitor.local.ip());
+    VisitorRequest { method: parts.method, uri, version: parts.version, headers: parts.headers, peer, local, id }
+}
+
+/// What guests of this ABI look for in their environment, after what the deployment names.
+fn environment(revision: &Served, id: u64) -> Vec<(String, String)> {
+    let mut environment = revision.loaded.environment.clone();
+    let own = [
+        ("FASTLY_HOSTNAME", "localhost".to_owned()),
+        ("FASTLY_SERVICE_ID", revision.loaded.slug.clone()),
+        ("FASTLY_SERVICE_VERSION", revision.loaded.revision.to_string()),
+        ("FASTLY_TRACE_ID", format!("{id:032x}")),
+    ];
+    environment.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    environment
+}
+
+impl Exchange {
+    /// Runs until the guest has answered; `None` when it ended without.
+    async fn until_answered(&mut self) -> Option<ResponseHead> {
+        loop {
+            if let Some(head) = self.guest.host().take_head() {
+                return Some(head);
+            }
+            if let Pause::Ended(_) = self.pause {
+                return None;
+            }
+            self.go_on(false, None).await;
+        }
+    }
+
+    /// Waits for what the guest waits for, then runs it once more. `given`: something of its answer has left since it stopped.
+    async fn go_on(&mut self, given: bool, pieces: Option<&Pieces>) {
+        self.telling.log(self.guest.log_lines());
+        if !self.share.cover(self.guest.held_bytes()) {
+            self.pause = Pause::Ended(out_of_memory(self.thread.shared.memory.bytes_max()));
+            return;
+        }
+        let wall = self.wall();
+        let deadline = self.began + wall.allowed;
+        let Pause::Waiting(Wait::Event { until }) = self.pause else {
+            self.visitor.take_what_is_there(self.guest.host());
+            let paused = std::mem::replace(&mut self.pause, Pause::Preempted);
+            let next = self.thread.turn(&mut self.guest, paused, deadline, &mut self.queued).await;
+            self.pause = next.unwrap_or_else(|| Pause::Ended(wall.passed()));
+            return;
+        };
+        if !given {
+            let until = until.unwrap_or(deadline).min(deadline);
+            tokio::select! {
+                () = self.visitor.receive(self.guest.host(), &mut self.pace) => {}
+                () = tokio::time::sleep_until(until.into()) => {}
+                () = closed(pieces) => return self.pause = Pause::Ended(left()),
+            }
+        }
+        self.pause = if Instant::now() < deadline { self.guest.wake() } else { Pause::Ended(wall.passed()) };
+    }
+
+    fn wall(&self) -> Wall {
+        let limits = &self.thread.shared.start.limits;
+        let (ms, name) =
+            if self.streams || self.visitor.0.is_some() { (limits.stream_ms, "stream_ms") } else { (limits.wall_ms, "wall_ms") };
+        Wall { allowed: Duration::from_millis(ms), name }
+    }
+
+    /// The answer as far as it is known. The rest, and what else the guest does, goes on by itself.
+    async fn answer(mut self, head: ResponseHead, is_head: bool) -> Answer {
+        self.telling.report.status = head.status.as_u16();
+        for name in answers::not_a_guests(&head.headers) {
+            self.telling.log_line(LogStream::Vivarium, format!("the header {name} is the server's business: it was left out"));
+        }
+        let ended = matches!(self.pause, Pause::Ended(_));
+        match head.body_bytes {
+            Some(_) if ended => self.whole(head).await,
+            Some(bytes) => {
+                self.telling.report.bytes = bytes;
+                let pieces = taken_out(self.guest.host());
+                let answer = self.begun(head, Payload::of(pieces));
+                tokio::task::spawn_local(self.run_on(None));
+                answer
+            }
+            None => {
+                self.streams = true;
+                let (sender, payload) = Payload::stream();
+                let answer = self.begun(head, payload);
+                // Of an answer to HEAD nobody reads the body.
+                tokio::task::spawn_local(self.run_on((!is_head).then_some(sender)));
+                answer
+            }
+        }
+    }
+
+    fn begun(&self, head: ResponseHead, payload: Payload) -> Answer {
+        let mut answer = answers::of_guest(head.status, head.headers, payload);
+        let us = |duration: Duration| Some(duration.as_secs_f64() * 1e6);
+        let timings = Timings { queue: us(self.queued), instantiate: us(self.guest.instantiated_in()), ..Timings::default() };
+        answers::add_timings(&mut answer, &timings);
+        answer
+    }
+
+    /// The guest has ended, and all of its answer is there.
+    async fn whole(self, head: ResponseHead) -> Answer {
+        let Exchange { thread, mut guest, mut share, mut telling, queued, pause, .. } = self;
+        let pieces = taken_out(guest.host());
+        let bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
+        finish(&thread, guest, queued, pause, &mut telling);
+        telling.report.bytes = bytes;
+        // What is over is held to no bound any more: it counts, and others wait.
+        share.keep(bytes);
+        let held = answers::hold_all(pieces, (telling.in_flight.take(), share));
+        let mut answer = answers::of_guest(head.status, head.headers, Payload::of(held));
+        answers::add_timings(&mut answer, &telling.report.timings);
+        thread.give_way(&telling.report.timings).await;
+        answer
+    }
+
+    /// The page for a guest that ended without an answer.
+    async fn refuse(self, refusals: &Refusals<'_>) -> Answer {
+        let Exchange { thread, guest, mut telling, queued, pause, .. } = self;
+        finish(&thread, guest, queued, pause, &mut telling);
+        let report = &telling.report;
+        let answer = match &report.outcome {
+            Outcome::Finished => refusals.bad_answer(report, "It ended without sending a response.".into()),
+            Outcome::Exited { exit_code } => refusals.bad_answer(
+                report,
+                format!("It ended with the exit code {exit_code} and sent no response. What it says on standard error is in its log."),
+            ),
+            _ => refusals.of_outcome(report, Some(report.timings.run.unwrap_or(0.0))),
+        };
+        telling.answered(&answer);
+        thread.give_way(&telling.report.timings).await;
+        answer
+    }
+
+    /// Runs the guest to its end and hands on what it writes, then what is left of it.
+    async fn run_on(mut self, pieces: Option<Pieces>) {
+        loop {
+            let deadline = self.began + self.wall().allowed;
+            let handed = hand_on(self.guest.host(), &mut self.pace, &mut self.telling, pieces.as_ref(), deadline).await;
+            if let Handed::Left = handed
+                && !matches!(self.pause, Pause::Ended(_))
+            {
+                self.pause = Pause::Ended(if Instant::now() < deadline { left() } else { self.wall().passed() });
+            }
+            if let Pause::Ended(_) = self.pause {
+                break;
+            }
+            self.go_on(matches!(handed, Handed::Some), pieces.as_ref()).await;
+        }
+        let deadline = self.began + self.wall().allowed;
+        let Exchange { thread, guest, mut share, mut telling, mut visitor, queued, mut pace, pause, .. } = self;
+        let mut host = finish(&thread, guest, queued, pause, &mut telling);
+        share.keep(STREAM_BYTES);
+        loop {
+            if let Handed::Left = hand_on(&mut host, &mut pace, &mut telling, pieces.as_ref(), deadline).await {
+                break;
+            }
+            match host.next_output() {
+                Output::AwaitsVisitor => {
+                    tokio::select! {
+                        () = visitor.receive(&mut host, &mut pace) => {}
+                        () = tokio::time::sleep_until(deadline.into()) => {
+                            telling.log_line(LogStream::Vivarium, "the answer took longer than stream_ms; it was given up".into());
+                            break;
+                        }
+                        () = closed(pieces.as_ref()) => break,
+                    }
+                }
+                Output::Chunk(_) | Output::Finished => return,
+                Output::Open | Output::Broken => break,
+            }
+        }
+        if let Some(pieces) = pieces {
+            // Who has left does not hear it.
+            let _ = pieces.send(Err(Incomplete)).await;
+        }
+    }
+}
+
+/// The end of a guest: its last lines, its report, its slot.
+fn finish(thread: &Thread, mut guest: Guest, queued: Duration, pause: Pause, telling: &mut Telling) -> Host {
+    telling.log(guest.last_log_lines());
+    telling.report.hostcalls = guest.hostcalls();
+    if let Pause::Ended(outcome) = pause {
+        telling.report.outcome = outcome;
+    }
+    let (timings, mut host) = thread.end(guest, queued);
+    telling.report.timings = timings;
+    host.guest_ended();
+    host
+}
+
+/// All pieces of an answer that is there.
+fn taken_out(host: &mut Host) -> Vec<Bytes> {
+    std::iter::from_fn(|| if let Output::Chunk(piece) = host.next_output() { Some(piece) } else { None }).collect()
+}
+
+/// Hands on the pieces that there are, each when the one before it has left.
+async fn hand_on(host: &mut Host, pace: &mut Pace, telling: &mut Telling, pieces: Option<&Pieces>, deadline: Instant) -> Handed {
+    let mut handed = Handed::None;
+    while let Output::Chunk(piece) = host.next_output() {
+        handed = Handed::Some;
+        telling.report.bytes += piece.len() as u64;
+        pace.count(piece.len()).await;
+        let Some(pieces) = pieces else { continue };
+        let sent = tokio::time::timeout_at(deadline.into(), pieces.send(Ok(piece))).await;
+        if !matches!(sent, Ok(Ok(()))) {
+            return Handed::Left;
+        }
+    }
+    handed
+}
+
+/// Ends when nobody reads an answer any more.
+async fn closed(pieces: Option<&Pieces>) {
+    match pieces {
+        Some(pieces) => pieces.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn left() -> Outcome {
+    Outcome::Failed { message: "the visitor left before the end of the answer".into() }
+}
+
+impl Arrival {
+    fn of(body: Incoming, host: &mut Host) -> Arrival {
+        if body.is_end_stream() {
+            host.end_body(true);
+            return Arrival(None);
+        }
+        Arrival(Some(body))
+    }
+
+    /// Waits for more of the body where the guest wants it; else without end.
+    async fn receive(&mut self, host: &mut Host, pace: &mut Pace) {
+        let Some(body) = self.0.as_mut().filter(|_| host.wants_body()) else { return std::future::pending().await };
+        let frame = body.frame().await;
+        let bytes = self.take(frame, host);
+        pace.count(bytes).await;
+    }
+
+    /// What has arrived already.
+    fn take_what_is_there(&mut self, host: &mut Host) {
+        let Some(body) = self.0.as_mut().filter(|_| host.wants_body()) else { return };
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        if let std::task::Poll::Ready(frame) = std::pin::Pin::new(body).poll_frame(&mut context) {
+            self.take(frame, host);
+        }
+    }
+
+    /// How many bytes that were.
+    fn take(&mut self, frame: Option<Result<hyper::body::Frame<Bytes>, hyper::Error>>, host: &mut Host) -> usize {
+        match frame {
+            Some(Ok(frame)) => {
+                // Trailers are not handed on.
+                let bytes = frame.into_data().unwrap_or_default();
+                let len = bytes.len();
+                host.push_body(bytes);
+                len
+            }
+            Some(Err(_)) | None => {
+                self.0 = None;
+                host.end_body(frame.is_none());
+                0
+            }
+        }
+    }
+}
+
+impl Pace {
+    /// Counts bytes that have come or go, and waits when they were too quick.
+    async fn count(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+        let due = self.began + Duration::from_secs_f64(self.bytes as f64 / self.bytes_per_second_max.max(1) as f64);
+        if due > Instant::now() + PACE_AHEAD {
+            tokio::time::sleep_until(due.into()).await;
+        }
+    }
+}
