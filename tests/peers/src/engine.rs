@@ -22,7 +22,12 @@ pub struct Engine {
 impl Engine {
     /// An engine for the calling thread, with so many slots.
     pub fn start(slots: u32, verify_resets: bool) -> Engine {
-        let runtime = Runtime::start(RuntimeSettings { verify_resets, ..RuntimeSettings::default() }).expect("the runtime starts");
+        Engine::start_with(slots, RuntimeSettings { verify_resets, ..RuntimeSettings::default() })
+    }
+
+    /// The same with settings of one's own.
+    pub fn start_with(slots: u32, settings: RuntimeSettings) -> Engine {
+        let runtime = Runtime::start(settings).expect("the runtime starts");
         Engine { runtime, pool: runtime.pool(slots).expect("a pool can be made") }
     }
 

@@ -17,13 +17,18 @@ const TABLE_ELEMENTS_MAX: u64 = 500;
 
 /// The module of a seed; none when the bytes make none.
 pub fn module(seed: u64) -> Option<Vec<u8>> {
+    module_with_fuel(seed, FUEL)
+}
+
+/// The same module with so many calls and turns of loops.
+pub fn module_with_fuel(seed: u64, fuel: u32) -> Option<Vec<u8>> {
     let mut random = Random::new(seed);
     let length = ENTROPY_BYTES.0 + (random.next() % ENTROPY_BYTES.1) as usize;
     let bytes = random.bytes(length);
     let mut source = Unstructured::new(&bytes);
     let drawn = Config::arbitrary(&mut source).ok()?;
     let mut module = Module::new(bounded(drawn), &mut source).ok()?;
-    module.ensure_termination(FUEL).ok()?;
+    module.ensure_termination(fuel).ok()?;
     Some(module.to_bytes())
 }
 
