@@ -48,6 +48,7 @@ use vivarium_artifact::{Artifact, Setting};
 pub use error::CompileError;
 pub use features::Features;
 pub use policy::{ImportPolicy, Policy};
+pub use validate::has_start;
 
 pub use cache::{CacheUse, FunctionCache, Pack, PackBounds};
 use environment::Environment;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 use vivarium_artifact::abi::{Builtin, REFERENCE_BYTES};
-use vivarium_artifact::layout::{MEMORIES_MAX, MEMORY_RESERVATION_BYTES};
+use vivarium_artifact::layout::{IMAGE_MEMORY_BYTES_WHOLE, MEMORIES_MAX, MEMORY_RESERVATION_BYTES};
 use vivarium_artifact::{
     AddressType, Contract, ExportedItem, FunctionType, GlobalInitial, GlobalPlan, MemoryPlan, PAGE_BYTES, Setting, SlotLayout, TablePlan,
     ValueType,
@@ -14,10 +14,6 @@ use crate::error::CompileError;
 use crate::module::{GlobalSource, Memory, SegmentMode, Table, ValidatedModule};
 use crate::policy::Policy;
 use crate::segments::{LateSegment, Placement};
-
-/// A memory that begins no larger than this lies in the image as a whole, so that its first writes need no fresh pages; of a larger one only the
-/// part up to its last byte of data does.
-pub const IMAGE_MEMORY_BYTES_WHOLE: u64 = 4 << 20;
 
 /// What the code may rely on.
 #[derive(Debug)]

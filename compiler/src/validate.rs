@@ -1,6 +1,6 @@
 //! Wasm bytes to a [`ValidatedModule`]: which features a module may use, and why it is refused.
 
-use wasmparser::{Validator, WasmFeatures};
+use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
 use crate::error::CompileError;
 use crate::features::Features;
@@ -14,6 +14,19 @@ pub fn validate<'a>(wasm: &'a [u8], policy: &Policy) -> Result<ValidatedModule<'
         return Err(CompileError::limit("size of the wasm in bytes", wasm.len() as u64, policy.wasm_bytes_max));
     }
     sections::read(wasm, policy).map_err(|error| name_refusal(wasm, policy.features.flags(), error))
+}
+
+/// Whether a binary has a function that runs before any export. One that cannot be read so far may have.
+pub fn has_start(wasm: &[u8]) -> bool {
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload {
+            Ok(Payload::StartSection { .. }) | Err(_) => return true,
+            // It would have come before.
+            Ok(Payload::CodeSectionStart { .. }) => return false,
+            Ok(_) => {}
+        }
+    }
+    false
 }
 
 /// Why a module was refused. That it is invalid comes first, whatever else is wrong with it; one that is valid with features that the policy does
@@ -50,4 +63,16 @@ fn missing_features(wasm: &[u8], features: WasmFeatures, refusal: &wasmparser::E
 
 fn check(wasm: &[u8], features: WasmFeatures) -> Result<(), wasmparser::Error> {
     Validator::new_with_features(features).validate_all(wasm).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_function_is_seen_without_reading_code() {
+        let start = wat::parse_str("(module (func $f) (start $f))").unwrap();
+        assert!(has_start(&start) && !has_start(&wat::parse_str("(module (func))").unwrap()));
+        assert!(!has_start(&wat::parse_str("(module)").unwrap()) && has_start(&start[..11]) && has_start(b"no wasm"));
+    }
 }

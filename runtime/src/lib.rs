@@ -43,6 +43,6 @@ pub use pool::{AcquireError, InstanceLimits, Pool};
 pub use profile::{Profile, ProfiledStack};
 pub use reset::ResetMethod;
 pub use runtime::{Runtime, RuntimeError, RuntimeSettings};
-pub use sys::file::{NotSealed, SealedFile};
+pub use sys::file::{EmptyFile, NotSealed, SealedFile};
 pub use sys::kernel::REQUESTS as RESET_REQUESTS;
 pub use trap::{Frame, SourcePlace, Trap};

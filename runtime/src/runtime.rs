@@ -11,6 +11,7 @@ use crate::module::{LoadError, LoadedModule};
 use crate::pool::Pool;
 use crate::reset::{Ladder, ResetMethod};
 use crate::sys::file::SealedFile;
+use crate::sys::region::region_bytes;
 use crate::sys::{arena, clock, kernel, signals};
 
 /// How a process runs guests.
@@ -58,6 +59,11 @@ impl Runtime {
         Ok(Runtime { settings, ladder })
     }
 
+    /// Address space that a process takes for code and for one pool of so many slots, in bytes; what is mapped later lies inside it.
+    pub fn address_space_bytes(slots: u32) -> u64 {
+        arena::ARENA_BYTES + region_bytes(slots)
+    }
+
     /// Why a method cannot be used on this machine; `None` when it can.
     pub fn obstacle(method: ResetMethod) -> Option<String> {
         kernel::why_not(method)
@@ -81,6 +87,10 @@ impl Runtime {
 
 /// What works here, or the one that is asked for.
 fn ladder(forced: Option<ResetMethod>) -> Result<Ladder, RuntimeError> {
+    // It works everywhere, and needs nothing to be opened.
+    if forced == Some(ResetMethod::Madvise) {
+        return Ok(Ladder::only(ResetMethod::Madvise));
+    }
     let works = kernel::prepare();
     let Some(method) = forced else { return Ok(works) };
     match kernel::why_not(method) {

@@ -5,9 +5,10 @@
 //!                  ◄─progress, artifact──
 //! ```
 //! **Parts.** [`pool`]: the workers and their jobs. [`worker`]: the role. [`frames`]: what goes over the pipes between them. [`library`]:
-//! code that every worker is given. A worker holds no key: the workshop signs what comes back; nor does it keep anything of a job.
+//! code that every worker is given. [`start`]: start functions, run before signing. A worker holds no key: the workshop signs what comes back; nor does it keep anything of a job.
 
 pub mod frames;
 pub mod library;
 pub mod pool;
+pub mod start;
 pub mod worker;

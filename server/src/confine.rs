@@ -3,7 +3,8 @@
 //! In order: [`end_with_parent`], [`lower`] (priority, limits, no new privileges, not dumpable), then, once every file, thread and socket that the role
 //! needs exists, [`seal`]: a system call that is not on the role's list answers `EPERM` from then on, in all threads. The lists are deny-by-default: no open,
 //! no socket or connect, no send that would connect, no exec, no new process, no `ptrace`, `memfd_create`, `bpf`, `io_uring`; memory may become executable
-//! only as a mapping of a descriptor that the workshop passed in (sealed artifacts), never by `mprotect`.
+//! only as a mapping of a descriptor: that the workshop passed in (sealed artifacts), or, in a compile worker, of the one file that it began with; never by
+//! `mprotect`.
 
 use std::io;
 

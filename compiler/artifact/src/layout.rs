@@ -29,6 +29,9 @@ pub const GUARD_BYTES: u64 = 32 << 20;
 
 /// Distance from one memory of a module to the next, in bytes.
 pub const MEMORY_STRIDE_BYTES: u64 = MEMORY_RESERVATION_BYTES + GUARD_BYTES;
+/// A memory that begins no larger than this lies in the image as a whole, so that its first writes need no fresh pages; of a larger one only the
+/// part up to its last byte of data does.
+pub const IMAGE_MEMORY_BYTES_WHOLE: u64 = 4 << 20;
 /// Most memories of one module: each takes a stride of address space in every slot.
 pub const MEMORIES_MAX: usize = 16;
 

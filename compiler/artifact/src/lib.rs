@@ -5,7 +5,7 @@
 //!
 //! **Parts.** [`abi`]: the numbers that machine code and host share. [`contract`]: what a module may import and how much of everything it gets.
 //! [`layout`]: where things lie in a slot, as arithmetic over the contract. [`trap`]: kinds of trap and the table of their sites. [`map`]: functions,
-//! their names, and native address to wasm offset. [`lines`]: wasm offset to a line of the source. [`elf`]: the container. [`sign`]: digest and signature. [`tenant`]: what a contract is compared with at load.
+//! their names, and native address to wasm offset. [`lines`]: wasm offset to a line of the source. [`elf`]: the container. [`sign`]: digest and signature. [`snapshot`]: an image drawn anew. [`tenant`]: what a contract is compared with at load.
 //!
 //! **Invariants.** An artifact is position independent and has no relocations. Its format version is in its first sixteen bytes. Whatever is read
 //! back is checked against the file's length first: damaged bytes give an [`ArtifactError`], never a panic.
@@ -20,6 +20,7 @@ pub mod layout;
 pub mod lines;
 pub mod map;
 pub mod sign;
+pub mod snapshot;
 pub mod tenant;
 pub mod trap;
 
@@ -32,6 +33,7 @@ pub use layout::SlotLayout;
 pub use lines::{LineTable, Place};
 pub use map::{AddressMap, FunctionRecord, FunctionTable};
 pub use sign::{Digest, SignedArtifact};
+pub use snapshot::{Left, NoSnapshot};
 pub use tenant::{PolicyViolation, TenantPolicy};
 pub use trap::{TrapKind, TrapSite, TrapTable};
 

@@ -31,19 +31,28 @@ unsafe impl Send for SealedFile {}
 // SAFETY: as above.
 unsafe impl Sync for SealedFile {}
 
-impl SealedFile {
-    /// Makes one. Pages of zeros stay holes and take no memory.
-    pub fn from_bytes(bytes: &[u8]) -> io::Result<SealedFile> {
+/// An empty memory file that can still be filled and sealed: for a process that will not be able to make one.
+#[derive(Debug)]
+pub struct EmptyFile(File);
+
+impl EmptyFile {
+    pub fn new() -> io::Result<EmptyFile> {
         // SAFETY: the name is a C string; the result is checked.
         let descriptor = unsafe { libc::memfd_create(c"vivarium-artifact".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
         if descriptor < 0 {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: the descriptor was just made and belongs to nobody else.
-        let mut file = unsafe { File::from_raw_fd(descriptor) };
-        file.set_len(bytes.len() as u64)?;
+        Ok(EmptyFile(unsafe { File::from_raw_fd(descriptor) }))
+    }
+
+    /// Fills and seals it. Pages of zeros stay holes and take no memory.
+    pub fn fill(self, bytes: &[u8]) -> io::Result<SealedFile> {
+        let EmptyFile(mut file) = self;
+        let last = bytes.len().saturating_sub(1) / PAGE;
         for (index, page) in bytes.chunks(PAGE).enumerate() {
-            if page.iter().any(|byte| *byte != 0) {
+            // The last page makes the file as long as it is.
+            if index == last || page.iter().any(|byte| *byte != 0) {
                 file.seek(SeekFrom::Start((index * PAGE) as u64))?;
                 file.write_all(page)?;
             }
@@ -53,6 +62,13 @@ impl SealedFile {
             return Err(io::Error::last_os_error());
         }
         SealedFile::map(file)
+    }
+}
+
+impl SealedFile {
+    /// Makes one.
+    pub fn from_bytes(bytes: &[u8]) -> io::Result<SealedFile> {
+        EmptyFile::new()?.fill(bytes)
     }
 
     /// Takes one that another process made.

@@ -20,6 +20,11 @@ use crate::write_set::{WriteSet, Written};
 const ALIGNMENT_BYTES: u64 = 2 << 20;
 const _: () = assert!(SLOT_STRIDE_BYTES.is_multiple_of(ALIGNMENT_BYTES) && GUARD_BYTES.is_multiple_of(ALIGNMENT_BYTES));
 
+/// Address space that a region takes at most while it is made, in bytes.
+pub fn region_bytes(slots: u32) -> u64 {
+    reservation_bytes(slots) + ALIGNMENT_BYTES
+}
+
 /// A thread without a pool.
 const NONE: *const [Rc<Region>] = slice_from_raw_parts(null(), 0);
 

@@ -158,7 +158,8 @@ impl CompilePool {
             None => self.start_worker(Priority::Usual)?,
         };
         let answer = self.have_compiled(&mut worker, job, progress, cancel)?;
-        if worker.jobs < JOBS_MAX {
+        // Whoever has run a stranger's start function compiles for nobody else.
+        if worker.jobs < JOBS_MAX && !vivarium_compiler::has_start(job.wasm) {
             place.worker = Some(worker);
         }
         answer

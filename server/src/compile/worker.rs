@@ -12,6 +12,7 @@ use vivarium_compiler::{CompileError, Compiled, FunctionCache, Pack, PackBounds,
 
 use super::frames::{Blob, FromWorker, Product, ToWorker, read, write};
 use super::pool::Stage;
+use super::start::{Starter, has_start};
 use crate::confine::{self, Role};
 use crate::control::messages::SourcePlace;
 
@@ -40,10 +41,13 @@ fn serve(input: &mut Stdin, output: Stdout) -> io::Result<()> {
     let Some(ToWorker::Setup { bounds, in_background }) = read(input)? else {
         return Err(io::Error::other("the first message must set the worker up: it is started by `vivarium serve`"));
     };
-    let role = Role::CompileWorker { memory_bytes_max: bounds.compile_memory_bytes_max };
+    // Where it cannot be prepared, start functions run in each instance.
+    let mut starter = Starter::prepare().ok();
+    let reserved_bytes = starter.as_ref().map_or(0, |_| Starter::address_space_bytes());
+    let role = Role::CompileWorker { memory_bytes_max: bounds.compile_memory_bytes_max + reserved_bytes };
     let mut compiler = Compiler { policy: bounds.policy(), shared: Arc::default(), output };
     // Before it is sealed: whatever the first compilation reads of the system.
-    let _ = compiler.compile(WARM_UP, Setting::Fast, Vec::new(), 0);
+    let _ = compiler.compile(WARM_UP, Setting::Fast, Vec::new(), 0, &mut None);
     if in_background {
         rustix::process::nice(BACKGROUND_NICE)?;
     }
@@ -58,7 +62,7 @@ fn serve(input: &mut Stdin, output: Stdout) -> io::Result<()> {
             ToWorker::Setup { .. } => return Err(io::Error::other("a worker is set up once")),
             ToWorker::Share { pack } => compiler.shared = Arc::new(Pack::read(pack.0).unwrap_or_default()),
             ToWorker::Compile { wasm, setting, own, own_bytes_max } => {
-                let answer = match compiler.compile(&wasm.0, setting, own.0, own_bytes_max) {
+                let answer = match compiler.compile(&wasm.0, setting, own.0, own_bytes_max, &mut starter) {
                     Ok(product) => FromWorker::Compiled(product),
                     Err(Refused { sentence, place }) => FromWorker::Refused { sentence, place },
                 };
@@ -79,14 +83,25 @@ struct Compiler {
 
 impl Compiler {
     /// Debug information is read here, behind the wall, whoever wrote it.
-    fn compile(&self, wasm: &[u8], setting: Setting, own: Vec<u8>, own_bytes_max: u64) -> Result<Product, Refused> {
+    fn compile(
+        &self,
+        wasm: &[u8],
+        setting: Setting,
+        own: Vec<u8>,
+        own_bytes_max: u64,
+        starter: &mut Option<Starter>,
+    ) -> Result<Product, Refused> {
         let telling = Telling { output: &self.output, told: Mutex::new(None) };
         let tell = |stage: vivarium_compiler::Stage, done, total| telling.tell(stage.into(), done, total);
         // A pack that is damaged, or of another build, is as good as none.
         let cache = FunctionCache { shared: self.shared.clone(), own: Arc::new(Pack::read(own).unwrap_or_default()) };
         let wasm = lines::condense(wasm);
         let compiled = vivarium_compiler::compile_cached(&wasm, &self.policy, setting, Some(&cache), &tell);
-        let compiled = compiled.map_err(|error| Refused::at(&error, &wasm))?;
+        let mut compiled = compiled.map_err(|error| Refused::at(&error, &wasm))?;
+        if let Some(starter) = Some(starter).filter(|_| has_start(&compiled.artifact.contract)).and_then(Option::take) {
+            // Whatever keeps it from being run here, it runs in each instance then.
+            drop(starter.run(&mut compiled.artifact, &self.policy));
+        }
         let bounds = PackBounds { entries_max: OWN_ENTRIES_MAX, bytes_max: usize::try_from(own_bytes_max).unwrap_or(usize::MAX) };
         let own = cache.updated(&compiled.cache, bounds).map(|pack| Blob(pack.bytes().to_vec()));
         Ok(Product { own, ..product(compiled, wasm)? })

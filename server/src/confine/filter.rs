@@ -71,6 +71,9 @@ const FAST_OPEN: u64 = libc::MSG_FASTOPEN as u64;
 /// Operations of `fcntl` that change nothing outside the process.
 const FCNTL: [i32; 6] = [libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL, libc::F_DUPFD_CLOEXEC, libc::F_GET_SEALS];
 
+/// A compile worker seals the one file that it was made with.
+const SEALING: [i32; 1] = [libc::F_ADD_SEALS];
+
 /// What every new thread of this process shares and what no new process would (`clone`).
 const THREAD_FLAGS: u64 = (libc::CLONE_THREAD | libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_SIGHAND) as u64;
 const NAMESPACE_FLAGS: u64 =
@@ -85,13 +88,15 @@ pub fn program(role: Role, process: u32) -> Result<Vec<BpfProgram>, BackendError
     rules.insert(libc::SYS_prctl, vec![rule([equal(0, libc::PR_SET_NAME as u64)?])?]);
     allow_memory(&mut rules)?;
     allow_signals_to_own_threads(&mut rules, process)?;
-    rules.insert(libc::SYS_fcntl, FCNTL.into_iter().map(|operation| rule([equal(1, operation as u64)?])).collect::<Result<_, _>>()?);
+    rules.extend(TURNS.into_iter().map(|call| (call, vec![])));
+    let of_files = FCNTL.into_iter().chain(SEALING.into_iter().filter(|_| role != Role::Gateway));
+    rules.insert(libc::SYS_fcntl, of_files.map(|operation| rule([equal(1, operation as u64)?])).collect::<Result<_, _>>()?);
     let of_reset = if role == Role::Gateway { &RESET_REQUESTS[..] } else { &[] };
     let requests = of_reset.iter().map(|request| u64::from(*request)).chain([libc::FIONBIO]);
     rules.insert(libc::SYS_ioctl, requests.map(|request| rule([equal(1, request)?])).collect::<Result<_, _>>()?);
     match role {
         Role::Gateway => {
-            rules.extend(SERVING.into_iter().chain(TURNS).map(|call| (call, vec![])));
+            rules.extend(SERVING.into_iter().map(|call| (call, vec![])));
             allow_sending_to_peers(&mut rules)?;
             Ok(vec![deny_by_default(rules)?])
         }
@@ -284,14 +289,14 @@ mod tests {
             check(role, libc::SYS_newfstatat, &[0, 0, 0, 0], DENY);
             check(role, libc::SYS_newfstatat, &[0, 0, 0, libc::AT_EMPTY_PATH as u64], DENY);
             check(role, libc::SYS_lseek, &[3, 0, libc::SEEK_END as u64], ALLOW);
-            check(role, libc::SYS_fcntl, &[3, libc::F_ADD_SEALS as u64], DENY);
+            check(role, libc::SYS_fcntl, &[3, libc::F_ADD_SEALS as u64], if role == Role::Gateway { DENY } else { ALLOW });
             check(role, libc::SYS_fcntl, &[3, libc::F_SETOWN as u64], DENY);
             check(role, libc::SYS_ioctl, &[0, libc::TIOCSTI], DENY);
             for request in RESET_REQUESTS {
                 check(role, libc::SYS_ioctl, &[9, u64::from(request)], if role == Role::Gateway { ALLOW } else { DENY });
             }
             for call in TURNS {
-                check(role, call, &[], if role == Role::Gateway { ALLOW } else { DENY });
+                check(role, call, &[], ALLOW);
             }
             // Pages of its own may be protected and asked for, not filled or moved, and no other descriptor for it made.
             for request in [0xc028_aa03u64, 0xc020_aa04, 0xc028_aa05, 0xc018_aa3f] {

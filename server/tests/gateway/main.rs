@@ -7,5 +7,6 @@ mod programs;
 mod restarts;
 mod services;
 mod stage;
+mod start;
 mod turns;
 mod visits;

@@ -120,7 +120,10 @@ impl Stage {
     pub fn artifact(&self, wat: &str) -> Vec<u8> {
         let wasm = wat::parse_str(wat).unwrap();
         let compiled = self.compilers.compile(Job::new(&wasm, Setting::Fast), &|_, _, _| {}, &Cancel::new()).unwrap();
-        let mut elf = compiled.elf;
+        self.signed(compiled.elf)
+    }
+
+    pub fn signed(&self, mut elf: Vec<u8>) -> Vec<u8> {
         SignedArtifact::sign(&mut elf, &self.key);
         elf
     }
