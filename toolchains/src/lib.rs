@@ -27,6 +27,7 @@ mod linked;
 mod messages;
 mod output_guard;
 mod process;
+mod room;
 mod source;
 mod stamp;
 pub mod starters;

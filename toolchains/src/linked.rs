@@ -70,19 +70,20 @@ fn without_zeros(content: &[u8]) -> Option<Vec<u8>> {
     reader.bytes.is_empty().then_some(slim)
 }
 
-struct Reader<'b> {
-    bytes: &'b [u8],
+/// Reads a binary from its beginning.
+pub(crate) struct Reader<'b> {
+    pub bytes: &'b [u8],
 }
 
 impl<'b> Reader<'b> {
-    fn byte(&mut self) -> Option<u8> {
+    pub fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.bytes.split_first()?;
         self.bytes = rest;
         Some(*first)
     }
 
     /// LEB128 of at most 32 bits. Of a signed one only its end matters here.
-    fn number(&mut self) -> Option<u64> {
+    pub fn number(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..35).step_by(7) {
             let byte = self.byte()?;
@@ -95,7 +96,7 @@ impl<'b> Reader<'b> {
     }
 
     /// Bytes behind their number.
-    fn sized(&mut self) -> Option<&'b [u8]> {
+    pub fn sized(&mut self) -> Option<&'b [u8]> {
         let length = self.number()?;
         let (taken, rest) = self.bytes.split_at_checked(usize::try_from(length).ok()?)?;
         self.bytes = rest;
@@ -109,7 +110,7 @@ fn section(wasm: &mut Vec<u8>, id: u8, content: &[u8]) {
     wasm.extend_from_slice(content);
 }
 
-fn write_number(bytes: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn write_number(bytes: &mut Vec<u8>, mut number: u64) {
     while number > 0x7f {
         bytes.push(number as u8 | 0x80);
         number >>= 7;

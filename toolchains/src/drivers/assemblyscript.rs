@@ -9,18 +9,22 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::process::Budget;
-use crate::{BuildError, SourceTree, text};
+use crate::{BuildError, SourceTree, room, text};
 
 use super::{Built, Purpose, Tools};
 
 pub(crate) use worker::Workers;
 
-/// The options of every compilation. Optimising would double the time of an edit; `--debug` keeps the names of functions; the aliases put this SDK's WASI in the place of browser calls.
+/// Room to start with, as the other languages have it.
+const HEAP_BYTES: u64 = 512 << 10;
+
+/// The options of every compilation. The stack is that of references, which the collector looks through; it is checked at each call. Optimising would double the time of an edit; `--debug` keeps the names of functions; the aliases put this SDK's WASI in the place of browser calls.
 const OPTIONS: &[&str] = &[
     "--noColors",
     "--debug",
     "--sourceMap",
     "--optimizeLevel=0",
+    "--stackSize=1048576",
     "--exportStart=_start",
     "--use=abort=wasi_abort",
     "--use=trace=wasi_trace",
@@ -69,7 +73,8 @@ pub(crate) fn run(tools: &Tools, workers: &Workers, source: &SourceTree, budget:
         None => worker::Worker::start(tools)?,
     };
     let answer = worker.compile(source.files(), budget, purpose)?;
-    let wasm = if answer.compiled && purpose == Purpose::Build { Some(worker.read_output(budget)?) } else { None };
+    let is_asked_for = answer.compiled && purpose == Purpose::Build;
+    let wasm = if is_asked_for { Some(room::lengthen(worker.read_output(budget)?, HEAP_BYTES)) } else { None };
     Ok(Built { wasm, diagnostics: answer.diagnostics, output: text::plain(&answer.output) })
 }
 

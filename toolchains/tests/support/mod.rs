@@ -66,7 +66,6 @@ pub fn wasm_of(report: BuildReport) -> Vec<u8> {
     report.wasm.unwrap_or_else(|| panic!("{:#?}\n{}", report.diagnostics, report.output)).bytes
 }
 
-/// The names of a binary's custom sections.
 /// Names of the custom sections, in order.
 pub fn custom_sections(wasm: &[u8]) -> Vec<String> {
     sections(wasm).into_iter().filter_map(|(name, _)| name).collect()
@@ -92,6 +91,35 @@ fn sections(wasm: &[u8]) -> Vec<(Option<String>, &[u8])> {
         rest = after;
     }
     sections
+}
+
+/// The content of the section with this id; empty without one.
+pub fn section(wasm: &[u8], id: u8) -> &[u8] {
+    let mut rest = &wasm[8..];
+    while let Some((&other, body)) = rest.split_first() {
+        let (length, body) = leb128(body);
+        let (section, after) = body.split_at(length);
+        if other == id {
+            return section;
+        }
+        rest = after;
+    }
+    &[]
+}
+
+/// Numbers of a section, one behind the other.
+pub struct Numbers<'s>(pub &'s [u8]);
+
+impl Numbers<'_> {
+    pub fn next(&mut self) -> u64 {
+        let (number, rest) = leb128(self.0);
+        self.0 = rest;
+        number as u64
+    }
+
+    pub fn skip(&mut self, bytes: u64) {
+        self.0 = &self.0[bytes as usize..];
+    }
 }
 
 fn leb128(bytes: &[u8]) -> (usize, &[u8]) {
