@@ -5,7 +5,7 @@
 //! **Parts.** [`workshop`]: pages, API, builds, database. [`gateway`]: the process that serves visitors, and its supervisor. [`compile`]:
 //! the workers that turn wasm into artifacts. [`control`]: messages between workshop and gateway. [`processes`]: the one place that spawns.
 //! [`confine`]: what a role gives up after it began. [`command_line`]: the commands. [`limits`]: every bound. [`project`]: the
-//! files of a program. [`reset`]: how slots are given back here. [`data_folder`]: what is kept.
+//! files of a program. [`reset`]: how slots are given back here. [`sparse`]: files without their zeros. [`data_folder`]: what is kept.
 //!
 //! **Invariants.** The workshop neither compiles nor runs a guest. No request of a visitor crosses a process boundary. What was
 //! acknowledged is durable; what can be made again is not.
@@ -26,4 +26,5 @@ pub mod pages;
 pub mod processes;
 pub mod project;
 pub mod reset;
+pub mod sparse;
 pub mod workshop;

@@ -1,5 +1,6 @@
 //! `vivarium compile`: wasm or WAT to a signed artifact.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ use vivarium_artifact::Setting;
 use super::failure::Failure;
 use super::{Context, artifact};
 use crate::limits::Limits;
+use crate::sparse;
 
 #[derive(Debug, Args)]
 pub struct Compile {
@@ -30,7 +32,8 @@ impl Compile {
         let setting = if self.best { Setting::Best } else { Setting::Fast };
         let (signed, timings) = artifact::compile(&wasm, &context.data_folder()?, setting, &limits)?;
         let output = self.output.unwrap_or_else(|| self.input.with_extension("viva"));
-        std::fs::write(&output, &signed.bytes).map_err(|error| Failure::system(format!("cannot write {}: {error}", output.display())))?;
+        let written = File::create(&output).and_then(|mut file| sparse::write(&mut file, &signed.bytes));
+        written.map_err(|error| Failure::system(format!("cannot write {}: {error}", output.display())))?;
         let json = || {
             json!({
                 "artifact": output.display().to_string(),

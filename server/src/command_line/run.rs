@@ -102,7 +102,8 @@ impl Run {
             let input = HostInput { arguments, environment: self.env, folders, ..HostInput::default() };
             return invoke::invoke(&pool, &module, function, &self.arguments, input, limits.memory_bytes_max, recording);
         }
-        let program = Arc::new(Program::load(runtime, file, &signed.key, limits.tenant(), signed.files).map_err(Failure::program)?);
+        let program = Program::load(runtime, file, &signed.key, limits.tenant(), signed.files);
+        let program = Arc::new(program.map_err(|refusal| Failure::program(refusal.sentence))?);
         let arguments = std::iter::once(program_name(&self.path)).chain(self.arguments).collect();
         let files = program.files.clone();
         let (stdin, folders) = (read_stdin(limits)?, folders::given(opened));

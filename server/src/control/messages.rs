@@ -55,6 +55,14 @@ impl ToGateway {
     }
 }
 
+/// Why a gateway does not take an artifact in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadRefusal {
+    pub sentence: String,
+    /// The artifact is not to blame: another time it may be taken.
+    pub passing: bool,
+}
+
 /// From a gateway to the workshop.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FromGateway {
@@ -68,7 +76,7 @@ pub enum FromGateway {
         sentence: String,
     },
     /// Microseconds that checking and mapping took, or why it was refused.
-    LoadEnded(CallId, Result<f64, String>),
+    LoadEnded(CallId, Result<f64, LoadRefusal>),
     RunEnded(CallId, Result<Box<RunOutcome>, String>),
     Batch(Batch),
     Pong,

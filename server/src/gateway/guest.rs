@@ -16,9 +16,9 @@ use ed25519_dalek::VerifyingKey;
 use vivarium_abi::files::ProjectFiles;
 use vivarium_abi::{Answer, Host, HostInput, HostLimits, LimitReached, Linkage, LogLine, Wait, entry_point};
 use vivarium_artifact::{MemoryPlan, TenantPolicy};
-use vivarium_runtime::{AcquireError, Exit, Instance, InstanceLimits, LoadedModule, Pool, Profile, Runtime, SealedFile, Trap};
+use vivarium_runtime::{AcquireError, Exit, Instance, InstanceLimits, LoadError, LoadedModule, Pool, Profile, Runtime, SealedFile, Trap};
 
-use crate::control::messages::{LimitReport, Outcome, SourcePlace, TrapFrame, TrapReport};
+use crate::control::messages::{LimitReport, LoadRefusal, Outcome, SourcePlace, TrapFrame, TrapReport};
 use crate::limits::Limits;
 use crate::project::{self, Files};
 
@@ -90,15 +90,22 @@ pub struct Guest {
 }
 
 impl Program {
-    /// Verifies, maps and resolves a signed artifact in a sealed file, and compares its contract with what programs may have here. The error is a
-    /// sentence.
-    pub fn load(runtime: &Runtime, file: SealedFile, key: &VerifyingKey, policy: TenantPolicy, files: Files) -> Result<Program, String> {
-        let module = runtime.load(file, key).map_err(|error| error.to_string())?;
-        policy.check(module.contract()).map_err(|violation| violation.to_string())?;
-        let linkage = Linkage::resolve(module.contract()).map_err(|error| error.to_string())?;
-        let entry = entry_point(module.contract()).map_err(|error| error.to_string())?;
+    /// Verifies, maps and resolves a signed artifact in a sealed file, and compares its contract with what programs may have here.
+    pub fn load(
+        runtime: &Runtime,
+        file: SealedFile,
+        key: &VerifyingKey,
+        policy: TenantPolicy,
+        files: Files,
+    ) -> Result<Program, LoadRefusal> {
+        let module = runtime.load(file, key);
+        let module = module.map_err(|error| LoadRefusal { passing: matches!(error, LoadError::Map(_)), sentence: error.to_string() })?;
+        let for_good = |sentence: String| LoadRefusal { sentence, passing: false };
+        policy.check(module.contract()).map_err(|violation| for_good(violation.to_string()))?;
+        let linkage = Linkage::resolve(module.contract()).map_err(|error| for_good(error.to_string()))?;
+        let entry = entry_point(module.contract()).map_err(|error| for_good(error.to_string()))?;
+        let files = project::tree(files).map_err(|error| for_good(error.to_string()))?;
         let (exchanges, hinted) = (linkage.exchanges(), AtomicBool::new(false));
-        let files = project::tree(files).map_err(|error| error.to_string())?;
         Ok(Program { module, linkage, entry, exchanges, files, hinted })
     }
 

@@ -12,7 +12,7 @@ use vivarium_runtime::SealedFile;
 use super::deployments::Revision;
 use super::guest::Program;
 use super::thread::{Shared, Task};
-use crate::control::messages::{CallId, FromGateway, Loaded, Run};
+use crate::control::messages::{CallId, FromGateway, LoadRefusal, Loaded, Run};
 use crate::project::Files;
 
 /// Artifacts that wait to be taken in.
@@ -62,7 +62,7 @@ impl Loader {
     pub fn begin(&self, job: Job) -> Result<(), FromGateway> {
         self.jobs.try_send(job).map_err(|refused| {
             let (std::sync::mpsc::TrySendError::Full(job) | std::sync::mpsc::TrySendError::Disconnected(job)) = refused;
-            job.purpose.refuse(job.call, TOO_MANY.into())
+            job.purpose.refuse(job.call, LoadRefusal { sentence: TOO_MANY.into(), passing: true })
         })
     }
 }
@@ -76,10 +76,10 @@ impl Purpose {
         }
     }
 
-    fn refuse(&self, call: CallId, sentence: String) -> FromGateway {
+    fn refuse(&self, call: CallId, refusal: LoadRefusal) -> FromGateway {
         match self {
-            Purpose::Serve(_) => FromGateway::LoadEnded(call, Err(sentence)),
-            Purpose::Run(_) => FromGateway::RunEnded(call, Err(sentence)),
+            Purpose::Serve(_) => FromGateway::LoadEnded(call, Err(refusal)),
+            Purpose::Run(_) => FromGateway::RunEnded(call, Err(refusal.sentence)),
         }
     }
 }
@@ -108,7 +108,7 @@ impl Loading {
         let files_bytes = files.iter().map(|(name, content)| (name.len() + content.len()) as u64).sum::<u64>();
         let program = match self.program(descriptor, files) {
             Ok(program) => Arc::new(program),
-            Err(sentence) => return Some(purpose.refuse(call, sentence)),
+            Err(refusal) => return Some(purpose.refuse(call, refusal)),
         };
         match purpose {
             Purpose::Serve(loaded) => {
@@ -125,9 +125,11 @@ impl Loading {
         }
     }
 
-    fn program(&self, descriptor: Option<OwnedFd>, files: Files) -> Result<Program, String> {
-        let descriptor = descriptor.ok_or("the artifact's descriptor is missing")?;
-        let file = SealedFile::receive(descriptor).map_err(|error| format!("the artifact was refused: {error}"))?;
+    fn program(&self, descriptor: Option<OwnedFd>, files: Files) -> Result<Program, LoadRefusal> {
+        // A message that was cut short, or a process with as many mappings or descriptors as it may have.
+        let passing = |sentence: String| LoadRefusal { sentence, passing: true };
+        let descriptor = descriptor.ok_or_else(|| passing("the artifact's descriptor is missing".into()))?;
+        let file = SealedFile::receive(descriptor).map_err(|error| passing(format!("the artifact was refused: {error}")))?;
         Program::load(&self.shared.runtime, file, &self.key, self.shared.start.limits.tenant(), files)
     }
 }

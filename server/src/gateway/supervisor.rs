@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use vivarium_runtime::{ResetMethod, SealedFile};
 
 use crate::control::channel::DESCRIPTORS_MAX;
-use crate::control::messages::{CallId, Loaded, LogEntry, Run, RunOutcome, RunReport, Timestamp, ToGateway, Wanted};
+use crate::control::messages::{CallId, LoadRefusal, Loaded, LogEntry, Run, RunOutcome, RunReport, Timestamp, ToGateway, Wanted};
 use crate::limits::Limits;
 use crate::processes::Spawner;
 use life::Supervisor;
@@ -105,9 +105,18 @@ pub enum LoadFailure {
     /// The gateway ended, or was about to, before it answered. The artifact is not to blame: the next gateway may well serve it.
     #[error("the gateway ended before it answered; another takes its place: try again")]
     Lost,
+    /// The gateway has no room for it now; the artifact is not to blame. The sentence says what for.
+    #[error("{0}")]
+    Busy(String),
     /// The gateway looked at the artifact and does not serve it; the sentence says why.
     #[error("{0}")]
     Refused(String),
+}
+
+impl LoadFailure {
+    fn of(refusal: LoadRefusal) -> LoadFailure {
+        if refusal.passing { LoadFailure::Busy(refusal.sentence) } else { LoadFailure::Refused(refusal.sentence) }
+    }
 }
 
 enum Waiting {

@@ -4,7 +4,8 @@
 //! `artifacts/<format>-<compiler>/<sha256 of the wasm>-<setting>.viva`: a version never meets the files of another.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -12,6 +13,7 @@ use ed25519_dalek::{SigningKey, VerifyingKey};
 use vivarium_artifact::{FORMAT_VERSION, Setting, SignedArtifact};
 
 use super::blobs::BlobHash;
+use crate::sparse;
 
 pub struct Artifacts {
     folder: PathBuf,
@@ -42,7 +44,7 @@ impl Artifacts {
         SignedArtifact::sign(&mut elf, &self.key);
         let write = || -> io::Result<()> {
             let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-            file.write_all(&elf)?;
+            sparse::write(file.as_file_mut(), &elf)?;
             file.persist(self.path(wasm, setting))?;
             Ok(())
         };
@@ -68,7 +70,7 @@ impl Artifacts {
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
             let about = entry.metadata()?;
-            files.push((about.modified()?, about.len(), entry.path()));
+            files.push((about.modified()?, sparse::BLOCK_BYTES * about.blocks(), entry.path()));
         }
         files.sort();
         let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
@@ -130,8 +132,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ours = artifacts(folder.path(), "1", 1);
         let (old, new) = (BlobHash::of(b"old"), BlobHash::of(b"new"));
-        let bytes = ours.sign(old, Setting::Fast, empty_artifact()).len() as u64;
+        ours.sign(old, Setting::Fast, empty_artifact());
         ours.sign(new, Setting::Fast, empty_artifact());
+        let bytes = sparse::BLOCK_BYTES * fs::metadata(ours.path(new, Setting::Fast)).unwrap().blocks();
         let long_ago = SystemTime::UNIX_EPOCH;
         fs::File::options().write(true).open(ours.path(old, Setting::Fast)).unwrap().set_modified(long_ago).unwrap();
         ours.trim(bytes).unwrap();

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use vivarium_toolchains::{Cancel, ProgramKind, SourceTree};
 
 pub use failure::{BuildFailure, Fault};
-pub use pipeline::{Ended, Pipeline, Product, SETTING};
+pub use pipeline::{Ended, NotOptimised, Pipeline, Product, SETTING};
 pub use recent::Recent;
 pub use record::{Build, BuildState, Functions, Stage, diagnostic_bytes};
 

@@ -5,10 +5,11 @@
 //!               ▲                                   │ an edit: it is given up
 //!               └───────────────────────────────────┘
 //! ```
-//! It ends without a swap when another revision is served, the program expires, or its optimised code cannot be made: then it stays as it is. Requests in
+//! It ends without a swap when another revision is served, the program expires, or its optimised code cannot be made or is refused: then it stays as it is, and is not
+//! tried again before the next start of the server. A gateway that only has no room for it now is asked again, and whatever it says then, the code is kept. Requests in
 //! flight finish on the code that they began with; a request never waits for a swap.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ use vivarium_toolchains::Cancel;
 
 use super::Workshop;
 use super::blobs::BlobHash;
+use super::builds::NotOptimised;
 use super::deployments::Lookup;
 use super::identifiers::TokenHash;
 use crate::control::messages::Loaded;
@@ -27,9 +29,17 @@ use crate::limits::Limits;
 /// Programs that are optimised at the same time: it must cost who edits nothing.
 const AT_ONCE: usize = 1;
 
+/// Programs that are remembered as not to be optimised; when there are more, all are forgotten, and some tried once more.
+const GIVEN_UP_MAX: usize = 4_096;
+/// How often a gateway that has no room is asked, and how long is waited in between.
+const SWAPS_MAX: u32 = 5;
+const SWAP_PAUSE: Duration = Duration::from_secs(1);
+
 /// Programs that are to be optimised, by slug.
 pub struct Optimising {
     waiting: Mutex<HashMap<String, Waiting>>,
+    /// Those that cannot be, by their wasm.
+    given_up: Mutex<HashSet<BlobHash>>,
     at_once: Semaphore,
     quiet: Duration,
     waiting_max: usize,
@@ -56,6 +66,7 @@ impl Optimising {
     pub fn new(limits: &Limits) -> Optimising {
         Optimising {
             waiting: Mutex::default(),
+            given_up: Mutex::default(),
             at_once: Semaphore::new(AT_ONCE),
             quiet: Duration::from_millis(limits.optimise_after_ms),
             waiting_max: limits.optimisations_waiting_max,
@@ -73,6 +84,19 @@ impl Optimising {
     /// Gives up everything.
     pub fn end(&self) {
         self.waiting().drain().for_each(|(_, waiting)| waiting.cancel.cancel());
+    }
+
+    /// This program stays as it is.
+    pub fn give_up(&self, wasm: BlobHash) {
+        let mut given_up = self.given_up();
+        if given_up.len() >= GIVEN_UP_MAX {
+            given_up.clear();
+        }
+        given_up.insert(wasm);
+    }
+
+    fn given_up(&self) -> MutexGuard<'_, HashSet<BlobHash>> {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// False when this revision waits already, or when so many do that it stays as it is.
@@ -117,7 +141,7 @@ impl Workshop {
     /// Sees to it that a revision which is served as it was compiled first is optimised when its owner is quiet.
     pub(super) fn optimise_unless_done(self: &Arc<Self>, slug: &str, revision: u32, wasm: BlobHash) {
         let owner = self.deployments.owner_of(slug);
-        if self.optimising.begin(slug, revision, owner) {
+        if !self.optimising.given_up().contains(&wasm) && self.optimising.begin(slug, revision, owner) {
             let (workshop, slug) = (self.clone(), slug.to_owned());
             tokio::spawn(async move {
                 let looking = workshop.clone();
@@ -149,7 +173,12 @@ impl Workshop {
                     }
                     return match optimised {
                         Ok(artifact) => self.swap_in(slug, revision, wasm, artifact).await,
-                        Err(sentence) => self.note_not_optimised(slug, revision, &sentence),
+                        Err(not) => {
+                            if not.for_good {
+                                self.optimising.give_up(wasm);
+                            }
+                            self.note_not_optimised(slug, revision, &not.sentence);
+                        }
                     };
                 }
             }
@@ -160,30 +189,38 @@ impl Workshop {
         matches!(self.deployments.lookup(slug, None), Lookup::Found { revision, .. } if revision.number == number)
     }
 
-    async fn optimised(self: &Arc<Self>, wasm: BlobHash, owner: Option<TokenHash>, cancel: Cancel) -> Result<Vec<u8>, String> {
+    async fn optimised(self: &Arc<Self>, wasm: BlobHash, owner: Option<TokenHash>, cancel: Cancel) -> Result<Vec<u8>, NotOptimised> {
         let workshop = self.clone();
         let read = move || {
             let bytes = |hash| workshop.blobs.get(hash).map_err(|error| error.to_string());
             workshop.builds.pipeline().optimised(wasm, owner, || bytes(wasm), &cancel)
         };
-        tokio::task::spawn_blocking(read).await.map_err(|error| error.to_string())?
+        let not_now = |error: tokio::task::JoinError| NotOptimised { sentence: error.to_string(), for_good: false };
+        tokio::task::spawn_blocking(read).await.map_err(not_now)?
     }
 
     /// The same revision with other code. It does not become the current one by that: a later one may have become it meanwhile.
     async fn swap_in(&self, slug: &str, number: u32, wasm: BlobHash, artifact: Vec<u8>) {
-        let Lookup::Found { revision, current: true, expires_at, next_request_id } = self.deployments.lookup(slug, Some(number)) else {
-            return;
-        };
-        let files = match self.project_of(&revision).await {
-            Ok(project) => project.program_files(),
-            Err(error) => return self.note_not_optimised(slug, number, &error.to_string()),
-        };
-        let loaded = Loaded { files, ..Loaded::of(slug, &revision, expires_at, next_request_id) };
-        let swapped = self.parts.guests.load(loaded, artifact).await;
-        self.settle(slug, number, expires_at);
-        if let Err(LoadFailure::Refused(sentence)) = swapped {
-            self.artifacts.forget(wasm, Setting::Best);
-            self.note_not_optimised(slug, number, &sentence);
+        for _ in 0..SWAPS_MAX {
+            let Lookup::Found { revision, current: true, expires_at, next_request_id } = self.deployments.lookup(slug, Some(number)) else {
+                return;
+            };
+            let files = match self.project_of(&revision).await {
+                Ok(project) => project.program_files(),
+                Err(error) => return self.note_not_optimised(slug, number, &error.to_string()),
+            };
+            let loaded = Loaded { files, ..Loaded::of(slug, &revision, expires_at, next_request_id) };
+            let swapped = self.parts.guests.load(loaded, artifact.clone()).await;
+            self.settle(slug, number, expires_at);
+            match swapped {
+                Ok(_) | Err(LoadFailure::Lost) => return,
+                Err(LoadFailure::Busy(_)) => tokio::time::sleep(SWAP_PAUSE).await,
+                Err(LoadFailure::Refused(sentence)) => {
+                    self.artifacts.forget(wasm, Setting::Best);
+                    self.optimising.give_up(wasm);
+                    return self.note_not_optimised(slug, number, &sentence);
+                }
+            }
         }
     }
 

@@ -118,7 +118,7 @@ impl Workshop {
             };
             match loaded {
                 Ok(load_us) => return Ok(load_us),
-                Err(LoadFailure::Lost) if began.elapsed() < LOAD_AGAIN_MAX && !self.events.has_ended() => {
+                Err(LoadFailure::Lost | LoadFailure::Busy(_)) if began.elapsed() < LOAD_AGAIN_MAX && !self.events.has_ended() => {
                     tokio::time::sleep(LOAD_AGAIN_PAUSE).await;
                 }
                 Err(failure) => break failure,
@@ -233,6 +233,7 @@ impl Workshop {
                 return Ok(());
             }
             Err(LoadFailure::Lost) => return Ok(()),
+            Err(LoadFailure::Busy(sentence)) => return Err(sentence),
             Err(LoadFailure::Refused(_)) => {}
         }
         for setting in [SETTING, Setting::Best] {
@@ -240,7 +241,7 @@ impl Workshop {
         }
         let artifact = self.artifact(revision.wasm, None).await?;
         match self.load(slug, revision.number, artifact, files).await {
-            Err(LoadFailure::Refused(sentence)) => Err(sentence),
+            Err(LoadFailure::Refused(sentence) | LoadFailure::Busy(sentence)) => Err(sentence),
             Ok(_) | Err(LoadFailure::Lost) => Ok(()),
         }
     }

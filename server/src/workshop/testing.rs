@@ -76,7 +76,7 @@ pub fn empty_artifact() -> Vec<u8> {
 }
 
 /// A language in which a program is its own wasm. Some words mean something: `error` does not build, `refuse` does not compile, `command`
-/// is a command, `slow` takes until it is cancelled, `panic` panics, `long` takes too long; for `absent` a jail is missing, for `busy` a compiler.
+/// is a command, `slow` takes until it is cancelled, `panic` panics, `long` takes too long, `plain` cannot be optimised; for `absent` a jail is missing, for `busy` a compiler.
 #[derive(Default)]
 pub struct Stand {
     pub builds: AtomicUsize,
@@ -90,6 +90,8 @@ pub struct Stand {
     pub loses: AtomicUsize,
     pub checks: AtomicUsize,
     pub cancelled_checks: AtomicUsize,
+    /// So many loads find no room in the gateway.
+    pub no_room: AtomicUsize,
     /// The next load waits for this.
     pub held_load: Mutex<Option<tokio::sync::oneshot::Receiver<()>>>,
 }
@@ -193,6 +195,9 @@ impl WasmCompiler for Stand {
                 place: None,
             });
         }
+        if text.contains("plain") && job.setting == Setting::Best {
+            return Err(CompileFailure::Crashed("out of memory".into()));
+        }
         if text.contains("busy") {
             return Err(CompileFailure::Unavailable("no process could be started".into()));
         }
@@ -229,12 +234,14 @@ impl GuestServer for Stand {
         ));
         let refused = self.refuses_to_load.load(Ordering::Relaxed);
         let lost = self.loses.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+        let no_room = self.no_room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
         let held = self.held_load.lock().unwrap().take();
         Box::pin(async move {
             if let Some(held) = held {
                 drop(held.await);
             }
             match (lost, refused) {
+                _ if no_room => Err(LoadFailure::Busy("too much to do".into())),
                 (true, _) => Err(LoadFailure::Lost),
                 (_, true) => Err(LoadFailure::Refused("no room".into())),
                 _ => Ok(5.0),

@@ -177,7 +177,7 @@ async fn hear(shared: &Shared, observer: &dyn GatewayObserver, mut receiver: Rec
         match message {
             FromGateway::LoadEnded(call, result) => {
                 if let Some(Waiting::Load(answer)) = shared.calls().remove(&call) {
-                    let _ = answer.send(result.map_err(LoadFailure::Refused));
+                    let _ = answer.send(result.map_err(LoadFailure::of));
                 }
             }
             FromGateway::RunEnded(call, result) => {

@@ -4,6 +4,7 @@ mod builds;
 mod check;
 mod deployments;
 mod events;
+mod optimising;
 mod surface;
 
 use std::net::SocketAddr;

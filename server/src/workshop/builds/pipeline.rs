@@ -137,14 +137,15 @@ impl Pipeline {
         owner: Option<TokenHash>,
         wasm: impl FnOnce() -> Result<Vec<u8>, String>,
         cancel: &Cancel,
-    ) -> Result<Vec<u8>, String> {
+    ) -> Result<Vec<u8>, NotOptimised> {
         if let Some(artifact) = self.artifacts.load(hash, Setting::Best) {
             return Ok(artifact);
         }
-        let (wasm, own) = (wasm()?, self.functions.of(owner));
+        let wasm = wasm().map_err(|sentence| NotOptimised { sentence, for_good: false })?;
+        let own = self.functions.of(owner);
         let own_bytes_max = self.limits.function_cache_owner_bytes_max as u64;
         let job = Job { wasm: &wasm, setting: Setting::Best, own: &own, own_bytes_max };
-        let compiled = self.parts.compiler.compile_in_background(job, cancel).map_err(|failure| failure.to_string())?;
+        let compiled = self.parts.compiler.compile_in_background(job, cancel).map_err(NotOptimised::of)?;
         if let (Some(owner), Some(functions)) = (owner, compiled.own) {
             self.functions.keep(owner, functions.into());
         }
@@ -212,6 +213,21 @@ impl Pipeline {
             None => functions,
         };
         Ok(Product { functions, ..made })
+    }
+}
+
+/// Why a program stays on the code that it was compiled to first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotOptimised {
+    pub sentence: String,
+    /// Trying again would end the same way.
+    pub for_good: bool,
+}
+
+impl NotOptimised {
+    fn of(failure: CompileFailure) -> NotOptimised {
+        let for_good = matches!(failure, CompileFailure::Refused { .. } | CompileFailure::Crashed(_) | CompileFailure::TimedOut { .. });
+        NotOptimised { sentence: failure.to_string(), for_good }
     }
 }
 

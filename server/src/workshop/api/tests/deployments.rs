@@ -126,7 +126,7 @@ async fn what_was_acknowledged_is_served_again_after_a_restart_even_without_its_
     server.end().await;
 }
 
-async fn wait_for_told(server: &Server, count: usize) -> Vec<String> {
+pub async fn wait_for_told(server: &Server, count: usize) -> Vec<String> {
     let mut told = Vec::new();
     for _ in 0..5_000 {
         told.extend(server.stand.told());
