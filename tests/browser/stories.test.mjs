@@ -5,7 +5,9 @@
 // VIVARIUM_SCREENSHOT names a PNG that the first story leaves: the picture of the README.
 
 import assert from "node:assert/strict";
+import { get } from "node:http";
 import { after, before, describe, test } from "node:test";
+import { PAGE_BYTES_MAX } from "../../web/budget.mjs";
 import { openBrowser } from "./browser.mjs";
 import { assertClean, Workshop } from "./workshop.mjs";
 
@@ -82,6 +84,17 @@ describe("the workshop", { skip: url === undefined && "VIVARIUM_URL names no ser
     assert.match(await workshop.detail(), /req-\d+ 200/);
     if (screenshot !== undefined) await workshop.screenshot(screenshot);
     assert.equal(await workshop.copiedUrl(), await workshop.address());
+  });
+
+  test("the page is as light as the front end's budget says", async () => {
+    const bytes = await new Promise((resolve, reject) => {
+      const request = get(url, { headers: { "accept-encoding": "gzip" } }, async (response) => {
+        assert.equal(response.headers["content-encoding"], "gzip");
+        resolve((await response.toArray()).reduce((sum, { length }) => sum + length, 0));
+      });
+      request.on("error", reject);
+    });
+    assert.ok(bytes <= PAGE_BYTES_MAX, `${bytes} bytes`);
   });
 
   test("type, Run, see the answer and the log", async () => {
@@ -177,6 +190,21 @@ describe("the workshop", { skip: url === undefined && "VIVARIUM_URL names no ser
     await workshop.becomes("exited");
     assert.match(await workshop.banner(), /The service's r1 still answers/);
     assert.ok((await workshop.banner()).includes(address), "its URL is still shown");
+  });
+
+  test("Share copies a link that opens the program elsewhere, and a damaged one says so", async () => {
+    await workshop.chooseLanguage("c");
+    const typed = await workshop.code();
+    const link = await workshop.shared();
+    assert.match(link, /^http:\/\/[^/]+\/#v1:[A-Za-z0-9_-]+$/);
+    const visitor = await workshop.someoneElse(link);
+    await visitor.codeHolds(typed.split("\n").find((line) => line.includes("hello")));
+    assert.equal(await visitor.code(), typed);
+    assert.equal(await visitor.page.evaluate(() => location.hash), "", "what is typed next is no longer what the link holds");
+    await visitor.page.goto(link.slice(0, -40));
+    await visitor.page.locator("#share-sheet", { hasText: "damaged" }).waitFor();
+    assert.equal(await visitor.code(), typed, "and nothing was replaced");
+    await visitor.page.context().close();
   });
 
   test("a new file's name leads into the editor", async () => {

@@ -223,6 +223,27 @@ export class Workshop {
   async chooseStarter(name) {
     await this.page.locator("#starters-menu summary").click();
     await this.page.locator(`#starters-menu a[data-starter="${name}"]`).click();
+    await this.page.locator("#program-name", { hasText: name }).waitFor();
+  }
+
+  /** Presses Share; the link in the clipboard. */
+  async shared() {
+    await this.page.locator("#share").click();
+    await this.page.locator("#share-sheet", { hasText: "Link copied" }).waitFor();
+    await this.page.keyboard.press("Escape");
+    return await this.page.evaluate(() => navigator.clipboard.readText());
+  }
+
+  async codeHolds(text) {
+    await this.page.locator(".cm-content", { hasText: text.trim() }).waitFor();
+  }
+
+  /** The address in a browser that was never here. */
+  async someoneElse(address) {
+    const context = await this.page.context().browser().newContext();
+    const page = await context.newPage();
+    await page.goto(address);
+    return new Workshop(page, this.url);
   }
 
   async runCommand(args, stdin) {

@@ -1,6 +1,6 @@
 // The calls of `/api/v1` that the page makes. An answer that is a problem becomes an `ApiError` whose message a person can act on.
 
-import type { Build, Deployment, Diagnostic, Files, Kind, Language, Problem, RunResult } from "./objects.js";
+import type { Build, Deployment, Diagnostic, Files, Kind, Language, Problem, RunResult, Starter } from "./objects.js";
 
 export class ApiError extends Error {
   readonly status: number;
@@ -53,6 +53,10 @@ async function problemOf(response: Response): Promise<ApiError> {
 
 export async function languages(): Promise<Language[]> {
   return (await call<{ languages: Language[] }>("/languages")).languages;
+}
+
+export async function starters(): Promise<Starter[]> {
+  return (await call<{ starters: Starter[] }>("/starters")).starters;
 }
 
 export function limits(): Promise<Record<string, number>> {

@@ -21,6 +21,7 @@ import { type Place, problemsView } from "./problems.js";
 import { chooseLanguage, save } from "./programs.js";
 import { requestsView } from "./requests.js";
 import { cancel, keepDeployment, run } from "./run.js";
+import { connectSharing } from "./sharing.js";
 import { connectSplitters } from "./splitters.js";
 import { connectStarters } from "./starters.js";
 import { currentProgram, isBusy, type Tab, type Workshop } from "./state.js";
@@ -109,6 +110,12 @@ function openLanguage(name: string): void {
   void listening.recall(program);
 }
 
+/** Another program is in that language's place. */
+function openReplaced(language: string): void {
+  editor.forget(language);
+  openLanguage(language);
+}
+
 function selectRequest(id: number): void {
   store.update((workshop) => {
     currentProgram(workshop).selected = id;
@@ -161,10 +168,8 @@ connectSplitters();
 connectThemeSwitch();
 connectTabKey(editor);
 connectKeyboard({ run: press, cancel: () => cancel(store), nextProblem, goTo, reload });
-connectStarters(store, (language) => {
-  editor.forget(language);
-  openLanguage(language);
-});
+connectStarters(store, openReplaced);
+connectSharing(store, () => typing.flush(), openReplaced);
 store.show(pageView());
 store.show(showLanguage);
 store.show(chipView());

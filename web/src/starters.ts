@@ -1,8 +1,9 @@
 // The menu of the program: its name, and programs to begin with. A starter takes the place of what is in its language's editor, which is put aside and can be brought back.
 
+import * as api from "./api.js";
 import { byId, setText } from "./dom.js";
 import { broughtBack, programOf, putAside, save } from "./programs.js";
-import { currentProgram, type Workshop } from "./state.js";
+import { currentProgram, type Program, type Workshop } from "./state.js";
 import type { Store } from "./store.js";
 
 const UNNAMED = "untitled";
@@ -15,7 +16,10 @@ export function connectStarters(store: Store<Workshop>, open: (language: string)
     const link = target?.closest<HTMLAnchorElement>("a[data-starter]");
     if (link) {
       event.preventDefault();
-      begin(store, link.dataset.language ?? "", link.dataset.starter ?? "", open);
+      // Without the server's answer the link itself leads there, or to the browser's word on why not.
+      void begin(store, link.dataset.language ?? "", link.dataset.starter ?? "", open).catch(() =>
+        location.assign(link.href),
+      );
     }
     if (menu.open && (link || !target?.closest("#starters-menu"))) menu.open = false;
   });
@@ -44,26 +48,43 @@ export function connectStarters(store: Store<Workshop>, open: (language: string)
   });
 }
 
-function begin(store: Store<Workshop>, languageName: string, name: string, open: (language: string) => void): void {
+async function begin(
+  store: Store<Workshop>,
+  languageName: string,
+  name: string,
+  open: (language: string) => void,
+): Promise<void> {
+  if (!store.state.starters.some((known) => known.language === languageName && known.name === name)) {
+    const all = await api.starters();
+    store.update((workshop) => (workshop.starters = all));
+  }
   const { languages, starters, programs } = store.state;
   const language = languages.find((known) => known.name === languageName);
   const starter = starters.find((known) => known.language === languageName && known.name === name);
   const program = programs[languageName];
   if (language === undefined || starter === undefined || program === undefined) return;
-  const untouched = starters.some(
-    (known) => known.language === languageName && JSON.stringify(known.files) === JSON.stringify(program.files),
-  );
   const same = program.starter === name && JSON.stringify(starter.files) === JSON.stringify(program.files);
-  if (!same) {
-    if (!untouched || program.slug !== null) putAside(program);
-    store.update((workshop) => {
-      workshop.programs[languageName] = programOf(language, starter);
-      workshop.panel = "build";
-    });
-    save(store.state.programs[languageName] ?? program);
-    tell(!untouched || program.slug !== null ? program.starter : null);
-  }
-  open(languageName);
+  if (same) open(languageName);
+  else replaceProgram(store, programOf(language, starter), open);
+}
+
+/** Puts a program in the place of what is in its language's editor, which is put aside unless it is nobody's work. */
+export function replaceProgram(store: Store<Workshop>, program: Program, open: (language: string) => void): void {
+  const { programs, starters } = store.state;
+  const before = programs[program.language];
+  if (before === undefined) return;
+  const untouched = starters.some(
+    (known) => known.language === program.language && JSON.stringify(known.files) === JSON.stringify(before.files),
+  );
+  const kept = !untouched || before.slug !== null;
+  if (kept) putAside(before);
+  store.update((workshop) => {
+    workshop.programs[program.language] = program;
+    workshop.panel = "build";
+  });
+  save(program);
+  tell(kept ? before.starter : null);
+  open(program.language);
 }
 
 function bringBack(store: Store<Workshop>, languageName: string, open: (language: string) => void): void {

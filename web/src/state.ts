@@ -93,6 +93,7 @@ export type Tab = "code" | "answer" | "logs";
 
 export interface Workshop {
   languages: Language[];
+  /** What each language begins with, and others when they were asked for. */
   starters: Starter[];
   ttlSeconds: number;
   language: string;

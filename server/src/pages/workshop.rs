@@ -30,7 +30,7 @@ pub struct WorkshopPage {
     /// Text of the main file.
     pub code: String,
     pub starters: Vec<StarterLink>,
-    /// The body of `GET /api/v1/starters`, embedded for the script.
+    /// As the body of `GET /api/v1/starters`, with what the script needs at once.
     pub starters_json: String,
     pub limits: Vec<LimitLine>,
     pub ttl_seconds_default: u64,

@@ -63,7 +63,7 @@ pub(super) async fn show(State(workshop): State<Arc<Workshop>>, Query(choice): Q
         code: code.to_owned(),
         command: starter.kind == ProgramKind::Command,
         stdin: starter.stdin.to_owned(),
-        ..frame(&workshop)?
+        ..frame(&workshop, starter.name)?
     };
     Ok(render(&workshop.addresses, StatusCode::OK, &page))
 }
@@ -87,7 +87,7 @@ pub(super) async fn submit(State(workshop): State<Arc<Workshop>>, Form(form): Fo
         arguments: form.args.clone(),
         code,
         stdin,
-        ..frame(&workshop)?
+        ..frame(&workshop, &form.starter)?
     };
     Ok(render(&workshop.addresses, status, &page))
 }
@@ -173,8 +173,8 @@ fn choose(choice: &Choice) -> Result<&'static Starter, Problem> {
     found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "there is no such starter"))
 }
 
-/// What the page has whatever is in the editor.
-fn frame(workshop: &Workshop) -> Result<WorkshopPage, Problem> {
+/// What the page has whatever is in the editor, but for the text of that starter.
+fn frame(workshop: &Workshop, starter: &str) -> Result<WorkshopPage, Problem> {
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(|error| Problem::internal(format!("the system gives no random numbers: {error}")))?;
     let languages = workshop.parts.builder.status().into_iter().map(LanguageView::from).map(|language| LanguageChoice {
@@ -194,7 +194,7 @@ fn frame(workshop: &Workshop) -> Result<WorkshopPage, Problem> {
         style_nonce: HEXLOWER.encode(&nonce),
         languages: languages.collect(),
         starters: links.collect(),
-        starters_json: serde_json::to_string(&starters::all()).unwrap_or_default(),
+        starters_json: serde_json::to_string(&starters::embedded(starter)).unwrap_or_default(),
         limits: limit_lines(&workshop.limits),
         ttl_seconds_default: workshop.limits.ttl_seconds_default,
         ..WorkshopPage::default()

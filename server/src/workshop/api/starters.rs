@@ -29,10 +29,13 @@ impl From<&Starter> for StarterView {
     }
 }
 
-pub(super) fn all() -> Starters {
-    Starters { starters: starters::all().iter().map(StarterView::from).collect() }
+/// Those that the page itself holds: what each language begins with, and the one that is in the editor. The rest it asks for.
+pub(super) fn embedded(shown: &str) -> Starters {
+    let first = |language| starters::all().iter().find(|starter| starter.language == language).map(|starter| starter.name);
+    let wanted = |starter: &&Starter| starter.name == shown || first(starter.language) == Some(starter.name);
+    Starters { starters: starters::all().iter().filter(wanted).map(StarterView::from).collect() }
 }
 
 pub(super) async fn list() -> Json<Starters> {
-    Json(all())
+    Json(Starters { starters: starters::all().iter().map(StarterView::from).collect() })
 }

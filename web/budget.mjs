@@ -1,0 +1,4 @@
+/** What the first page may weigh, gzipped: the page itself, scripts, styles and the largest grammar. The build holds to it. */
+export const FIRST_LOAD_BYTES_MAX = 190_000;
+/** What of it the server's HTML may take, with what languages begin with in it. A story of the browser tests weighs it. */
+export const PAGE_BYTES_MAX = 12_400;
