@@ -203,8 +203,11 @@ impl Store {
         }
     }
 
+    /// The member that others import from by this name: one that was registered, or else one that a directive named, for files that are not the suite's
+    /// rely on that.
     pub fn registered(&self, name: &str) -> Named<usize> {
-        self.registered.get(name).cloned().unwrap_or_else(|| Err(format!("nothing is registered as {name}")))
+        let named = self.registered.get(name).or_else(|| self.by_name.get(name));
+        named.cloned().unwrap_or_else(|| Err(format!("nothing is registered as {name}")))
     }
 
     pub fn next_member(&self) -> usize {
