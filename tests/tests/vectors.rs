@@ -192,8 +192,8 @@ const RUST: &str = r#"use std::arch::wasm32::*;
 fn dot(left: &[i16; 64], right: &[i16; 64]) -> i32 {
     let mut sum = i32x4_splat(0);
     for at in (0..64).step_by(8) {
-        let load = |row: &[i16; 64]| unsafe { v128_load(row[at..at + 8].as_ptr().cast()) };
-        sum = i32x4_add(sum, i32x4_dot_i16x8(load(left), load(right)));
+        let eight = |row: &[i16; 64]| i16x8(row[at], row[at + 1], row[at + 2], row[at + 3], row[at + 4], row[at + 5], row[at + 6], row[at + 7]);
+        sum = i32x4_add(sum, i32x4_dot_i16x8(eight(left), eight(right)));
     }
     i32x4_extract_lane::<0>(sum) + i32x4_extract_lane::<1>(sum) + i32x4_extract_lane::<2>(sum) + i32x4_extract_lane::<3>(sum)
 }
