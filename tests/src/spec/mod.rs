@@ -25,10 +25,17 @@ pub struct FileReport {
     pub failures: Vec<Failure>,
 }
 
+impl FileReport {
+    /// Of a file that made the engine or the driver panic.
+    pub fn panicked() -> FileReport {
+        FileReport { passed: 0, failures: vec![Failure { line: 0, reason: "the file made the driver panic".into() }] }
+    }
+}
+
 /// A directive that did not hold.
 #[derive(Debug)]
 pub struct Failure {
-    /// Line in the file, from 1; 0 when the file itself does not parse.
+    /// Line in the file, from 1; 0 when it is the file as a whole.
     pub line: usize,
     pub reason: String,
 }
