@@ -7,8 +7,10 @@ use cranelift_codegen::{CodegenError, Context, FinalizedMachReloc, FinalizedRelo
 use vivarium_artifact::TrapKind;
 use vivarium_artifact::layout::GUARD_BYTES;
 
+use crate::effort::{Effort, effort};
 use crate::environment::Environment;
 use crate::error::CompileError;
+use crate::isa::Target;
 use crate::symbol::{Number, Symbol};
 
 /// Machine code of one function, position independent but for its relocations.
@@ -59,10 +61,15 @@ const LARGE_FRAME_BYTES: u64 = 16 << 10;
 /// That allocator takes too long for functions of more instructions of Cranelift's.
 const FRUGAL_INSTRUCTIONS_MAX: usize = 200_000;
 
-/// Compiles the function in `context`; `name` is for errors.
-pub fn compile(context: &mut Context, environment: &Environment<'_>, name: &dyn Fn() -> String) -> Result<CompiledFunction, CompileError> {
+/// Compiles the function in `context`, which has so many operators; `name` is for errors.
+pub fn compile(
+    context: &mut Context,
+    environment: &Environment<'_>,
+    operators: u64,
+    name: &dyn Fn() -> String,
+) -> Result<CompiledFunction, CompileError> {
     let refused = |message: String| CompileError::Codegen { what: name(), message };
-    generate(context, environment).map_err(|error| refused(sentence(&error)))?;
+    generate(context, environment.target, operators).map_err(|error| refused(sentence(&error)))?;
     let frame_bytes = frame_bytes(context);
     let frame_bytes_max = environment.policy.frame_bytes_max.min(FRAME_BYTES_MAX);
     if frame_bytes > frame_bytes_max {
@@ -92,10 +99,15 @@ pub fn compile(context: &mut Context, environment: &Environment<'_>, name: &dyn 
 }
 
 /// Leaves the code in the context.
-fn generate(context: &mut Context, environment: &Environment<'_>) -> Result<(), CodegenError> {
-    context.compile(&**environment.isa, &mut ControlPlane::default()).map_err(|error| error.inner)?;
-    match environment.frugal {
-        Some(frugal) if frame_bytes(context) > LARGE_FRAME_BYTES && context.func.dfg.num_insts() <= FRUGAL_INSTRUCTIONS_MAX => {
+fn generate(context: &mut Context, target: &Target, operators: u64) -> Result<(), CodegenError> {
+    let effort = effort(&context.func, operators);
+    context.compile(&**target.isa_for(effort), &mut ControlPlane::default()).map_err(|error| error.inner)?;
+    match &target.frugal {
+        Some(frugal)
+            if effort == Effort::Usual
+                && frame_bytes(context) > LARGE_FRAME_BYTES
+                && context.func.dfg.num_insts() <= FRUGAL_INSTRUCTIONS_MAX =>
+        {
             context.compile(&**frugal, &mut ControlPlane::default()).map_err(|error| error.inner)?;
         }
         _ => {}

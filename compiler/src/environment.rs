@@ -1,10 +1,11 @@
 //! What the translation of one function may ask about its module; shared by all threads, changed by none.
 
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, types};
-use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
+use cranelift_codegen::isa::CallConv;
 use vivarium_artifact::{Contract, FunctionType, GlobalPlan, MemoryPlan, SlotLayout};
 
 use crate::constant::Constant;
+use crate::isa::Target;
 use crate::module::{GlobalSource, ValidatedModule};
 use crate::plan::Plan;
 use crate::policy::Policy;
@@ -15,9 +16,7 @@ use crate::types::clif_type;
 pub struct Environment<'m> {
     pub module: &'m ValidatedModule<'m>,
     pub plan: &'m Plan,
-    pub isa: &'m OwnedTargetIsa,
-    /// For functions whose frames would become large with `isa`.
-    pub frugal: Option<&'m OwnedTargetIsa>,
+    pub target: &'m Target,
     pub policy: &'m Policy,
     /// Whether code is made so that other modules can have it too: numbers of this module are then filled in behind the code generator
     /// (`cache/mod.rs`).

@@ -1,9 +1,10 @@
 //! The code generator's settings: one place that decides which instructions a guest's code may consist of.
 
 use cranelift_codegen::isa::OwnedTargetIsa;
-use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::settings::{self, Configurable, OptLevel};
 use vivarium_artifact::Setting;
 
+use crate::effort::Effort;
 use crate::error::CompileError;
 
 /// Whether Cranelift checks the CLIF that we give it: in tests, where a mistake of ours must not pass.
@@ -18,8 +19,22 @@ pub struct Target {
     pub isa: OwnedTargetIsa,
     /// The same, but for the slower allocator: with `isa`'s own, each value has a place of its own in the frame.
     pub frugal: Option<OwnedTargetIsa>,
+    /// As with the setting `fast`, for functions that are worth little effort; none where nothing is optimised.
+    quick: Option<OwnedTargetIsa>,
     /// Names as `is_x86_feature_detected!` spells them.
     pub cpu_features: Vec<String>,
+}
+
+impl Target {
+    /// What a function is compiled for.
+    pub fn isa_for(&self, effort: Effort) -> &OwnedTargetIsa {
+        self.quick.as_ref().filter(|_| effort == Effort::Little).unwrap_or(&self.isa)
+    }
+
+    /// Whether the code of such a function is optimised.
+    pub fn optimises(&self, effort: Effort) -> bool {
+        self.isa_for(effort).flags().opt_level() != OptLevel::None
+    }
 }
 
 /// Without these Cranelift would call a library function for rounding or has no code for the order of bytes, and the text has no way to call one.
@@ -57,11 +72,11 @@ pub fn target(setting: Setting, verify: Verify) -> Result<Target, CompileError> 
     if let Some(missing) = REQUIRED.iter().find(|name| !cpu_features.iter().any(|found| found == *name)) {
         return Err(CompileError::Machine(format!("its processor lacks {missing}")));
     }
-    let (isa, frugal) = match setting {
-        Setting::Fast => (isa("none", "single_pass", verify)?, Some(isa("none", "backtracking", verify)?)),
-        Setting::Best => (isa("speed", "backtracking", verify)?, None),
-    };
-    Ok(Target { isa, frugal, cpu_features })
+    let quick = isa("none", "single_pass", verify)?;
+    Ok(match setting {
+        Setting::Fast => Target { isa: quick, frugal: Some(isa("none", "backtracking", verify)?), quick: None, cpu_features },
+        Setting::Best => Target { isa: isa("speed", "backtracking", verify)?, frugal: None, quick: Some(quick), cpu_features },
+    })
 }
 
 fn isa(opt_level: &str, regalloc: &str, verify: Verify) -> Result<OwnedTargetIsa, CompileError> {
@@ -96,7 +111,10 @@ mod tests {
             let target = target(setting, Verify::Yes).unwrap();
             assert!(target.cpu_features.iter().any(|name| name == "sse4.1"));
             assert!(target.cpu_features.iter().all(|name| !name.starts_with("avx512")));
-            assert!(target.isa.flags().preserve_frame_pointers());
+            for effort in [Effort::Usual, Effort::Little] {
+                assert!(target.isa_for(effort).flags().preserve_frame_pointers());
+                assert_eq!(target.optimises(effort), setting == Setting::Best && effort == Effort::Usual);
+            }
         }
     }
 }

@@ -17,6 +17,7 @@
 pub mod cache;
 mod codegen;
 mod constant;
+mod effort;
 mod environment;
 mod error;
 mod features;
@@ -110,9 +111,9 @@ pub fn compile_cached(
     progress(Stage::Translate, 0, functions);
     let target = isa::target(setting, Verify::No)?;
     let placement = segments::place(&module);
-    let plan = plan::plan(wasm, &module, &placement, policy, setting, target.cpu_features)?;
+    let plan = plan::plan(wasm, &module, &placement, policy, setting, target.cpu_features.clone())?;
     let shares_code = cache::shares_code(&module, &plan, setting);
-    let environment = Environment { module: &module, plan: &plan, isa: &target.isa, frugal: target.frugal.as_ref(), policy, shares_code };
+    let environment = Environment { module: &module, plan: &plan, target: &target, policy, shares_code };
     let code = parallel::compile_all(&environment, cache, progress)?;
 
     let linking = Instant::now();
@@ -133,17 +134,16 @@ pub fn clif(wasm: &[u8], policy: &Policy, setting: Setting) -> Result<Vec<(Strin
     let module = validate::validate(wasm, policy)?;
     let target = isa::target(setting, Verify::Yes)?;
     let plan = plan_for_display(wasm, &module, policy, setting, &target)?;
-    let environment =
-        Environment { module: &module, plan: &plan, isa: &target.isa, frugal: target.frugal.as_ref(), policy, shares_code: false };
+    let environment = Environment { module: &module, plan: &plan, target: &target, policy, shares_code: false };
     let mut builder = FunctionBuilderContext::new();
     let mut shown = Vec::with_capacity(module.bodies.len());
     for body in 0..module.bodies.len() as u32 {
         let index = module.function_of_body(body);
         let mut context = Context::new();
-        parallel::translate_job(&environment, Job::Function { index, body: Some(body) }, None, &mut builder, &mut context)?;
+        let operators = parallel::translate_job(&environment, Job::Function { index, body: Some(body) }, None, &mut builder, &mut context)?;
         let refused = |message: String| CompileError::Codegen { what: module.display_name(index), message };
         context.verify(&*target.isa).map_err(|errors| refused(errors.to_string()))?;
-        if setting == Setting::Best {
+        if target.optimises(effort::effort(&context.func, operators)) {
             context.optimize(&*target.isa, &mut Default::default()).map_err(|error| refused(error.to_string()))?;
         }
         shown.push((module.display_name(index), context.func.display().to_string()));

@@ -226,9 +226,9 @@ impl<'m> Worker<'m> {
     fn compile(&mut self, job: Job, wanted: &Wanted, started: Instant) -> Result<CompiledFunction, CompileError> {
         let environment = self.environment;
         self.context.clear();
-        translate_job(environment, job, wanted.references.as_ref(), &mut self.builder, &mut self.context)?;
+        let operators = translate_job(environment, job, wanted.references.as_ref(), &mut self.builder, &mut self.context)?;
         let translated = Instant::now();
-        let function = codegen::compile(&mut self.context, environment, &|| job_name(environment, job))?;
+        let function = codegen::compile(&mut self.context, environment, operators, &|| job_name(environment, job))?;
         self.translate += translated - started;
         cache::keep(environment, job, wanted, &function, &mut self.cache_use);
         self.codegen += translated.elapsed();
@@ -236,23 +236,23 @@ impl<'m> Worker<'m> {
     }
 }
 
-/// The CLIF of a job, into an empty context; with references, as code that is shared.
+/// The CLIF of a job, into an empty context; with references, as code that is shared. How many operators it was made of.
 pub fn translate_job(
     environment: &Environment<'_>,
     job: Job,
     shared: Option<&References>,
     builder: &mut FunctionBuilderContext,
     context: &mut Context,
-) -> Result<(), CompileError> {
+) -> Result<u64, CompileError> {
     match job {
         Job::Function { index, body: None } => trampoline::import(environment, index, builder, &mut context.func),
-        Job::Function { body: Some(body), .. } => translate::translate(environment, body, shared, builder, &mut context.func)?,
+        Job::Function { body: Some(body), .. } => return translate::translate(environment, body, shared, builder, &mut context.func),
         Job::Builtin(builtin) => trampoline::builtin(environment, builtin, builder, &mut context.func),
         Job::Foreign(number) => trampoline::foreign(environment, number, builder, &mut context.func),
         Job::Initializer => translate::initialize::translate(environment, builder, &mut context.func)?,
         Job::Entry(number) => trampoline::entry(environment, number, builder, &mut context.func),
     }
-    Ok(())
+    Ok(0)
 }
 
 fn job_name(environment: &Environment<'_>, job: Job) -> String {

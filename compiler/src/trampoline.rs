@@ -48,7 +48,7 @@ pub fn entry(environment: &Environment<'_>, type_number: u32, context: &mut Func
     trampoline.store_cells(&ty.results, &results);
     trampoline.call_stub(Stub::Done, &[vmctx]);
     trampoline.builder.ins().trap(trap_code(TrapKind::Unreachable));
-    trampoline.builder.finalize(environment.isa.frontend_config());
+    trampoline.builder.finalize(environment.target.isa.frontend_config());
 }
 
 fn build_exit(
@@ -67,7 +67,7 @@ fn build_exit(
     trampoline.call_stub(Stub::Hostcall, &[trampoline.parameters[0], number]);
     let results = trampoline.load_cells(&ty.results);
     trampoline.builder.ins().return_(&results);
-    trampoline.builder.finalize(environment.isa.frontend_config());
+    trampoline.builder.finalize(environment.target.isa.frontend_config());
 }
 
 /// A number that is filled in behind the code generator (`i64`).

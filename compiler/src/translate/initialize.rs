@@ -37,7 +37,7 @@ pub fn translate(environment: &Environment<'_>, context: &mut FunctionBuilderCon
         translator.call(start);
     }
     translator.end();
-    translator.builder.finalize(environment.isa.frontend_config());
+    translator.builder.finalize(environment.target.isa.frontend_config());
     Ok(())
 }
 

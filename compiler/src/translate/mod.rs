@@ -39,14 +39,14 @@ use control::Frame;
 use flags::Regions;
 
 /// Translates the body with this number (imported functions have none) into `function`, which must be empty. With its references the code comes
-/// out so that every module with such a body can have it.
+/// out so that every module with such a body can have it. How many operators the body has.
 pub fn translate(
     environment: &Environment<'_>,
     body: u32,
     shared: Option<&References>,
     context: &mut FunctionBuilderContext,
     function: &mut Function,
-) -> Result<(), CompileError> {
+) -> Result<u64, CompileError> {
     let index = environment.module.function_of_body(body);
     let ty = environment.module.signature(environment.module.function_type(index));
     function.name = UserFuncName::User(Symbol::Function(index).external_name());
@@ -54,9 +54,9 @@ pub fn translate(
     let wasm = &environment.module.bodies[body as usize];
     let mut translator = FunctionTranslator::new(environment, shared, FunctionBuilder::new(function, context), ty);
     translator.declare_locals(ty, wasm)?;
-    translator.translate_operators(index, wasm)?;
-    translator.builder.finalize(environment.isa.frontend_config());
-    Ok(())
+    let operators = translator.translate_operators(index, wasm)?;
+    translator.builder.finalize(environment.target.isa.frontend_config());
+    Ok(operators)
 }
 
 /// The code of a trap in CLIF: the number of its kind.
@@ -123,7 +123,7 @@ impl<'f, 'm> FunctionTranslator<'f, 'm> {
         translator
     }
 
-    fn translate_operators(&mut self, function: u32, body: &FunctionBody<'_>) -> Result<(), CompileError> {
+    fn translate_operators(&mut self, function: u32, body: &FunctionBody<'_>) -> Result<u64, CompileError> {
         let mut reader = body.get_operators_reader()?;
         let mut operators = 0;
         while !reader.eof() {
@@ -138,7 +138,7 @@ impl<'f, 'm> FunctionTranslator<'f, 'm> {
                 self.skip(&operator);
             }
         }
-        Ok(())
+        Ok(operators)
     }
 
     /// What a function may grow to, so that compiling it takes time in proportion to the wasm.

@@ -57,7 +57,7 @@ impl FunctionTranslator<'_, '_> {
 
     pub fn relaxed_lane_select(&mut self, lanes: Type) {
         let (first, second, mask) = self.pop3_lanes(lanes);
-        let value = if self.environment.isa.has_blendv_lowering(lanes) {
+        let value = if self.environment.target.isa.has_blendv_lowering(lanes) {
             self.builder.ins().blendv(mask, first, second)
         } else {
             self.builder.ins().bitselect(mask, first, second)
@@ -93,7 +93,7 @@ impl FunctionTranslator<'_, '_> {
     }
 
     fn multiplied_and_added(&mut self, left: Value, right: Value, addend: Value) -> Value {
-        if self.environment.isa.has_native_fma() {
+        if self.environment.target.isa.has_native_fma() {
             return self.builder.ins().fma(left, right, addend);
         }
         let product = self.builder.ins().fmul(left, right);
