@@ -8,6 +8,5 @@ mod restarts;
 mod services;
 mod stage;
 mod start;
-mod streams;
 mod turns;
 mod visits;
