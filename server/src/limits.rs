@@ -93,8 +93,10 @@ pub struct Limits {
     pub buffered_bytes_max: u64,
     /// How long a request may take that streams its answer or whose body is still arriving, in place of `wall_ms`.
     pub stream_ms: u64,
-    /// Of both bodies of one request together, where the answer is streamed.
+    /// Of both bodies of one request together, where the answer is streamed that a guest of the Compute ABI writes.
     pub stream_bytes_per_second_max: u64,
+    /// A program that takes longer has its answer sent while it makes it.
+    pub stream_after_ms: u64,
     pub log_bytes_per_request_max: usize,
     pub log_lines_per_request_max: u32,
 
@@ -207,6 +209,7 @@ impl Default for Limits {
             buffered_bytes_max: 16 * MIB as u64,
             stream_ms: 60_000,
             stream_bytes_per_second_max: 64 * MIB as u64,
+            stream_after_ms: 100,
             log_bytes_per_request_max: 64 * KIB,
             log_lines_per_request_max: 2_000,
 

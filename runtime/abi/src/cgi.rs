@@ -5,4 +5,4 @@ mod output;
 mod response;
 
 pub use environment::{Connection, environment};
-pub use response::{BrokenHeader, CgiResponse, parse};
+pub use response::{BrokenHeader, CgiResponse, begun, parse};

@@ -219,6 +219,11 @@ impl Guest {
         self.host.finish_log_lines()
     }
 
+    /// What it printed and nobody took yet.
+    pub fn stdout(&self) -> &[u8] {
+        self.host.stdout()
+    }
+
     pub fn take_stdout(&mut self) -> Bytes {
         self.host.take_stdout()
     }

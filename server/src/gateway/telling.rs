@@ -58,6 +58,11 @@ impl Telling {
         Telling { thread: thread.clone(), report, in_flight: Some(in_flight) }
     }
 
+    /// Where it happens.
+    pub fn thread(&self) -> Rc<Thread> {
+        self.thread.clone()
+    }
+
     /// How a whole answer looks.
     pub fn answered(&mut self, answer: &Answer) {
         self.report.status = answer.status().as_u16();
@@ -86,6 +91,15 @@ impl Telling {
         answer
     }
 
+    /// What the program's output probably was meant to be, told once.
+    pub fn hint(&self, program: &Program, hint: Option<&'static str>) {
+        if let Some(hint) = hint
+            && !program.hinted.swap(true, Ordering::Relaxed)
+        {
+            self.log_line(LogStream::Vivarium, hint.to_owned());
+        }
+    }
+
     /// The response that the guest's end means.
     pub fn compose(&mut self, program: &Program, stdout: Bytes, share: Share, refusals: &Refusals<'_>) -> Answer {
         match &self.report.outcome {
@@ -103,11 +117,7 @@ impl Telling {
         }
         match cgi::parse(&stdout) {
             Ok(response) => {
-                if let Some(hint) = response.hint
-                    && !program.hinted.swap(true, Ordering::Relaxed)
-                {
-                    self.log_line(LogStream::Vivarium, hint.to_owned());
-                }
+                self.hint(program, response.hint);
                 let body = answers::hold(stdout.slice(response.body_start..), (self.in_flight.take(), share));
                 answers::of_guest(response.status, response.headers, body)
             }

@@ -15,6 +15,7 @@ use super::reports::Reports;
 use super::routes::Routes;
 use super::run_queue::RunQueue;
 use super::runs;
+use super::turns::Turns;
 use crate::control::messages::{CallId, FromGateway, LimitReport, Outcome, Run, Start};
 
 /// Tasks from the control thread that wait.
@@ -154,23 +155,12 @@ impl Thread {
 
     /// Runs a guest to its end. `pause` is called whenever others have their turn.
     pub async fn drive(&self, guest: &mut Guest, share: &mut Share, wall: Wall, mut pause: impl FnMut(&mut Guest)) -> Driven {
-        let deadline = Instant::now() + wall.allowed;
-        let mut queued = Duration::ZERO;
-        let mut paused = guest.run();
-        let outcome = loop {
-            if let Pause::Ended(outcome) = paused {
-                break outcome;
-            }
-            if !share.cover(guest.held_bytes()) {
-                break out_of_memory(self.shared.memory.bytes_max());
-            }
+        let mut turns = Turns::begin(guest, wall);
+        while !turns.has_ended() {
             pause(guest);
-            paused = match self.turn(guest, paused, deadline, &mut queued).await {
-                Some(next) => next,
-                None => break wall.passed(),
-            };
-        };
-        Driven { outcome, queued }
+            turns.next(self, guest, share, 0).await;
+        }
+        turns.finish()
     }
 
     /// Waits for what the guest waits for, then runs it once more. None when its deadline came first.

@@ -21,11 +21,20 @@ use super::guest::{Guest, GuestLimits, Program, Refusal};
 use super::memory::Share;
 use super::refusals::Refusals;
 use super::routes::{Route, Target};
+use super::stream::{self, Begun};
 use super::telling::Telling;
 use super::thread::{Thread, Wall, out_of_memory};
+use super::turns::Turns;
 use crate::control::messages::{Timestamp, Timings, Wanted};
 
 pub type Served = Arc<Revision<Arc<Program>>>;
+
+/// What running a guest came to that prints its answer.
+enum Ran {
+    ToItsEnd(Answer),
+    /// It takes its time, and what it has printed so far can be sent.
+    Until(Box<Begun>),
+}
 
 impl Visitors for Thread {
     async fn answer(self: Rc<Self>, request: Request<Incoming>, visitor: Visitor) -> Answer {
@@ -87,9 +96,13 @@ impl Thread {
         environment.extend(cgi::environment(&parts, &connection));
         let files = revision.program.files.clone();
         let input = HostInput { arguments: vec![target.slug.clone()], environment, stdin: body, files, ..HostInput::default() };
-        let answer = self.run_guest(&revision, input, &mut telling, refusals).await;
-        telling.answered(&answer);
-        answer
+        match self.run_guest(&revision, input, &parts.method, &mut telling, refusals).await {
+            Ran::ToItsEnd(answer) => {
+                telling.answered(&answer);
+                answer
+            }
+            Ran::Until(begun) => begun.stream(telling),
+        }
     }
 
     /// One more request of a revision, unless it has as many in flight as it may.
@@ -183,14 +196,29 @@ impl Thread {
         }
     }
 
-    async fn run_guest(&self, revision: &Served, input: HostInput, telling: &mut Telling, refusals: &Refusals<'_>) -> Answer {
+    async fn run_guest(&self, revision: &Served, input: HostInput, method: &Method, telling: &mut Telling, refusals: &Refusals<'_>) -> Ran {
         let limits = &self.shared.start.limits;
         let (mut guest, mut share) = match self.begin(revision, input, telling, refusals) {
             Ok(begun) => begun,
-            Err(answer) => return *answer,
+            Err(answer) => return Ran::ToItsEnd(*answer),
         };
         let wall = Wall { allowed: Duration::from_millis(limits.wall_ms), name: "wall_ms" };
-        let driven = self.drive(&mut guest, &mut share, wall, |guest| telling.log(guest.log_lines())).await;
+        let stream_after = Duration::from_millis(limits.stream_after_ms);
+        let mut turns = Turns::begin(&mut guest, wall);
+        while !turns.has_ended() {
+            telling.log(guest.log_lines());
+            if turns.rests_until(stream_after)
+                && let Some(Ok(response)) = cgi::begun(guest.stdout())
+                && response.body_start < guest.stdout().len()
+                && stream::has_body(method, response.status)
+            {
+                telling.hint(&revision.program, response.hint);
+                turns.move_wall(Wall { allowed: Duration::from_millis(limits.stream_ms), name: "stream_ms" });
+                return Ran::Until(Box::new(Begun { guest, turns, share, response }));
+            }
+            turns.next(self, &mut guest, &mut share, 0).await;
+        }
+        let driven = turns.finish();
         telling.log(guest.last_log_lines());
         let stdout = guest.take_stdout();
         telling.report.hostcalls = guest.hostcalls();
@@ -200,7 +228,7 @@ impl Thread {
         let mut answer = telling.compose(&revision.program, stdout, share, refusals);
         answers::add_timings(&mut answer, &telling.report.timings);
         self.give_way(&telling.report.timings).await;
-        answer
+        Ran::ToItsEnd(answer)
     }
 
     /// Requests that wait on the same connection must not keep others from the reactor.

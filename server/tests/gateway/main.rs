@@ -8,5 +8,6 @@ mod restarts;
 mod services;
 mod stage;
 mod start;
+mod streams;
 mod turns;
 mod visits;

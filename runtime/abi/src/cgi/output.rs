@@ -42,6 +42,20 @@ pub(super) fn divide(stdout: &[u8]) -> Output<'_> {
     }
 }
 
+/// Whether nothing that a program prints from now on changes how its output is divided: its header block has ended, or it can have none.
+pub(super) fn is_divided(stdout: &[u8]) -> bool {
+    let first = stdout.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let whole_line = first.len() < stdout.len();
+    let may_be_header = if whole_line { is_header(first) } else { may_become_header(first) };
+    !may_be_header || stdout.len() > HEADER_BLOCK_BYTES_MAX || Block::read(stdout).body_start.is_some()
+}
+
+/// Of a line that is not complete.
+fn may_become_header(line: &[u8]) -> bool {
+    let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+    name.is_empty() && line.is_empty() || http::HeaderName::from_bytes(name).is_ok()
+}
+
 /// The lines before the first empty one.
 struct Block<'o> {
     lines: Vec<&'o [u8]>,
@@ -132,6 +146,17 @@ mod tests {
         body("Content-Type: text/html\n", NO_END);
         body("Content-Type", NO_HEADER);
         body("\u{1F33F}: x\nStatus: 200\n\n", NOT_FIRST);
+    }
+
+    #[test]
+    fn output_is_divided_once_nothing_can_change_that() {
+        for undecided in ["", "C", "Content-Type: text/html\n", "Content-Type: text/html\n<p>", "hello", "X: y\nz\n"] {
+            assert!(!is_divided(undecided.as_bytes()), "{undecided:?}");
+        }
+        for decided in ["hello world", "hello\n", "\n", "<html>", "Content-Type: text/html\n\n", "X: y\r\n\r\n", ": x", "\u{1F33F}"] {
+            assert!(is_divided(decided.as_bytes()), "{decided:?}");
+        }
+        assert!(is_divided(format!("Status: 200\nX: {}", "x".repeat(HEADER_BLOCK_BYTES_MAX)).as_bytes()));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::output::{Output, divide};
+use super::output::{Output, divide, is_divided};
 
 /// How many headers a response may have.
 const HEADERS_MAX: usize = 100;
@@ -33,11 +33,22 @@ pub enum BrokenHeader {
     Value { line: usize, text: String },
     #[error("line {line} of the program's output, {text:?}, has no status from 200 to 599")]
     Status { line: usize, text: String },
+    #[error(
+        "line {line} of the program's output, {text:?}, is a header between server and visitor, which is the server's business: leave it out"
+    )]
+    OfConnection { line: usize, text: String },
     #[error("the program printed more than {HEADERS_MAX} headers")]
     TooMany,
 }
 
-/// Reads a program's output. Names and values of headers are valid, and what belongs to the connection is left out.
+/// What is certain of the response while the program still runs; none as long as that depends on what it prints next. Content-Length is left out
+/// unread: the length of the body is not known.
+pub fn begun(stdout: &[u8]) -> Option<Result<CgiResponse, BrokenHeader>> {
+    let known = |response: CgiResponse| CgiResponse { hint: response.hint.filter(|hint| *hint != LENGTH_HINT), ..response };
+    is_divided(stdout).then(|| parse(stdout).map(known))
+}
+
+/// Reads a program's output. Names and values of headers are valid, and none belongs to the connection.
 pub fn parse(stdout: &[u8]) -> Result<CgiResponse, BrokenHeader> {
     match divide(stdout) {
         Output::Headed { lines, body_start } => headed(&lines, body_start, &stdout[body_start..]),
@@ -51,7 +62,8 @@ fn plain(body: &[u8]) -> HeaderMap {
 }
 
 fn default_type(body: &[u8]) -> HeaderValue {
-    let text = std::str::from_utf8(body).is_ok();
+    // The last character may not be whole yet.
+    let text = std::str::from_utf8(body).map_or_else(|error| error.error_len().is_none(), |_| true);
     HeaderValue::from_static(if text { "text/plain; charset=utf-8" } else { "application/octet-stream" })
 }
 
@@ -65,6 +77,9 @@ fn headed(lines: &[&[u8]], body_start: usize, body: &[u8]) -> Result<CgiResponse
         if name == "status" {
             status = Some(status_code(value.as_bytes()).ok_or_else(|| BrokenHeader::Status { line: n + 1, text: shown(line) })?);
         } else {
+            if OF_CONNECTION.contains(&name.as_str()) {
+                return Err(BrokenHeader::OfConnection { line: n + 1, text: shown(line) });
+            }
             add(&mut headers, name, value)?;
         }
     }
@@ -89,11 +104,13 @@ fn status_code(value: &[u8]) -> Option<StatusCode> {
     StatusCode::from_bytes(digits).ok().filter(|status| (200..600).contains(&status.as_u16()))
 }
 
-/// Adds a header, unless it is the server's business or would reach beyond this deployment's origin and path.
+/// Between server and visitor only (RFC 9110, 7.6.1). Who prints one means to speak for the connection, and would be misunderstood.
+const OF_CONNECTION: [&str; 7] = ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
+/// Would reach beyond this deployment's path.
+const SERVICE_WORKER_ALLOWED: &str = "service-worker-allowed";
+
 fn add(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) -> Result<(), BrokenHeader> {
-    const LEFT_OUT: [&str; 8] =
-        ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "service-worker-allowed"];
-    if LEFT_OUT.contains(&name.as_str()) {
+    if name == SERVICE_WORKER_ALLOWED {
         return Ok(());
     }
     let value = if name == SET_COOKIE { without_domain(value) } else { value };
@@ -171,9 +188,27 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_the_connection_is_left_out() {
-        let hop = "Connection: close\nTransfer-Encoding: chunked\nKeep-Alive: 5\nUpgrade: x\nTE: x\nTrailer: x\nProxy-Connection: x\n";
-        check(&format!("{hop}Service-Worker-Allowed: /\nContent-Type: text/html\n\n<p>"), 200, &[HTML], "<p>");
+    fn what_belongs_to_the_connection_is_refused() {
+        for header in
+            ["Connection: close", "Transfer-Encoding: chunked", "Keep-Alive: 5", "upgrade: x", "TE: x", "Trailer: x", "Proxy-Connection: x"]
+        {
+            let found = parse(format!("Content-Type: text/html\n{header}\n\n<p>").as_bytes());
+            assert_eq!(found, Err(BrokenHeader::OfConnection { line: 2, text: header.into() }));
+        }
+        check("Service-Worker-Allowed: /\nContent-Type: text/html\n\n<p>", 200, &[HTML], "<p>");
+    }
+
+    #[test]
+    fn a_response_begins_when_its_head_is_certain() {
+        let head = |stdout: &[u8]| begun(stdout).map(|response| response.map(|response| (response.status.as_u16(), response.body_start)));
+        assert_eq!(head(b"Status: 201\nContent-Type: a/b\n"), None);
+        assert_eq!(head(b"Status: 201\nContent-Type: a/b\n\n"), Some(Ok((201, 31))));
+        assert_eq!(head(b"hello\n"), Some(Ok((200, 0))));
+        assert!(matches!(head(b"Status: x\n\n"), Some(Err(BrokenHeader::Status { .. }))));
+        let with_length = begun(b"Content-Length: 99\nStatus: 200\n\nab").unwrap().unwrap();
+        assert_eq!((with_length.hint, with_length.headers.len()), (None, 1));
+        let half_a_character = begun("hello \u{e4}".as_bytes().split_last().unwrap().1).unwrap().unwrap();
+        assert_eq!(half_a_character.headers[CONTENT_TYPE], "text/plain; charset=utf-8");
     }
 
     #[test]
