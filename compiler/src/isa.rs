@@ -112,8 +112,14 @@ mod tests {
             assert!(target.cpu_features.iter().any(|name| name == "sse4.1"));
             assert!(target.cpu_features.iter().all(|name| !name.starts_with("avx512")));
             for effort in [Effort::Usual, Effort::Little] {
-                assert!(target.isa_for(effort).flags().preserve_frame_pointers());
+                let isa = target.isa_for(effort);
+                assert!(isa.flags().preserve_frame_pointers());
                 assert_eq!(target.optimises(effort), setting == Setting::Best && effort == Effort::Usual);
+                let wide = || isa.isa_flags().into_iter().filter(|flag| flag.name.starts_with("has_avx512"));
+                assert!(
+                    wide().count() > 0 && wide().all(|flag| flag.as_bool() == Some(false)),
+                    "preemption saves no registers beyond xmm15"
+                );
             }
         }
     }
