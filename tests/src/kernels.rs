@@ -249,8 +249,8 @@ pub fn small() -> Vec<(&'static str, String)> {
             "bulk operations",
             function(
                 "",
-                "(memory.copy (i32.const 3) (i32.const 0) (i32.const 37)) (memory.fill (i32.const 50) (i32.const 9) (i32.const 40))
-                 (memory.copy (i32.const 40) (i32.const 45) (i32.const 33)) (memory.copy (i32.const 200) (i32.const 0) (i32.const 100))",
+                "(memory.copy (i32.const 3) (i32.const 0) (i32.const 21)) (memory.fill (i32.const 50) (i32.const 9) (i32.const 9))
+                 (memory.copy (i32.const 40) (i32.const 45) (i32.const 13)) (memory.copy (i32.const 200) (i32.const 0) (i32.const 24))",
                 "(i64.load (i32.const 44))",
             ),
         ),
