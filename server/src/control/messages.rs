@@ -22,6 +22,11 @@ pub enum ToGateway {
         slug: String,
         revision: u32,
     },
+    /// The variables of a deployment from its next request on.
+    SetEnvironment {
+        slug: String,
+        environment: Vec<(String, String)>,
+    },
     /// The deployment ends at this moment, which may have passed.
     Expire {
         slug: String,

@@ -54,7 +54,11 @@ pub struct Deployment {
     expires_at_unix_ms: AtomicU64,
     next_request_id: AtomicU64,
     in_flight: AtomicU32,
+    environment: RwLock<Arc<Environment>>,
 }
+
+/// Names and values of variables.
+pub type Environment = Vec<(String, String)>;
 
 /// One revision, as long as anyone serves it.
 #[derive(Debug)]
@@ -127,6 +131,13 @@ impl<M> Deployments<M> {
         });
     }
 
+    /// The variables of a deployment, for all of its revisions.
+    pub fn set_environment(&self, slug: &str, environment: Environment) {
+        if let Some(live) = self.table.read().unwrap_or_else(PoisonError::into_inner).live.get(slug) {
+            live.deployment.set_environment(environment);
+        }
+    }
+
     /// Sets when a deployment ends; one that has ended is let go.
     pub fn expire(&self, slug: &str, at_unix_ms: u64) -> Vec<Arc<Revision<M>>> {
         self.change(|table| {
@@ -196,6 +207,7 @@ impl<M> Table<M> {
         let live =
             self.live.entry(slug.clone()).or_insert_with(|| Live { current: None, revisions: HashMap::new(), deployment: Arc::default() });
         live.deployment.expires_at_unix_ms.store(loaded.expires_at_unix_ms, Ordering::Relaxed);
+        live.deployment.set_environment(loaded.environment.clone());
         live.deployment.next_request_id.fetch_max(loaded.next_request_id, Ordering::Relaxed);
         if loaded.current {
             live.current = Some(loaded.revision);
@@ -255,11 +267,27 @@ impl<M> Table<M> {
 
 impl Default for Deployment {
     fn default() -> Self {
-        Deployment { expires_at_unix_ms: AtomicU64::new(0), next_request_id: AtomicU64::new(1), in_flight: AtomicU32::new(0) }
+        Deployment {
+            expires_at_unix_ms: AtomicU64::new(0),
+            next_request_id: AtomicU64::new(1),
+            in_flight: AtomicU32::new(0),
+            environment: RwLock::default(),
+        }
+    }
+}
+
+impl Deployment {
+    fn set_environment(&self, environment: Environment) {
+        *self.environment.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(environment);
     }
 }
 
 impl<M> Revision<M> {
+    /// The variables that the deployment has now.
+    pub fn environment(&self) -> Arc<Environment> {
+        self.deployment.environment.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The id of the deployment's next request.
     pub fn next_request_id(&self) -> u64 {
         self.deployment.next_request_id.fetch_add(1, Ordering::Relaxed)

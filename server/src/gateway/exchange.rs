@@ -125,7 +125,7 @@ fn request(parts: Parts, path: &PathAndQuery, visitor: Visitor, id: u64) -> Visi
 
 /// What guests of this ABI look for in their environment, after what the deployment names.
 fn environment(revision: &Served, id: u64) -> Vec<(String, String)> {
-    let mut environment = revision.loaded.environment.clone();
+    let mut environment = revision.environment().to_vec();
     let own = [
         ("FASTLY_HOSTNAME", "localhost".to_owned()),
         ("FASTLY_SERVICE_ID", revision.loaded.slug.clone()),

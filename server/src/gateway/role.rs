@@ -138,6 +138,7 @@ impl Control {
                 ToGateway::Run(call, run) => self.take_in(call, Purpose::Run(run), descriptor, &answers).await,
                 ToGateway::Connection => self.pass_connection(descriptor),
                 ToGateway::SetCurrent { slug, revision } => self.shared.deployments.set_current(&slug, revision),
+                ToGateway::SetEnvironment { slug, environment } => self.shared.deployments.set_environment(&slug, environment),
                 ToGateway::Expire { slug, at_unix_ms } => forget(&self.threads, self.shared.deployments.expire(&slug, at_unix_ms)),
                 ToGateway::Unknown(wanted) => self.shared.deployments.answer(wanted, Answered::Unknown),
                 ToGateway::Failed(wanted, sentence) => self.shared.deployments.answer(wanted, Answered::Failed { sentence }),

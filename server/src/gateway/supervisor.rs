@@ -183,6 +183,11 @@ impl Gateway {
         self.tell(ToGateway::SetCurrent { slug: slug.to_owned(), revision });
     }
 
+    /// The variables of a deployment from its next request on.
+    pub fn set_environment(&self, slug: &str, environment: Vec<(String, String)>) {
+        self.tell(ToGateway::SetEnvironment { slug: slug.to_owned(), environment });
+    }
+
     /// The deployment ends at this moment, which may have passed.
     pub fn expire(&self, slug: &str, at_unix_ms: u64) {
         self.tell(ToGateway::Expire { slug: slug.to_owned(), at_unix_ms });

@@ -92,7 +92,7 @@ impl Thread {
             body_bytes: body.len() as u64,
             script_name: target.prefix.as_deref().unwrap_or(""),
         };
-        let mut environment = revision.loaded.environment.clone();
+        let mut environment = revision.environment().to_vec();
         environment.extend(cgi::environment(&parts, &connection));
         let files = revision.program.files.clone();
         let input = HostInput { arguments: vec![target.slug.clone()], environment, stdin: body, files, ..HostInput::default() };

@@ -36,7 +36,7 @@ pub(super) fn router(workshop: Arc<Workshop>) -> Router {
         .route("/builds/{id}/artifacts/{name}", get(builds::artifact))
         .route("/check", post(check::create))
         .route("/deployments", get(deployments::list).post(deployments::create))
-        .route("/deployments/{slug}", get(deployments::show).patch(deployments::extend).delete(deployments::stop))
+        .route("/deployments/{slug}", get(deployments::show).patch(deployments::change).delete(deployments::stop))
         .route("/deployments/{slug}/requests", get(deployments::requests))
         .route("/deployments/{slug}/logs", get(deployments::logs))
         .route("/runs", post(runs::create))

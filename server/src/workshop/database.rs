@@ -13,7 +13,8 @@ const QUESTIONS_MAX: usize = 256;
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Every change of the schema, in order: number n makes version n + 1. Never edit one that was released; append.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE deployments (
         slug TEXT PRIMARY KEY,
         token_sha256 BLOB NOT NULL,
@@ -34,7 +35,17 @@ const MIGRATIONS: &[&str] = &["
         created_unix_ms INTEGER NOT NULL,
         PRIMARY KEY (slug, number)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE variables (
+        slug TEXT NOT NULL REFERENCES deployments (slug) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        secret INTEGER NOT NULL,
+        PRIMARY KEY (slug, name)
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 #[derive(Debug, Error)]
 pub enum DatabaseError {

@@ -14,6 +14,7 @@ mod error;
 mod later;
 mod record;
 mod store;
+mod variables;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 pub use error::DeploymentError;
 pub use record::{Deployment, DeploymentState, DeploymentView, Log, Revision};
+pub use variables::{VariableChanges, Variables};
 
 use super::addresses::Addresses;
 use super::blobs::Blobs;
@@ -170,6 +172,37 @@ impl Deployments {
     pub async fn extend(&self, slug: &str, owner: Option<TokenHash>, ttl_seconds: u64) -> Result<DeploymentView, DeploymentError> {
         let ttl_seconds = self.ttl(Some(ttl_seconds))?.unwrap_or_default();
         self.set_expiry(slug, owner, after(Timestamp::now(), ttl_seconds)).await
+    }
+
+    /// Changes the variables and secrets of a deployment; its view.
+    pub async fn set_variables(
+        &self,
+        slug: &str,
+        owner: Option<TokenHash>,
+        changes: VariableChanges,
+    ) -> Result<DeploymentView, DeploymentError> {
+        let _changes = self.changes.lock().await;
+        let variables = owned(&self.entries(), slug, owner)?.variables.changed(changes, &self.limits)?;
+        let (row_slug, rows) = (slug.to_owned(), variables.clone());
+        self.database.call(move |connection| store::set_variables(connection, &row_slug, &rows)).await?;
+        self.change(slug, |deployment| deployment.variables = variables)
+    }
+
+    /// Refuses now what [`Deployments::set_variables`] would refuse later; without a slug, of a new deployment.
+    pub fn check_variables(&self, slug: Option<&str>, changes: &VariableChanges) -> Result<(), DeploymentError> {
+        let before = slug.map(|slug| self.variables(slug)).unwrap_or_default();
+        before.changed(changes.clone(), &self.limits)?;
+        Ok(())
+    }
+
+    pub fn variables(&self, slug: &str) -> Variables {
+        self.entries().get(slug).map(|deployment| deployment.variables.clone()).unwrap_or_default()
+    }
+
+    /// The view as its owner may see it: with variables, and with the names of secrets.
+    pub fn with_variables(&self, view: DeploymentView) -> DeploymentView {
+        let (env, secrets) = self.variables(&view.slug).shown();
+        DeploymentView { env: Some(env), secrets: Some(secrets), ..view }
     }
 
     /// Ends it now.

@@ -48,6 +48,8 @@ pub trait GuestServer: Send + Sync {
     fn unload(&self, slug: &str, revision: u32);
     /// Changes which of the loaded revisions the deployment's own address serves.
     fn set_current(&self, slug: &str, revision: u32);
+    /// The variables of a deployment from its next request on.
+    fn set_environment(&self, slug: &str, environment: Vec<(String, String)>);
     /// Runs a program as a command, to its end.
     fn run(&self, run: Run, artifact: Vec<u8>) -> Pending<Result<RunOutcome, String>>;
     /// What `/healthz` tells about it.
@@ -118,6 +120,10 @@ impl GuestServer for Gateway {
 
     fn set_current(&self, slug: &str, revision: u32) {
         Gateway::set_current(self, slug, revision);
+    }
+
+    fn set_environment(&self, slug: &str, environment: Vec<(String, String)>) {
+        Gateway::set_environment(self, slug, environment);
     }
 
     fn run(&self, run: Run, artifact: Vec<u8>) -> Pending<Result<RunOutcome, String>> {

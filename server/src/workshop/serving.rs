@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::Workshop;
 use super::blobs::{BlobError, BlobHash};
 use super::builds::{FinishedBuild, Product, SETTING};
-use super::deployments::{DeploymentError, DeploymentView, Lookup, NewRevision, Revision};
+use super::deployments::{DeploymentError, DeploymentView, Lookup, NewRevision, Revision, VariableChanges, Variables};
 use super::identifiers::{TokenHash, new_token};
 use crate::control::messages::{Loaded, Run, RunOutcome, Timestamp, Timings, Wanted};
 use crate::gateway::supervisor::LoadFailure;
@@ -24,12 +24,13 @@ const LOAD_AGAIN_MAX: Duration = Duration::from_secs(10);
 const LOAD_AGAIN_PAUSE: Duration = Duration::from_millis(50);
 
 /// Where a build is to be served.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Target {
     /// Of the deployment that this is the next revision of; none for a new one.
     pub slug: Option<String>,
     pub owner_token: Option<String>,
     pub ttl_seconds: Option<u64>,
+    pub variables: VariableChanges,
 }
 
 impl Workshop {
@@ -43,7 +44,13 @@ impl Workshop {
     ) -> Result<DeploymentView, DeploymentError> {
         let workshop = self.clone();
         run_to_end(async move {
+            let (changes, owner) = (target.variables.clone(), target.owner_token.clone());
             let (view, owner_token) = workshop.make_durable(&build, &product, &project, target).await?;
+            if !changes.is_empty() {
+                let owner = owner_token.as_ref().or(owner.as_ref()).map(|token| TokenHash::of(token));
+                workshop.deployments.set_variables(&view.slug, owner, changes).await?;
+                workshop.tell_environment(&view.slug);
+            }
             let load_us = workshop.load_first(&view, &product, &project).await?;
             workshop.deployments.note_load(&view.slug, view.revision, load_us);
             workshop.note_live(&view, &product, load_us);
@@ -144,10 +151,24 @@ impl Workshop {
         let Lookup::Found { revision, current, expires_at, next_request_id } = self.deployments.lookup(slug, Some(number)) else {
             return Err(LoadFailure::Refused("it was stopped meanwhile".into()));
         };
-        let loaded = Loaded { current, files, ..Loaded::of(slug, &revision, expires_at, next_request_id) };
+        let told = self.deployments.variables(slug);
+        let loaded = Loaded { current, files, environment: told.environment(), ..Loaded::of(slug, &revision, expires_at, next_request_id) };
         let loaded = self.parts.guests.load(loaded, artifact).await;
         self.settle(slug, number, expires_at);
+        self.settle_environment(slug, &told);
         loaded
+    }
+
+    /// What was changed while the gateway was told of these variables holds.
+    pub(super) fn settle_environment(&self, slug: &str, told: &Variables) {
+        if self.deployments.variables(slug) != *told {
+            self.tell_environment(slug);
+        }
+    }
+
+    /// From its next request on the deployment's program has the variables that it has now.
+    pub(super) fn tell_environment(&self, slug: &str) {
+        self.parts.guests.set_environment(slug, self.deployments.variables(slug).environment());
     }
 
     /// After the gateway was told of this revision and this end, it is told of what is true by now. Messages are taken in order, so that
@@ -248,7 +269,7 @@ impl Workshop {
 }
 
 impl Loaded {
-    /// A revision as the gateway is told of it, without its files and without saying that it is the current one.
+    /// A revision as the gateway is told of it, without its files and variables, and without saying that it is the current one.
     pub(super) fn of(slug: &str, revision: &Revision, expires_at: Timestamp, next_request_id: u64) -> Loaded {
         Loaded {
             slug: slug.to_owned(),

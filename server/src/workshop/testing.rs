@@ -270,6 +270,10 @@ impl GuestServer for Stand {
         self.tell(format!("current {slug} r{revision}"));
     }
 
+    fn set_environment(&self, slug: &str, environment: Vec<(String, String)>) {
+        self.tell(format!("environment {slug} {environment:?}"));
+    }
+
     fn run(&self, run: Run, _: Vec<u8>) -> Pending<Result<RunOutcome, String>> {
         Box::pin(async move {
             Ok(RunOutcome {

@@ -11,7 +11,7 @@ use super::bearer_token;
 use super::program::Program;
 use crate::control::messages::RunReport;
 use crate::project::{Assets, Project};
-use crate::workshop::deployments::{DeploymentError, DeploymentView, Log};
+use crate::workshop::deployments::{DeploymentError, DeploymentView, Log, VariableChanges};
 use crate::workshop::identifiers::TokenHash;
 use crate::workshop::problem::Problem;
 use crate::workshop::serving::{Target, run_to_end};
@@ -26,6 +26,8 @@ pub(super) struct NewDeployment {
     /// Files beside the source, by path, their content in base64.
     #[serde(default)]
     assets: Assets,
+    #[serde(flatten)]
+    variables: VariableChanges,
 }
 
 #[derive(Serialize)]
@@ -34,8 +36,10 @@ pub(super) struct Deployments {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Extension {
-    ttl_seconds: u64,
+pub(super) struct Change {
+    ttl_seconds: Option<u64>,
+    #[serde(flatten)]
+    variables: VariableChanges,
 }
 
 #[derive(Serialize)]
@@ -58,10 +62,13 @@ pub(super) async fn create(
         // Before the build: who may not deploy here need not wait to hear it.
         workshop.deployments.check_owner(slug, owner_token.as_deref().map(TokenHash::of))?;
     }
+    workshop.deployments.check_variables(new.slug.as_deref(), &new.variables)?;
     let status = if new.slug.is_some() { StatusCode::OK } else { StatusCode::CREATED };
     let (build, product) = new.program.by(owner_token.as_deref()).built(&workshop).await?;
     let project = Project::new(&build.source, new.assets, &workshop.limits)?;
-    let view = workshop.deploy(build, product, project, Target { slug: new.slug, owner_token, ttl_seconds: new.ttl_seconds }).await?;
+    let target = Target { slug: new.slug, owner_token, ttl_seconds: new.ttl_seconds, variables: new.variables };
+    let view = workshop.deploy(build, product, project, target).await?;
+    let view = workshop.deployments.with_variables(view);
     Ok((status, Json(view)))
 }
 
@@ -81,21 +88,32 @@ pub(super) async fn show(
     if let Some(revision) = owned {
         let project = workshop.project_of(&revision).await?;
         (view.assets, view.files) = (Some(project.assets.sizes()), Some(project.files));
+        view = workshop.deployments.with_variables(view);
     }
     Ok(Json(view))
 }
 
-pub(super) async fn extend(
+pub(super) async fn change(
     State(workshop): State<Arc<Workshop>>,
     Path(slug): Path<String>,
     headers: HeaderMap,
-    Json(Extension { ttl_seconds }): Json<Extension>,
+    Json(Change { ttl_seconds, variables }): Json<Change>,
 ) -> Result<Json<DeploymentView>, Problem> {
     let owner = bearer_token(&headers).map(TokenHash::of);
+    if ttl_seconds.is_none() && variables.is_empty() {
+        return Err(Problem::bad_request("give \"ttl_seconds\", \"env\" or \"secrets\": what is to be changed"));
+    }
     let view = run_to_end(async move {
-        let view = workshop.deployments.extend(&slug, owner, ttl_seconds).await?;
-        workshop.parts.guests.expire(&slug, view.expires_at.unix_ms);
-        Ok(view)
+        if !variables.is_empty() {
+            workshop.deployments.set_variables(&slug, owner, variables).await?;
+            workshop.tell_environment(&slug);
+        }
+        if let Some(ttl_seconds) = ttl_seconds {
+            let view = workshop.deployments.extend(&slug, owner, ttl_seconds).await?;
+            workshop.parts.guests.expire(&slug, view.expires_at.unix_ms);
+        }
+        let view = workshop.deployments.view(&slug).ok_or(DeploymentError::Unknown(slug))?;
+        Ok(workshop.deployments.with_variables(view))
     });
     Ok(Json(view.await?))
 }

@@ -142,7 +142,7 @@ impl Attempt<'_> {
 
     fn target(&self) -> Target {
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Target { slug: given(&self.form.slug), owner_token: given(&self.form.owner_token), ttl_seconds: None }
+        Target { slug: given(&self.form.slug), owner_token: given(&self.form.owner_token), ttl_seconds: None, ..Target::default() }
     }
 
     /// What is served stays as it was, and the page says so.

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::variables::VariableError;
 use crate::workshop::blobs::BlobError;
 use crate::workshop::database::DatabaseError;
 
@@ -19,6 +20,8 @@ pub enum DeploymentError {
     TooMany { deployments_max: usize },
     #[error("ttl_seconds is {ttl_seconds}: give a number from 1 to the limit ttl_seconds_max of {ttl_seconds_max}")]
     Ttl { ttl_seconds: u64, ttl_seconds_max: u64 },
+    #[error(transparent)]
+    Variable(#[from] VariableError),
     /// The gateway did not take it.
     #[error("the program was built but cannot be served: {0}")]
     Load(String),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::Serialize;
 use vivarium_toolchains::{Language, ProgramKind};
 
+use super::variables::Variables;
 use crate::control::messages::{LogEntry, Outcome, RunReport, Timestamp, Timings};
 use crate::limits::Limits;
 use crate::workshop::addresses::Addresses;
@@ -65,6 +66,8 @@ pub struct Deployment {
     pub next_request_id: u64,
     /// What the database says `next_request_id` is: ahead of it, so that it need not be written at each request.
     pub reserved_request_id: u64,
+    /// What its program finds in its environment.
+    pub variables: Variables,
     /// Its expiry was told.
     pub expiry_told: bool,
     pub requests: VecDeque<RunReport>,
@@ -85,6 +88,7 @@ impl Deployment {
             last_request: DeploymentState::Live,
             next_request_id,
             reserved_request_id: next_request_id,
+            variables: Variables::default(),
             expiry_told: false,
             requests: VecDeque::new(),
             logs: VecDeque::new(),
@@ -173,6 +177,8 @@ impl Deployment {
             owner_token: None,
             files: None,
             assets: None,
+            env: None,
+            secrets: None,
         }
     }
 }
@@ -202,6 +208,12 @@ pub struct DeploymentView {
     /// Sizes in bytes by path. For the owner only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assets: Option<BTreeMap<String, usize>>,
+    /// For the owner only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub env: Option<BTreeMap<String, String>>,
+    /// Their names. For the owner only; their values are for the program only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<Vec<String>>,
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use rusqlite::{Connection, Row, params};
 use vivarium_toolchains::{Language, ProgramKind};
 
 use super::record::{Deployment, Revision};
+use super::variables::{Variable, Variables};
 use crate::control::messages::{Timestamp, Timings};
 use crate::workshop::blobs::BlobHash;
 use crate::workshop::identifiers::TokenHash;
@@ -33,6 +34,14 @@ pub fn read_all(connection: &mut Connection) -> rusqlite::Result<HashMap<String,
             deployment.revisions.insert(revision.number, revision);
         }
     }
+    let mut statement = connection.prepare("SELECT slug, name, value, secret FROM variables")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let slug: String = row.get(0)?;
+        if let Some(deployment) = found.get_mut(&slug) {
+            deployment.variables.insert(row.get(1)?, Variable { value: row.get(2)?, secret: row.get(3)? });
+        }
+    }
     found.retain(|_, deployment| !deployment.revisions.is_empty());
     Ok(found)
 }
@@ -52,6 +61,17 @@ pub fn insert(
         params![slug, owner.0, created_at.unix_ms as i64, expires_at.unix_ms as i64],
     )?;
     insert_revision(&transaction, slug, revision)?;
+    transaction.commit()
+}
+
+/// All variables of a deployment, in place of those it had.
+pub fn set_variables(connection: &mut Connection, slug: &str, variables: &Variables) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    transaction.execute("DELETE FROM variables WHERE slug = ?1", [slug])?;
+    for (name, variable) in variables.iter() {
+        let row = params![slug, name, variable.value, variable.secret];
+        transaction.execute("INSERT INTO variables VALUES (?1, ?2, ?3, ?4)", row)?;
+    }
     transaction.commit()
 }
 
