@@ -24,7 +24,7 @@ use vivarium_artifact::{FunctionType, TrapKind, ValueType};
 use crate::activations::{ACTIVATIONS_MAX, Awaited, Waiting, nested_stack_top};
 use crate::link::{ForeignRequest, LinkedExit, Links};
 use crate::module::LoadedModule;
-use crate::pool::{InstanceLimits, PoolState, Shelf, Slot};
+use crate::pool::{InstanceLimits, MemoryBudget, PoolState, Shelf, Slot};
 use crate::profile::Profile;
 use crate::samples::Samples;
 use crate::stack::Frames;
@@ -89,6 +89,7 @@ pub struct Instance {
     /// Always `Some` until `drop` takes it.
     slot: Option<Box<Slot>>,
     limits: InstanceLimits,
+    budget: Option<Arc<dyn MemoryBudget>>,
     /// State of the topmost call.
     state: State,
     /// End of the topmost call's part of the stack, as an offset in the slot.
@@ -111,6 +112,7 @@ impl Instance {
             pool,
             slot: Some(slot),
             limits,
+            budget: None,
             state: State::Idle,
             stack_top,
             below: Vec::new(),
@@ -344,6 +346,16 @@ impl Instance {
         self.unshared().memory.memory()
     }
 
+    /// From now on its memories grow only as far as this lets them, besides its own limits. Their present length is the caller's to count.
+    pub fn draw_on(&mut self, budget: Arc<dyn MemoryBudget>) {
+        self.budget = Some(budget);
+    }
+
+    /// Length of all its memories, in bytes.
+    pub fn memories_bytes(&self) -> u64 {
+        self.slot().memory.memories_bytes()
+    }
+
     /// A memory by index, as long as it is now; `None` when the module has none of its own there.
     pub fn memory_at(&self, memory: u32) -> Option<&[u8]> {
         self.unshared().memory.memory_at(self.shelf.module.layout().own_memory(memory)?)
@@ -425,12 +437,23 @@ impl Instance {
         if bytes > plan.maximum_bytes() || bytes.checked_add(others)? > self.limits.memory_bytes_max {
             return None;
         }
-        let slot = self.slot_mut();
         if bytes > before {
-            slot.memory.grow(own, bytes).ok()?;
-            slot.memory.set_word(module.layout().memory_length(memory), bytes);
+            self.lengthen(own, bytes, bytes - before)?;
+            self.slot_mut().memory.set_word(module.layout().memory_length(memory), bytes);
         }
         Some(before / plan.page_bytes)
+    }
+
+    /// What is taken from the budget is there, or is given back.
+    fn lengthen(&mut self, own_memory: u32, bytes: u64, more: u64) -> Option<()> {
+        if self.budget.as_ref().is_some_and(|budget| !budget.take(more)) {
+            return None;
+        }
+        let grown = self.slot_mut().memory.grow(own_memory, bytes).ok();
+        if grown.is_none() {
+            self.budget.iter().for_each(|budget| budget.give_back(more));
+        }
+        grown
     }
 
     /// Lengthens a table of its own by so many elements; its previous length, or `None` when its capacity is too small.

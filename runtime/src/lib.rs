@@ -39,7 +39,7 @@ pub mod write_set;
 pub use instance::{Exit, Instance, InvokeError};
 pub use link::{ForeignRequest, LinkError, LinkedExit};
 pub use module::{LoadError, LoadedModule};
-pub use pool::{AcquireError, InstanceLimits, Pool};
+pub use pool::{AcquireError, InstanceLimits, MemoryBudget, Pool};
 pub use profile::{Profile, ProfiledStack};
 pub use reset::ResetMethod;
 pub use runtime::{Runtime, RuntimeError, RuntimeSettings};

@@ -36,6 +36,15 @@ pub struct InstanceLimits {
     pub memory_bytes_max: u64,
 }
 
+/// What the memories of several instances may take together. Each is asked before it grows.
+pub trait MemoryBudget: std::fmt::Debug + Send + Sync {
+    /// Takes so many bytes more, or none of them and false.
+    fn take(&self, bytes: u64) -> bool;
+
+    /// The kernel refused what was taken for it.
+    fn give_back(&self, bytes: u64);
+}
+
 /// Why there is no instance.
 #[derive(Debug, Error)]
 pub enum AcquireError {

@@ -120,7 +120,11 @@ pub struct Limits {
     pub in_flight_per_deployment_max: usize,
     /// Slots of one gateway thread.
     pub instances_max: usize,
+    /// What guests have by the length of their memories, with input, output and files; more than that waits, then is refused, and a memory grows no more.
     pub gateway_memory_bytes_max: u64,
+    /// How long a request waits for memory, and how many may.
+    pub memory_wait_ms: u64,
+    pub memory_waiting_max: usize,
     pub loaded_artifact_bytes_max: u64,
     pub load_wait_ms: u64,
 
@@ -229,6 +233,8 @@ impl Default for Limits {
             in_flight_per_deployment_max: 64,
             instances_max: 1_000,
             gateway_memory_bytes_max: 4 * GIB,
+            memory_wait_ms: 2_000,
+            memory_waiting_max: 256,
             loaded_artifact_bytes_max: GIB,
             load_wait_ms: 2_000,
 

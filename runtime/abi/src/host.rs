@@ -182,6 +182,11 @@ impl Host {
         self.stdout.bytes()
     }
 
+    /// What the files that it has made hold, in bytes.
+    pub fn scratch_bytes(&self) -> u64 {
+        self.descriptors.scratch_bytes()
+    }
+
     /// Standard error since the last take, as it was written, up to `stderr_bytes_max` in all.
     pub fn take_stderr(&mut self) -> Bytes {
         self.stderr.take()

@@ -27,8 +27,8 @@ use super::payload::{Incomplete, Payload, Pieces};
 use super::refusals::Refusals;
 use super::routes::Target;
 use super::telling::Telling;
-use super::thread::{Thread, Wall, out_of_memory};
-use super::visit::Served;
+use super::thread::{Thread, Wall};
+use super::visit::{Admitted, Served};
 use crate::control::messages::{LogStream, Outcome, Timestamp, Timings};
 
 /// How far ahead of its rate a stream may be before it pauses.
@@ -95,14 +95,14 @@ impl Thread {
         let arguments = vec![asked.target.slug.clone()];
         let files = asked.revision.program.files.clone();
         let input = HostInput { arguments, environment, files, request: Some(request), ..HostInput::default() };
-        let (mut guest, share) = match self.begin(asked.revision, input, &mut telling, refusals) {
+        let Admitted { mut guest, share, waited: queued } = match self.begin(asked.revision, input, &mut telling, refusals).await {
             Ok(begun) => begun,
             Err(answer) => return *answer,
         };
         let pace = Pace { began, bytes: 0, bytes_per_second_max: self.shared.start.limits.stream_bytes_per_second_max };
         let visitor = Arrival::of(body, guest.host());
         let pause = guest.run();
-        let (thread, queued) = (self.clone(), Duration::ZERO);
+        let thread = self.clone();
         let mut exchange = Exchange { thread, guest, share, telling, visitor, began, queued, pace, pause, streams: false };
         match exchange.until_answered().await {
             Some(head) => exchange.answer(head, is_head).await,
@@ -154,7 +154,7 @@ impl Exchange {
     async fn go_on(&mut self, given: bool, pieces: Option<&Pieces>) {
         self.telling.log(self.guest.log_lines());
         if !self.share.cover(self.guest.held_bytes()) {
-            self.pause = Pause::Ended(out_of_memory(self.thread.shared.memory.bytes_max()));
+            self.pause = Pause::Ended(self.thread.shared.memory.exhausted());
             return;
         }
         let wall = self.wall();
@@ -221,7 +221,7 @@ impl Exchange {
 
     /// The guest has ended, and all of its answer is there.
     async fn whole(self, head: ResponseHead) -> Answer {
-        let Exchange { thread, mut guest, mut share, mut telling, queued, pause, .. } = self;
+        let Exchange { thread, mut guest, share, mut telling, queued, pause, .. } = self;
         let pieces = taken_out(guest.host());
         let bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
         finish(&thread, guest, queued, pause, &mut telling);
@@ -269,7 +269,7 @@ impl Exchange {
             self.go_on(matches!(handed, Handed::Some), pieces.as_ref()).await;
         }
         let deadline = self.began + self.wall().allowed;
-        let Exchange { thread, guest, mut share, mut telling, mut visitor, queued, mut pace, pause, .. } = self;
+        let Exchange { thread, guest, share, mut telling, mut visitor, queued, mut pace, pause, .. } = self;
         let mut host = finish(&thread, guest, queued, pause, &mut telling);
         share.keep(STREAM_BYTES);
         loop {

@@ -16,7 +16,9 @@ use ed25519_dalek::VerifyingKey;
 use vivarium_abi::files::ProjectFiles;
 use vivarium_abi::{Answer, Host, HostInput, HostLimits, LimitReached, Linkage, LogLine, Wait, entry_point};
 use vivarium_artifact::{MemoryPlan, TenantPolicy};
-use vivarium_runtime::{AcquireError, Exit, Instance, InstanceLimits, LoadError, LoadedModule, Pool, Profile, Runtime, SealedFile, Trap};
+use vivarium_runtime::{
+    AcquireError, Exit, Instance, InstanceLimits, LoadError, LoadedModule, MemoryBudget, Pool, Profile, Runtime, SealedFile, Trap,
+};
 
 use crate::control::messages::{LimitReport, LoadRefusal, Outcome, SourcePlace, TrapFrame, TrapReport};
 use crate::limits::Limits;
@@ -240,9 +242,14 @@ impl Guest {
         self.host.hostcalls()
     }
 
-    /// Length of its memory now, of its input and of the output that was not taken yet, in bytes.
+    /// Its memories grow only as far as this lets them.
+    pub fn draw_on(&mut self, budget: Arc<dyn MemoryBudget>) {
+        self.instance.draw_on(budget);
+    }
+
+    /// Length of its memories now, of its input, of the output that was not taken yet and of its files, in bytes.
     pub fn held_bytes(&self) -> u64 {
-        self.instance.memory().len() as u64 + self.input_bytes + self.host.stdout().len() as u64
+        self.instance.memories_bytes() + self.input_bytes + self.host.stdout().len() as u64 + self.host.scratch_bytes()
     }
 
     /// How long taking the slot and preparing the first call took.

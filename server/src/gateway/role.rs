@@ -119,7 +119,7 @@ impl Control {
             runtime,
             deployments: Deployments::new(limits.loaded_artifact_bytes_max, Duration::from_millis(limits.load_wait_ms)),
             reports: Reports::new(listeners.len()),
-            memory: Memory::new(limits.gateway_memory_bytes_max),
+            memory: Memory::new(limits),
             threads: listeners.len(),
             connections: Arc::new(Semaphore::new(limits.connections_max.min(connections_possible()))),
             start,

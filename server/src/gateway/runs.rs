@@ -1,7 +1,7 @@
 //! Commands: a program run once, with arguments and standard input, on a gateway thread like any guest.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use vivarium_abi::HostInput;
@@ -18,8 +18,10 @@ const STDERR_LINES_MAX: u32 = 65_536;
 /// Runs it to its end. The error is a sentence: it did not run at all.
 pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<RunOutcome, String> {
     let limits = &thread.shared.start.limits;
-    let share = thread.shared.memory.admit(program.memory_bytes() + run.stdin.len() as u64);
-    let mut share = share.ok_or("all memory of the gateway is in use: try again")?;
+    let (asked_at, memory) = (Instant::now(), &thread.shared.memory);
+    let share = memory.admit_or_wait(program.memory_bytes() + run.stdin.len() as u64).await;
+    let share = share.ok_or_else(|| format!("{} Try again.", memory.refusal()))?;
+    let waited = asked_at.elapsed();
     let guest_limits = GuestLimits {
         cpu: Duration::from_millis(limits.run_cpu_ms),
         cpu_name: "run_cpu_ms",
@@ -39,13 +41,14 @@ pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<Ru
         Err(Refusal::Busy) => return Err("all slots of the gateway are in use: try again".into()),
         Err(Refusal::Outcome(outcome)) => return Ok(not_begun(*outcome, program)),
     };
+    guest.draw_on(share.budget());
     let wall = Wall { allowed: Duration::from_millis(limits.run_wall_ms), name: "run_wall_ms" };
     // The lines are taken apart only for logs of deployments; a command's standard error is handed over as it was written.
-    let driven = thread.drive(&mut guest, &mut share, wall, |guest| drop(guest.log_lines())).await;
+    let driven = thread.drive(&mut guest, &share, wall, |guest| drop(guest.log_lines())).await;
     let (stdout, stderr) = (guest.take_stdout().to_vec(), guest.take_stderr().to_vec());
     let stderr_truncated = guest.stderr_truncated();
     let stdout_truncated = matches!(&driven.outcome, Outcome::Limited(limit) if limit.name == guest_limits.stdout_name);
-    let timings = Timings { load: loaded_in(program).load, ..thread.end(guest, driven.queued).0 };
+    let timings = Timings { load: loaded_in(program).load, ..thread.end(guest, waited + driven.queued).0 };
     // The next run is most likely another program's: a slot kept ready for this one would only hold its memory.
     thread.pool.forget(&program.module);
     let exit_code = exit_code(&driven.outcome);

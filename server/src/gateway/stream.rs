@@ -62,7 +62,7 @@ impl Streaming {
             self.telling.log(self.guest.log_lines());
             // The piece that was just handed over may still be on its way: it counts.
             tokio::select! {
-                () = self.turns.next(&thread, &mut self.guest, &mut self.share, len) => {}
+                () = self.turns.next(&thread, &mut self.guest, &self.share, len) => {}
                 () = self.pieces.closed() => return self.leave(&thread),
             }
             piece = self.guest.take_stdout();

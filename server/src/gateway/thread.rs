@@ -154,7 +154,7 @@ impl Thread {
     }
 
     /// Runs a guest to its end. `pause` is called whenever others have their turn.
-    pub async fn drive(&self, guest: &mut Guest, share: &mut Share, wall: Wall, mut pause: impl FnMut(&mut Guest)) -> Driven {
+    pub async fn drive(&self, guest: &mut Guest, share: &Share, wall: Wall, mut pause: impl FnMut(&mut Guest)) -> Driven {
         let mut turns = Turns::begin(guest, wall);
         while !turns.has_ended() {
             pause(guest);
@@ -190,10 +190,4 @@ impl Wall {
         let message = format!("{} ms have passed since it began", self.allowed.as_millis());
         Outcome::Limited(LimitReport { name: self.name.into(), message })
     }
-}
-
-/// The end of a guest for which there is no room.
-pub fn out_of_memory(bytes_max: u64) -> Outcome {
-    let message = format!("all programs together use the {bytes_max} bytes of memory that this gateway has for them");
-    Outcome::Limited(LimitReport { name: "gateway_memory_bytes_max".into(), message })
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::guest::{Guest, Pause};
 use super::memory::Share;
-use super::thread::{Driven, Thread, Wall, out_of_memory};
+use super::thread::{Driven, Thread, Wall};
 use crate::control::messages::Outcome;
 
 /// A guest that has begun.
@@ -23,12 +23,12 @@ impl Turns {
 
     /// Waits for what the guest waits for, or for its next slice, and lets it run once more. Its memory, and bytes that it has given away and that
     /// are still held, must fit into its share.
-    pub async fn next(&mut self, thread: &Thread, guest: &mut Guest, share: &mut Share, held_bytes: u64) {
+    pub async fn next(&mut self, thread: &Thread, guest: &mut Guest, share: &Share, held_bytes: u64) {
         if self.has_ended() {
             return;
         }
         if !share.cover(guest.held_bytes() + held_bytes) {
-            self.paused = Pause::Ended(out_of_memory(thread.shared.memory.bytes_max()));
+            self.paused = Pause::Ended(thread.shared.memory.exhausted());
             return;
         }
         let deadline = self.deadline();

@@ -23,7 +23,7 @@ use super::refusals::Refusals;
 use super::routes::{Route, Target};
 use super::stream::{self, Begun};
 use super::telling::Telling;
-use super::thread::{Thread, Wall, out_of_memory};
+use super::thread::{Thread, Wall};
 use super::turns::Turns;
 use crate::control::messages::{Timestamp, Timings, Wanted};
 
@@ -34,6 +34,14 @@ enum Ran {
     ToItsEnd(Answer),
     /// It takes its time, and what it has printed so far can be sent.
     Until(Box<Begun>),
+}
+
+/// A guest that has not run yet.
+pub struct Admitted {
+    pub guest: Guest,
+    pub share: Share,
+    /// For memory.
+    pub waited: Duration,
 }
 
 impl Visitors for Thread {
@@ -169,23 +177,26 @@ impl Thread {
         }
     }
 
-    /// Admits a guest and gives it a slot.
-    pub fn begin(
+    /// Admits a guest, when there is memory for it, and gives it a slot.
+    pub async fn begin(
         &self,
         revision: &Served,
         input: HostInput,
         telling: &mut Telling,
         refusals: &Refusals<'_>,
-    ) -> Result<(Guest, Share), Box<Answer>> {
+    ) -> Result<Admitted, Box<Answer>> {
         let slug = &revision.loaded.slug;
-        let admitted = self.shared.memory.admit(revision.program.memory_bytes() + input.stdin.len() as u64);
-        let Some(share) = admitted else {
-            return Err(telling
-                .refuse("the gateway's memory is in use", refusals.queued(slug, "All memory of the gateway is in use."))
-                .into());
+        let (asked_at, memory) = (Instant::now(), &self.shared.memory);
+        let Some(share) = memory.admit_or_wait(revision.program.memory_bytes() + input.stdin.len() as u64).await else {
+            return Err(telling.refuse("the gateway's memory is in use", refusals.queued(slug, &memory.refusal())).into());
         };
+        let waited = asked_at.elapsed();
+        self.pool.cool(memory.warm_bytes_max(self.shared.threads));
         match Guest::begin(&self.pool, &revision.program, input, GuestLimits::of_request(&self.shared.start.limits)) {
-            Ok(guest) => Ok((guest, share)),
+            Ok(mut guest) => {
+                guest.draw_on(share.budget());
+                Ok(Admitted { guest, share, waited })
+            }
             Err(Refusal::Busy) => {
                 Err(telling.refuse("all slots are in use", refusals.queued(slug, "All slots of the gateway are in use.")).into())
             }
@@ -198,7 +209,7 @@ impl Thread {
 
     async fn run_guest(&self, revision: &Served, input: HostInput, method: &Method, telling: &mut Telling, refusals: &Refusals<'_>) -> Ran {
         let limits = &self.shared.start.limits;
-        let (mut guest, mut share) = match self.begin(revision, input, telling, refusals) {
+        let Admitted { mut guest, share, waited } = match self.begin(revision, input, telling, refusals).await {
             Ok(begun) => begun,
             Err(answer) => return Ran::ToItsEnd(*answer),
         };
@@ -216,15 +227,15 @@ impl Thread {
                 turns.move_wall(Wall { allowed: Duration::from_millis(limits.stream_ms), name: "stream_ms" });
                 return Ran::Until(Box::new(Begun { guest, turns, share, response }));
             }
-            turns.next(self, &mut guest, &mut share, 0).await;
+            turns.next(self, &mut guest, &share, 0).await;
         }
         let driven = turns.finish();
         telling.log(guest.last_log_lines());
         let stdout = guest.take_stdout();
         telling.report.hostcalls = guest.hostcalls();
-        telling.report.timings = self.end(guest, driven.queued).0;
+        telling.report.timings = self.end(guest, waited + driven.queued).0;
         let has_room = share.keep(stdout.len() as u64);
-        telling.report.outcome = if has_room { driven.outcome } else { out_of_memory(self.shared.memory.bytes_max()) };
+        telling.report.outcome = if has_room { driven.outcome } else { self.shared.memory.exhausted() };
         let mut answer = telling.compose(&revision.program, stdout, share, refusals);
         answers::add_timings(&mut answer, &telling.report.timings);
         self.give_way(&telling.report.timings).await;

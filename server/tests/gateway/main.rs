@@ -1,5 +1,6 @@
 //! The real gateway and the real compile workers, as processes, under their filters: what a visitor and the workshop see of them.
 
+mod bounds;
 mod commands;
 mod compiling;
 mod exchanges;

@@ -59,12 +59,14 @@ pub(crate) struct Descriptors {
     open: Vec<Option<Descriptor>>,
     /// Whether the given folders were made.
     given: bool,
+    /// Made with them.
+    scratch: Option<Rc<Scratch>>,
 }
 
 impl Default for Descriptors {
     fn default() -> Descriptors {
         let stream = |stream| Some(Descriptor { object: Object::Standard(stream), flags: 0, rights: rights::of_stream(stream) });
-        Descriptors { open: vec![stream(Standard::Input), stream(Standard::Output), stream(Standard::Error)], given: false }
+        Descriptors { open: vec![stream(Standard::Input), stream(Standard::Output), stream(Standard::Error)], given: false, scratch: None }
     }
 }
 
@@ -75,6 +77,11 @@ impl Descriptors {
             Some(Some(Descriptor { object: Object::Standard(stream), .. })) => Ok(*stream),
             _ => Err(Errno::Badf),
         }
+    }
+
+    /// What the files that the program has made hold, in bytes.
+    pub(crate) fn scratch_bytes(&self) -> u64 {
+        self.scratch.as_ref().map_or(0, |scratch| scratch.used_bytes())
     }
 
     fn add(&mut self, descriptor: Descriptor) -> Result<u32, Errno> {
@@ -146,6 +153,7 @@ impl Host {
         }
         self.descriptors.given = true;
         let scratch = Rc::new(Scratch::new(self.limits.scratch_bytes_max, self.limits.scratch_nodes_max, self.clocks));
+        self.descriptors.scratch = Some(scratch.clone());
         let root = MemoryFolder::root(&self.files, scratch.clone());
         let given = std::mem::take(&mut self.folders);
         let taken = |path: &str| given.iter().any(|given| stands_for(&given.path, path));

@@ -15,6 +15,7 @@ use crate::files::{Errno, FileKind, Times};
 #[derive(Debug)]
 pub(super) struct Budget {
     bytes: Cell<u64>,
+    bytes_max: u64,
     nodes: Cell<u32>,
 }
 
@@ -56,11 +57,16 @@ struct Free {
 impl Scratch {
     /// An empty space of so many bytes and so many files, folders and links.
     pub(crate) fn new(bytes_max: u64, nodes_max: u32, clocks: Clocks) -> Scratch {
-        let budget = Rc::new(Budget { bytes: Cell::new(bytes_max), nodes: Cell::new(nodes_max) });
+        let budget = Rc::new(Budget { bytes: Cell::new(bytes_max), bytes_max, nodes: Cell::new(nodes_max) });
         let body = Body::Folder { entries: RefCell::new(BTreeMap::new()), parent: RefCell::new(Weak::new()) };
         let root = Rc::new(inode(SCRATCH_INODES_FROM, body, clocks.realtime_ns(), budget.clone()));
         root.links.set(1);
         Scratch { root, budget, clocks, next_inode: Cell::new(SCRATCH_INODES_FROM + 1) }
+    }
+
+    /// What its files hold, in bytes.
+    pub(crate) fn used_bytes(&self) -> u64 {
+        self.budget.bytes_max.saturating_sub(self.budget.bytes.get())
     }
 
     pub(super) fn root(&self) -> &Rc<Inode> {
