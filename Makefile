@@ -2,7 +2,7 @@
 #
 #   make run      set up, build, start; prints the URL of the workshop
 #   make test     every test, those of the browser too
-#   make fuzz     SEEDS=10000 generated modules in our engine, Wasmtime and wasmi; SEED=7 for one
+#   make fuzz     SEEDS=10000 generated modules in our engine, Wasmtime and wasmi; SEED=7 for one; 10 million random calls of host functions
 #   make bench    the figures of the README, as a table and in target/bench.json
 #   make build    the binary, target/debug/vivarium (built optimised: there is one profile)
 
@@ -24,6 +24,7 @@ build: toolchains web
 
 toolchains:
 	@toolchains/setup/install "$(VIVARIUM_TOOLCHAINS)"
+	@toolchains/crates/install "$(VIVARIUM_TOOLCHAINS)"
 
 web: web/dist/manifest.json
 
@@ -58,6 +59,7 @@ test: build modules browser
 # Wasmtime is built once for it, some four minutes on two processors.
 fuzz:
 	@cd tests/peers && $(CARGO) run --locked -q --bin fuzz
+	@VIVARIUM_FUZZ_CALLS=10000000 $(CARGO) test --locked -q -p vivarium-abi compute::hostile
 
 bench: build modules
 	@$(CARGO) run --locked -q -p vivarium-tests --bin bench

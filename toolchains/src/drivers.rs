@@ -5,6 +5,7 @@ pub(crate) mod clang;
 pub(crate) mod rust;
 pub(crate) mod wat;
 
+use crate::crates::Crates;
 use crate::jail::Jail;
 use crate::job::JobFolder;
 use crate::output_guard::OutputGuard;
@@ -18,6 +19,8 @@ pub(crate) struct Tools {
     pub spawner: Spawner,
     pub jail: Jail,
     pub stamp: Stamp,
+    /// What Rust programs may use.
+    pub crates: Crates,
 }
 
 impl Tools {

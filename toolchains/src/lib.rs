@@ -6,7 +6,7 @@
 //!
 //! Parts: [`Toolchains`] opens the folder that `toolchains/setup/install` makes and builds; `drivers` has a file for each language, with
 //! the command lines; `messages` turns what compilers print into [`Diagnostic`]s; `jail` confines every compiler and is the role
-//! `vivarium jail`; `process` runs one under limits; `job` is its folder; [`starters`] are the programs to begin with.
+//! `vivarium jail`; `process` runs one under limits; `job` is its folder; `crates` knows what Rust programs may use; [`starters`] are the programs to begin with.
 //!
 //! Invariants: no compiler runs outside a jail (without one, nothing is compiled). A user gives text and file names, never an option, a
 //! plug-in or a build script. What a compiler prints and writes is bounded, checked, and carries the user's file names only.
@@ -17,6 +17,7 @@
 
 mod build;
 mod columns;
+mod crates;
 mod diagnostic;
 mod drivers;
 mod jail;
@@ -36,6 +37,7 @@ mod toolchains;
 mod verdict;
 
 pub use build::{BuildError, BuildLimits, BuildReport, Cancel, CheckReport, WasmBinary};
+pub use crates::Crate;
 pub use diagnostic::{Diagnostic, Note, Severity};
 pub use jail::{JailKind, OpenOptions, run_role as run_jail_role};
 pub use language::{Language, ProgramKind};

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use crate::crates::{Crate, Crates};
 use crate::drivers::assemblyscript::{Workers, sdk_digest};
 use crate::drivers::{self, Built, Purpose, Tools};
 use crate::jail::{self, JailKind, OpenOptions};
@@ -153,11 +154,20 @@ impl Toolchains {
         }
     }
 
+    /// The crates that Rust programs may use; empty when none have been built.
+    pub fn crates(&self) -> &[Crate] {
+        self.tools.as_ref().map_or(&[], |tools| tools.crates.all())
+    }
+
     /// Changes whenever the toolchain would make other output from the same source: part of the key of every cache.
     pub fn version_key(&self, language: Language) -> String {
         let digest = self.tools.as_ref().map_or("none", |tools| tools.stamp.digest());
         let digest = if needs_tools(language) { digest } else { "built-in" };
-        let sdk = if language == Language::AssemblyScript { sdk_digest() } else { String::new() };
+        let sdk = match language {
+            Language::AssemblyScript => sdk_digest(),
+            Language::Rust => self.tools.as_ref().map_or("none", |tools| tools.crates.digest()).to_owned(),
+            Language::C | Language::Cpp | Language::Wat => String::new(),
+        };
         format!("{}/{DRIVERS_VERSION}/{digest}/{sdk}", self.tool(language))
     }
 }
@@ -177,7 +187,7 @@ fn open_tools(folder: &Path, options: &OpenOptions) -> Result<Tools, Absence> {
         mend: "allow user namespaces (sysctl user.max_user_namespaces) or use a kernel with Landlock".to_owned(),
         no_jail: true,
     })?;
-    Ok(Tools { spawner, jail, stamp })
+    Ok(Tools { spawner, jail, stamp, crates: Crates::read(folder) })
 }
 
 /// A program that failed always has an error to show.

@@ -1,4 +1,5 @@
-//! Rust: one call of rustc, with its standard library and nothing else: no cargo, no build script, no procedural macro of the user's.
+//! Rust: one call of rustc, with its standard library and a set of crates that were built before: no cargo, no build script, no procedural macro of
+//! the user's.
 
 use crate::job::JobFolder;
 use crate::messages::rustc;
@@ -33,6 +34,7 @@ pub(crate) fn run(tools: &Tools, source: &SourceTree, budget: &Budget, purpose: 
     // The folder in which rustc runs is in the debug information too.
     args.push(format!("--remap-path-prefix={}=.", paths.source));
     args.extend([format!("--sysroot={root}/rust"), format!("-Clinker={}/bin/wasm-ld", tools.llvm_folder(root))]);
+    args.extend(tools.crates.options(root));
     args.extend(LINK_OPTIONS.iter().map(|option| format!("-Clink-arg={option}")));
     args.extend(stub_options(root).iter().map(|option| format!("-Clink-arg={option}")));
     let output = match purpose {

@@ -1,0 +1,3 @@
+//! Nothing: what it depends on is what is built.
+
+#![no_std]
