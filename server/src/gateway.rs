@@ -12,6 +12,7 @@
 //! **Parts.** [`supervisor`]: spawns, restarts, asks. [`routes`]: which deployment a Host means. [`run_queue`]: whose turn it is. The rest is the role itself.
 
 mod answers;
+mod arrival;
 pub mod connection;
 pub mod deployments;
 mod exchange;

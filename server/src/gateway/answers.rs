@@ -93,10 +93,10 @@ pub fn hold_all<T: Send + 'static>(mut pieces: Vec<Bytes>, until_sent: T) -> Vec
     pieces
 }
 
-/// Headers that a guest gave and that are not its to give. Lengths and encodings of bodies are worked out anew, which no guest need know.
-pub fn not_a_guests(headers: &HeaderMap) -> Vec<HeaderName> {
+/// A header that a guest gave and that is not its to give. Lengths and encodings of bodies are worked out anew, which no guest need know.
+pub fn not_a_guests(headers: &HeaderMap) -> Option<HeaderName> {
     let silent = [CONTENT_LENGTH, TRANSFER_ENCODING];
-    OF_THE_CONNECTION.into_iter().filter(|name| headers.contains_key(name) && !silent.contains(name)).collect()
+    OF_THE_CONNECTION.into_iter().find(|name| headers.contains_key(name) && !silent.contains(name))
 }
 
 /// What the guest said.

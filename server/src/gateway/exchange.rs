@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Method, Uri};
-use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
+use http::{HeaderName, Method, Uri};
+use hyper::body::Incoming;
 use vivarium_abi::{Host, HostInput, Output, ResponseHead, VisitorRequest, Wait};
 
 use super::answers::{self, Answer};
+use super::arrival::{Arrival, Pace};
 use super::connection::Visitor;
 use super::guest::{Guest, Pause};
 use super::memory::Share;
@@ -30,9 +30,6 @@ use super::telling::Telling;
 use super::thread::{Thread, Wall};
 use super::visit::{Admitted, Served};
 use crate::control::messages::{LogStream, Outcome, Timestamp, Timings};
-
-/// How far ahead of its rate a stream may be before it pauses.
-const PACE_AHEAD: Duration = Duration::from_millis(20);
 
 /// What streaming takes of the server's memory once its guest is gone, in bytes.
 const STREAM_BYTES: u64 = 1 << 20;
@@ -51,16 +48,6 @@ struct Exchange {
     pause: Pause,
     /// The answer is streamed.
     streams: bool,
-}
-
-/// What the visitor sends, until its end.
-struct Arrival(Option<Incoming>);
-
-/// How fast bytes may go, both ways together.
-struct Pace {
-    began: Instant,
-    bytes: u64,
-    bytes_per_second_max: u64,
 }
 
 /// What became of the pieces that there were.
@@ -99,13 +86,16 @@ impl Thread {
             Ok(begun) => begun,
             Err(answer) => return *answer,
         };
-        let pace = Pace { began, bytes: 0, bytes_per_second_max: self.shared.start.limits.stream_bytes_per_second_max };
+        let pace = Pace::of(began, self.shared.start.limits.stream_bytes_per_second_max);
         let visitor = Arrival::of(body, guest.host());
         let pause = guest.run();
         let thread = self.clone();
         let mut exchange = Exchange { thread, guest, share, telling, visitor, began, queued, pace, pause, streams: false };
         match exchange.until_answered().await {
-            Some(head) => exchange.answer(head, is_head).await,
+            Some(head) => match answers::not_a_guests(&head.headers) {
+                Some(name) => exchange.refuse_head(&name, refusals).await,
+                None => exchange.answer(head, is_head).await,
+            },
             None => exchange.refuse(refusals).await,
         }
     }
@@ -179,17 +169,13 @@ impl Exchange {
 
     fn wall(&self) -> Wall {
         let limits = &self.thread.shared.start.limits;
-        let (ms, name) =
-            if self.streams || self.visitor.0.is_some() { (limits.stream_ms, "stream_ms") } else { (limits.wall_ms, "wall_ms") };
+        let (ms, name) = if self.streams || self.visitor.is_open() { (limits.stream_ms, "stream_ms") } else { (limits.wall_ms, "wall_ms") };
         Wall { allowed: Duration::from_millis(ms), name }
     }
 
     /// The answer as far as it is known. The rest, and what else the guest does, goes on by itself.
     async fn answer(mut self, head: ResponseHead, is_head: bool) -> Answer {
         self.telling.report.status = head.status.as_u16();
-        for name in answers::not_a_guests(&head.headers) {
-            self.telling.log_line(LogStream::Vivarium, format!("the header {name} is the server's business: it was left out"));
-        }
         let ended = matches!(self.pause, Pause::Ended(_));
         match head.body_bytes {
             Some(_) if ended => self.whole(head).await,
@@ -250,6 +236,18 @@ impl Exchange {
         };
         telling.answered(&answer);
         thread.give_way(&telling.report.timings).await;
+        answer
+    }
+
+    /// The page for a guest whose answer cannot be sent. The guest does not run on.
+    async fn refuse_head(self, header: &HeaderName, refusals: &Refusals<'_>) -> Answer {
+        let Exchange { thread, guest, mut telling, queued, pause, .. } = self;
+        let message = format!("its answer has the header {header}, which is the server's business: leave it out");
+        telling.log_line(LogStream::Vivarium, message.clone());
+        let pause = if let Pause::Ended(_) = pause { pause } else { Pause::Ended(Outcome::Failed { message: message.clone() }) };
+        finish(&thread, guest, queued, pause, &mut telling);
+        let answer = refusals.bad_answer(&telling.report, format!("{message}."));
+        telling.answered(&answer);
         answer
     }
 
@@ -342,60 +340,4 @@ async fn closed(pieces: Option<&Pieces>) {
 
 fn left() -> Outcome {
     Outcome::Failed { message: "the visitor left before the end of the answer".into() }
-}
-
-impl Arrival {
-    fn of(body: Incoming, host: &mut Host) -> Arrival {
-        if body.is_end_stream() {
-            host.end_body(true);
-            return Arrival(None);
-        }
-        Arrival(Some(body))
-    }
-
-    /// Waits for more of the body where the guest wants it; else without end.
-    async fn receive(&mut self, host: &mut Host, pace: &mut Pace) {
-        let Some(body) = self.0.as_mut().filter(|_| host.wants_body()) else { return std::future::pending().await };
-        let frame = body.frame().await;
-        let bytes = self.take(frame, host);
-        pace.count(bytes).await;
-    }
-
-    /// What has arrived already.
-    fn take_what_is_there(&mut self, host: &mut Host) {
-        let Some(body) = self.0.as_mut().filter(|_| host.wants_body()) else { return };
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        if let std::task::Poll::Ready(frame) = std::pin::Pin::new(body).poll_frame(&mut context) {
-            self.take(frame, host);
-        }
-    }
-
-    /// How many bytes that were.
-    fn take(&mut self, frame: Option<Result<hyper::body::Frame<Bytes>, hyper::Error>>, host: &mut Host) -> usize {
-        match frame {
-            Some(Ok(frame)) => {
-                // Trailers are not handed on.
-                let bytes = frame.into_data().unwrap_or_default();
-                let len = bytes.len();
-                host.push_body(bytes);
-                len
-            }
-            Some(Err(_)) | None => {
-                self.0 = None;
-                host.end_body(frame.is_none());
-                0
-            }
-        }
-    }
-}
-
-impl Pace {
-    /// Counts bytes that have come or go, and waits when they were too quick.
-    async fn count(&mut self, bytes: usize) {
-        self.bytes += bytes as u64;
-        let due = self.began + Duration::from_secs_f64(self.bytes as f64 / self.bytes_per_second_max.max(1) as f64);
-        if due > Instant::now() + PACE_AHEAD {
-            tokio::time::sleep_until(due.into()).await;
-        }
-    }
 }

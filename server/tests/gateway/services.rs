@@ -49,12 +49,20 @@ fn service(data: &str, start: &str) -> String {
 /// Answers with a status, a header and a text, and tells its log.
 pub fn greeter() -> String {
     service(
-        "hellox-leafgreenconnectiontold",
+        "hellox-leafgreentold",
         "(call $say (i32.const 1024) (i32.const 5))
          (call $ok (call $set_status (global.get $response) (i32.const 201)))
          (call $ok (call $set_header (global.get $response) (i32.const 1029) (i32.const 6) (i32.const 1035) (i32.const 5)))
-         (call $ok (call $set_header (global.get $response) (i32.const 1040) (i32.const 10) (i32.const 1035) (i32.const 5)))
-         (call $tell (i32.const 1050) (i32.const 4))
+         (call $tell (i32.const 1040) (i32.const 4))
+         (call $answer (i32.const 0))",
+    )
+}
+
+/// Gives a header that is the server's business.
+pub fn meddler() -> String {
+    service(
+        "connectionclose",
+        "(call $ok (call $set_header (global.get $response) (i32.const 1024) (i32.const 10) (i32.const 1034) (i32.const 5)))
          (call $answer (i32.const 0))",
     )
 }

@@ -5,16 +5,21 @@
 //! ```
 //! A request sees its own changes at once.
 
+mod listing;
+mod writing;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
 use super::arguments::{Buffer, Out, number, text};
-use super::body::Body;
 use super::stores::StoreRef;
 use super::world::World;
 use super::{Status, Stop, bodies};
-use crate::guest::{Call, GuestInstance, GuestPtr};
+use crate::guest::{Call, GuestInstance};
+
+pub(crate) use listing::{list, list_wait};
+pub(crate) use writing::{delete, delete_async_v1, insert, insert_async_v1, insert_v1};
 
 /// A value and what is kept with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,12 +50,9 @@ pub(crate) struct KvChanges {
 
 /// A longer key is refused, in bytes.
 const KEY_BYTES_MAX: usize = 1024;
-const METADATA_BYTES_MAX: usize = 2000;
 /// What one request may write, in bytes and in changes.
 const CHANGED_BYTES_MAX: u64 = 16 << 20;
 const CHANGES_MAX: usize = 10_000;
-const LISTED_DEFAULT: u32 = 100;
-const LISTED_MAX: u32 = 1_000;
 
 /// What an operation tells beside its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,129 +224,6 @@ fn end_lookup(call: &mut Call<'_>, set_generation: impl FnOnce(&mut Call<'_>, &K
     error.set_u32(call.instance, KvError::Ok as u32)
 }
 
-/// How an insertion goes about what is there.
-const MODE_OVERWRITE: u32 = 0;
-const MODE_ADD: u32 = 1;
-const MODE_APPEND: u32 = 2;
-const MODE_PREPEND: u32 = 3;
-
-/// Which of an insertion's options are given.
-const HAS_METADATA: u32 = 1 << 3;
-const HAS_TIME_TO_LIVE: u32 = 1 << 4;
-const HAS_GENERATION: u32 = 1 << 5;
-const INSERT_OPTIONS_BYTES: u64 = 32;
-
-/// Options of an insertion, as they lie in memory: mode, unused, metadata and its length, time to live, (padding), generation.
-#[derive(Debug, Default)]
-struct InsertOptions {
-    mode: u32,
-    metadata: String,
-    time_to_live_seconds: Option<u32>,
-    generation: Option<u64>,
-}
-
-impl InsertOptions {
-    fn read(instance: &dyn GuestInstance, n: u32) -> Result<InsertOptions, Stop> {
-        let mask = number(instance, n);
-        let place = GuestPtr::alleged(number(instance, n + 1));
-        let raw = place.read(instance, INSERT_OPTIONS_BYTES)?;
-        let field = |at: usize| u32::from_le_bytes([raw[at], raw[at + 1], raw[at + 2], raw[at + 3]]);
-        let mut options = InsertOptions { mode: field(0), ..InsertOptions::default() };
-        if mask & HAS_METADATA != 0 {
-            let bytes = GuestPtr::alleged(field(8)).read(instance, u64::from(field(12)))?;
-            if bytes.len() > METADATA_BYTES_MAX {
-                return Err(Status::Inval.into());
-            }
-            options.metadata = std::str::from_utf8(bytes).map_err(|_| Status::Inval)?.to_owned();
-        }
-        options.time_to_live_seconds = (mask & HAS_TIME_TO_LIVE != 0).then(|| field(16));
-        options.generation = (mask & HAS_GENERATION != 0).then(|| u64::from(field(24)) | u64::from(field(28)) << 32);
-        Ok(options)
-    }
-}
-
-pub(crate) fn insert(call: &mut Call<'_>) -> Result<(), Stop> {
-    let out = Out::<4>::at(call.instance, 6)?;
-    let options = InsertOptions::read(call.instance, 4)?;
-    let error = put(call, options)?;
-    let handle = call.host.compute.handles.insert(Done { error, listed: None })?;
-    out.set_u32(call.instance, handle)
-}
-
-/// The older insertion, which overwrites and answers at once.
-pub(crate) fn insert_v1(call: &mut Call<'_>) -> Result<(), Stop> {
-    match put(call, InsertOptions::default())? {
-        KvError::Ok => Ok(()),
-        _ => Err(Status::LimitExceeded.into()),
-    }
-}
-
-pub(crate) fn insert_async_v1(call: &mut Call<'_>) -> Result<(), Stop> {
-    let out = Out::<4>::at(call.instance, 4)?;
-    let error = put(call, InsertOptions::default())?;
-    let handle = call.host.compute.handles.insert(Done { error, listed: None })?;
-    out.set_u32(call.instance, handle)
-}
-
-/// Puts a body under a key. A body that is still arriving is waited for.
-fn put(call: &mut Call<'_>, options: InsertOptions) -> Result<KvError, Stop> {
-    let key = key(call.instance, 1)?.to_owned();
-    let body = number(call.instance, 3);
-    let world = &mut call.host.compute;
-    let store = world.store(number(call.instance, 0))?.to_owned();
-    let visitor = world.exchange.visitor_mut();
-    let complete = world.handles.change(body, |body: &mut Body| {
-        body.gather(visitor);
-        Ok(body.is_complete(visitor))
-    })?;
-    if !complete {
-        return Err(Stop::Wait(None));
-    }
-    let body = world.handles.take::<Body>(body)?;
-    let value = body.into_bytes(world.exchange.visitor_mut())?;
-    let before = world.entry(&store, &key);
-    let generation_now = before.map_or(0, |before| before.generation);
-    if options.generation.is_some_and(|expected| expected != generation_now) || (options.mode == MODE_ADD && before.is_some()) {
-        return Ok(KvError::PreconditionFailed);
-    }
-    let before = before.map(|before| before.value.clone()).unwrap_or_default();
-    let value = match options.mode {
-        MODE_OVERWRITE | MODE_ADD => value,
-        MODE_APPEND => [before, value].concat().into(),
-        MODE_PREPEND => [value, before].concat().into(),
-        _ => return Err(Status::Inval.into()),
-    };
-    let expires_at_unix_ms = options.time_to_live_seconds.map(|seconds| now_unix_ms() + u64::from(seconds) * 1000);
-    let entry = KvEntry { value, metadata: options.metadata, generation: next_generation(generation_now), expires_at_unix_ms };
-    Ok(world.kv.change(store, key, Some(entry)).err().unwrap_or(KvError::Ok))
-}
-
-/// Grows with time, so that a key that was deleted and made again does not repeat itself.
-fn next_generation(before: u64) -> u64 {
-    now_unix_ms().max(before + 1)
-}
-
-pub(crate) fn delete(call: &mut Call<'_>) -> Result<(), Stop> {
-    begin_delete(call, 5)
-}
-
-pub(crate) fn delete_async_v1(call: &mut Call<'_>) -> Result<(), Stop> {
-    begin_delete(call, 3)
-}
-
-fn begin_delete(call: &mut Call<'_>, out: u32) -> Result<(), Stop> {
-    let out = Out::<4>::at(call.instance, out)?;
-    let key = key(call.instance, 1)?.to_owned();
-    let world = &mut call.host.compute;
-    let store = world.store(number(call.instance, 0))?.to_owned();
-    let error = match world.entry(&store, &key) {
-        Some(_) => world.kv.change(store, key, None).err().unwrap_or(KvError::Ok),
-        None => KvError::NotFound,
-    };
-    let handle = world.handles.insert(Done { error, listed: None })?;
-    out.set_u32(call.instance, handle)
-}
-
 /// The end of an insertion or a deletion.
 pub(crate) fn done_wait(call: &mut Call<'_>) -> Result<(), Stop> {
     let error = Out::<4>::at(call.instance, 1)?;
@@ -357,74 +236,4 @@ pub(crate) fn delete_wait_v1(call: &mut Call<'_>) -> Result<(), Stop> {
         KvError::Ok => Ok(()),
         _ => Err(Status::None.into()),
     }
-}
-
-/// Which of a listing's options are given, and how long they lie in memory: mode, cursor and its length, limit, prefix and its length.
-const HAS_CURSOR: u32 = 1 << 1;
-const HAS_LIMIT: u32 = 1 << 2;
-const HAS_PREFIX: u32 = 1 << 3;
-const LIST_OPTIONS_BYTES: u64 = 24;
-
-pub(crate) fn list(call: &mut Call<'_>) -> Result<(), Stop> {
-    let out = Out::<4>::at(call.instance, 3)?;
-    let mask = number(call.instance, 1);
-    let raw = bytes_at(call.instance, 2, LIST_OPTIONS_BYTES)?;
-    let field = |at: usize| u32::from_le_bytes([raw[at], raw[at + 1], raw[at + 2], raw[at + 3]]);
-    let given = |flag: u32, at: usize| -> Result<&str, Stop> {
-        if mask & flag == 0 {
-            return Ok("");
-        }
-        let bytes = GuestPtr::alleged(field(at)).read(call.instance, u64::from(field(at + 4)))?;
-        Ok(std::str::from_utf8(bytes).map_err(|_| Status::Inval)?)
-    };
-    let (cursor, prefix) = (given(HAS_CURSOR, 4)?, given(HAS_PREFIX, 16)?);
-    let limit = if mask & HAS_LIMIT == 0 { LISTED_DEFAULT } else { field(12).clamp(1, LISTED_MAX) };
-    let world = &mut call.host.compute;
-    let keys = world.keys(world.store(number(call.instance, 0))?, prefix, cursor, limit as usize);
-    let listed = page(&keys, prefix, limit);
-    let handle = world.handles.insert(Done { error: KvError::Ok, listed: Some(listed) })?;
-    out.set_u32(call.instance, handle)
-}
-
-fn bytes_at(instance: &dyn GuestInstance, n: u32, len: u64) -> Result<&[u8], Stop> {
-    Ok(GuestPtr::alleged(number(instance, n)).read(instance, len)?)
-}
-
-pub(crate) fn list_wait(call: &mut Call<'_>) -> Result<(), Stop> {
-    let (out, error) = (Out::<4>::at(call.instance, 1)?, Out::<4>::at(call.instance, 2)?);
-    let handle = number(call.instance, 0);
-    if call.host.compute.handles.get::<Done>(handle)?.listed.is_none() {
-        return Err(Status::BadHandle.into());
-    }
-    let done = call.host.compute.handles.take::<Done>(handle)?;
-    let body = bodies::insert(call, done.listed.unwrap_or_default().into())?;
-    out.set_u32(call.instance, body)?;
-    error.set_u32(call.instance, done.error as u32)
-}
-
-/// One page of keys as guests read it; the cursor is the last key, when there are more.
-fn page(keys: &[String], prefix: &str, limit: u32) -> String {
-    let listed = &keys[..keys.len().min(limit as usize)];
-    let data: Vec<String> = listed.iter().map(|key| json_string(key)).collect();
-    let mut meta = format!("\"limit\":{limit}");
-    if !prefix.is_empty() {
-        meta.push_str(&format!(",\"prefix\":{}", json_string(prefix)));
-    }
-    if let (true, Some(last)) = (keys.len() > listed.len(), listed.last()) {
-        meta.push_str(&format!(",\"next_cursor\":{}", json_string(last)));
-    }
-    format!("{{\"data\":[{}],\"meta\":{{{meta}}}}}", data.join(","))
-}
-
-fn json_string(text: &str) -> String {
-    let mut json = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => json.extend(['\\', character]),
-            control if control.is_control() => json.push_str(&format!("\\u{:04x}", control as u32)),
-            other => json.push(other),
-        }
-    }
-    json.push('"');
-    json
 }

@@ -36,15 +36,18 @@ impl ErrorDetail {
     }
 }
 
-/// Request, body and backend of a call. They are taken even if it fails: the guest has given them away.
-fn refuse(call: &mut Call<'_>, detail: Option<ErrorDetail>) -> Result<(), Stop> {
+/// Request, body and backend of a call. The request is taken even if it fails, for the guest has given it away, and so is its body unless it would have
+/// been a stream: that the guest keeps.
+fn refuse(call: &mut Call<'_>, detail: Option<ErrorDetail>, streams: bool) -> Result<(), Stop> {
     text(call.instance, 2)?;
     let (request, body) = (number(call.instance, 0), number(call.instance, 1));
     let handles = &mut call.host.compute.handles;
     handles.get::<Box<Request>>(request)?;
     handles.get::<Body>(body)?;
     handles.close(request)?;
-    handles.close(body)?;
+    if !streams {
+        handles.close(body)?;
+    }
     if let Some(detail) = detail {
         detail.set(call.instance, NO_SUCH_BACKEND)?;
     }
@@ -54,7 +57,7 @@ fn refuse(call: &mut Call<'_>, detail: Option<ErrorDetail>) -> Result<(), Stop> 
 pub(crate) fn send(call: &mut Call<'_>) -> Result<(), Stop> {
     Out::<4>::at(call.instance, 4)?;
     Out::<4>::at(call.instance, 5)?;
-    refuse(call, None)
+    refuse(call, None, false)
 }
 
 /// Also the third version, which differs in what is cached.
@@ -62,17 +65,23 @@ pub(crate) fn send_v2(call: &mut Call<'_>) -> Result<(), Stop> {
     let detail = ErrorDetail::at(call.instance, 4)?;
     Out::<4>::at(call.instance, 5)?;
     Out::<4>::at(call.instance, 6)?;
-    refuse(call, Some(detail))
+    refuse(call, Some(detail), false)
 }
 
 pub(crate) fn send_async(call: &mut Call<'_>) -> Result<(), Stop> {
     Out::<4>::at(call.instance, 4)?;
-    refuse(call, None)
+    refuse(call, None, false)
+}
+
+pub(crate) fn send_async_streaming(call: &mut Call<'_>) -> Result<(), Stop> {
+    Out::<4>::at(call.instance, 4)?;
+    refuse(call, None, true)
 }
 
 pub(crate) fn send_async_v2(call: &mut Call<'_>) -> Result<(), Stop> {
     Out::<4>::at(call.instance, 5)?;
-    refuse(call, None)
+    let streams = number(call.instance, 4) != 0;
+    refuse(call, None, streams)
 }
 
 /// No request is on its way, so no handle means one.

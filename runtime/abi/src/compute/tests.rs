@@ -431,6 +431,11 @@ fn there_are_no_backends() {
     play.check("http_req.send_v2", &[request, body, name, len, 32, 8, 12], INVAL);
     assert_eq!(play.at(32), 4);
     play.check("http_req.close", &[request], BAD_HANDLE);
+    play.check("http_body.close", &[body], BAD_HANDLE);
+    let request = play.handle("http_req.new", &[0]);
+    let body = play.handle("http_body.new", &[0]);
+    play.check("http_req.send_async_streaming", &[request, body, name, len, 8], INVAL);
+    play.check("http_body.close", &[body], 0);
     play.check("http_req.pending_req_wait_v2", &[request, 32, 8, 12], BAD_HANDLE);
 }
 

@@ -85,7 +85,7 @@ pub(super) const ROWS: &[Row] = &[
     row(HTTP_REQ, "send_v2", i32s(7), send::send_v2),
     row(HTTP_REQ, "send_v3", i32s(7), send::send_v2),
     row(HTTP_REQ, "send_async", i32s(5), send::send_async),
-    row(HTTP_REQ, "send_async_streaming", i32s(5), send::send_async),
+    row(HTTP_REQ, "send_async_streaming", i32s(5), send::send_async_streaming),
     row(HTTP_REQ, "send_async_v2", i32s(6), send::send_async_v2),
     stub(HTTP_REQ, "upgrade_websocket", i32s(2)),
     stub(HTTP_REQ, "redirect_to_websocket_proxy_v2", i32s(3)),
