@@ -12,5 +12,6 @@ pub mod programs;
 pub mod real;
 pub mod requests;
 pub mod server;
+pub mod services;
 pub mod shapes;
 pub mod spec;
