@@ -128,6 +128,14 @@ impl LoadedModule {
         &self.file.bytes()[self.image_offset as usize..][..self.layout.image_bytes as usize]
     }
 
+    /// Whether every instance of this module begins as one of the other does, byte for byte, in the same place.
+    pub fn begins_as(&self, other: &LoadedModule) -> bool {
+        let pages = (self.layout.image_bytes / PAGE_BYTES) as usize;
+        self.layout == other.layout
+            && self.contract.memories == other.contract.memories
+            && (0..pages).all(|page| self.image_page(page) == other.image_page(page))
+    }
+
     /// A page of the image that holds data; `None` for one of zeros, and behind the image. A view's hole is not looked at: that would fill it.
     pub(crate) fn image_page(&self, page: usize) -> Option<&[u8]> {
         let start = self.image_offset as usize + page * PAGE_BYTES as usize;

@@ -195,6 +195,25 @@ impl Pool {
         }
     }
 
+    /// Ready slots of a module that will not be used again become those of another whose instances begin as its do, with what was learned of its writes;
+    /// those in use become empty when their instances end.
+    ///
+    /// # Panics
+    ///
+    /// When they do not.
+    pub fn succeed(&self, module: &LoadedModule, by: &Arc<LoadedModule>) {
+        assert!(by.begins_as(module), "a slot is pristine for both");
+        module.retire();
+        let shelf = self.0.shelves.borrow_mut().get_mut(module.number()).and_then(Option::take);
+        let Some(shelf) = shelf else { return };
+        let heir = self.0.shelf(by);
+        if heir.used_at.get() == 0 {
+            heir.learned.swap(&shelf.learned);
+            heir.used_at.set(shelf.used_at.get());
+        }
+        heir.ready.borrow_mut().append(&mut shelf.ready.borrow_mut());
+    }
+
     /// Empties the ready slots of a module that will not be used again; those in use follow when their instances end.
     pub fn forget(&self, module: &LoadedModule) {
         module.retire();

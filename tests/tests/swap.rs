@@ -107,3 +107,40 @@ fn code_that_was_swapped_out_is_let_go_with_its_last_instance() {
     drop((running, late));
     assert_eq!(Arc::strong_count(&module), 1, "nobody else keeps it mapped");
 }
+
+#[test]
+fn slots_that_are_ready_stay_so_for_code_whose_instances_begin_alike() {
+    let wat = |byte: char| {
+        format!(
+            "(module (memory 1) (global $g (mut i32) (i32.const 3)) (data (i32.const 9) \"{byte}\") (func (export \"f\") (result i32)
+            (i32.store8 (i32.const 9) (i32.add (i32.load8_u (i32.const 9)) (global.get $g))) (i32.load8_u (i32.const 9))))"
+        )
+    };
+    let [fast, best] = [Setting::Fast, Setting::Best].map(|setting| engine::load_wat(&wat('a'), setting));
+    let other = engine::load_wat(&wat('b'), Setting::Best);
+    assert!(best.begins_as(&fast) && fast.begins_as(&best) && !other.begins_as(&fast));
+    let pool = engine::pool(3);
+    let serve = |module, expected: u8| {
+        let mut instances = [0; 2].map(|_| pool.acquire(module, engine::limits()).unwrap());
+        for instance in &mut instances {
+            assert_eq!(engine::call(instance, "f", &[]).ok(), Some(vec![u128::from(expected)]));
+        }
+        instances
+    };
+    for _ in 0..5 {
+        serve(&fast, b'd');
+    }
+    let running = pool.acquire(&fast, engine::limits()).unwrap();
+    let warm = pool.warm_bytes();
+    pool.succeed(&fast, &best);
+    assert!(warm > 0 && pool.warm_bytes() == warm, "they hold what they held");
+    for _ in 0..5 {
+        assert!(serve(&best, b'd').iter().all(|instance| instance.module().digest() == best.digest()));
+    }
+    assert_eq!(pool.reset_method(&best), Some(engine::runtime().reset_method()), "what was learned of its writes holds");
+    drop(running);
+    assert_eq!(Arc::strong_count(&fast), 1, "code that was swapped out is let go");
+    pool.forget(&best);
+    drop(serve(&other, b'e'));
+    assert_eq!(pool.discarded(), 0);
+}

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use ed25519_dalek::VerifyingKey;
 use tokio::sync::mpsc;
-use vivarium_runtime::SealedFile;
+use vivarium_runtime::{LoadedModule, SealedFile};
 
 use super::deployments::Revision;
 use super::guest::Program;
@@ -113,7 +113,12 @@ impl Loading {
         match purpose {
             Purpose::Serve(loaded) => {
                 let (load_us, bytes) = (program.module.load_us(), program.module.artifact_bytes() as u64 + files_bytes);
-                forget(&self.threads, self.shared.deployments.load(loaded, program, bytes));
+                let (slug, revision, module) = (loaded.slug.clone(), loaded.revision, program.module.clone());
+                let gone = self.shared.deployments.load(loaded, program, bytes);
+                let is_same = |gone: &Arc<Revision<Arc<Program>>>| gone.loaded.slug == slug && gone.loaded.revision == revision;
+                let (before, others) = gone.into_iter().partition(is_same);
+                self.hand_over(before, &module);
+                forget(&self.threads, others);
                 Some(FromGateway::LoadEnded(call, Ok(load_us)))
             }
             Purpose::Run(run) => {
@@ -123,6 +128,18 @@ impl Loading {
                 begun.err().map(|_| FromGateway::RunEnded(call, Err("this gateway has too many runs to begin: try again".into())))
             }
         }
+    }
+
+    /// The same revision with other code: where its instances begin as those before it did, slots that are ready stay so.
+    fn hand_over(&self, before: Vec<Arc<Revision<Arc<Program>>>>, module: &Arc<LoadedModule>) {
+        let (alike, others): (Vec<_>, Vec<_>) = before.into_iter().partition(|before| module.begins_as(&before.program.module));
+        for revision in alike {
+            for thread in &self.threads {
+                // A thread with too much to do makes them anew.
+                let _ = thread.try_send(Task::Succeed { module: revision.program.module.clone(), by: module.clone() });
+            }
+        }
+        forget(&self.threads, others);
     }
 
     fn program(&self, descriptor: Option<OwnedFd>, files: Files) -> Result<Program, LoadRefusal> {

@@ -52,6 +52,11 @@ pub enum Task {
     Connection(std::os::unix::net::UnixStream),
     /// Slots that are kept ready for it are given up.
     Forget(Arc<LoadedModule>),
+    /// Or become those of another module.
+    Succeed {
+        module: Arc<LoadedModule>,
+        by: Arc<LoadedModule>,
+    },
     /// Answered when the reactor comes to it.
     Ping(oneshot::Sender<()>),
     /// Accept nobody any more; answered when nothing is in flight.
@@ -126,6 +131,7 @@ impl Thread {
                 }
                 Task::Connection(stream) => self.clone().serve_socket(stream, limits),
                 Task::Forget(module) => self.pool.forget(&module),
+                Task::Succeed { module, by } => self.pool.succeed(&module, &by),
                 Task::Ping(answer) => drop(answer.send(())),
                 Task::Drain(drained) => {
                     accepting.abort();
