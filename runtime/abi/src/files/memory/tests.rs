@@ -177,3 +177,18 @@ fn a_folder_that_was_removed_takes_nothing_more() {
     assert_eq!(errno(root.open("main.c/../data", OpenHow::default())), Errno::Notdir);
     assert!(names(&*gone).is_empty());
 }
+
+#[test]
+fn what_files_hold_is_counted_while_they_are_there() {
+    let root = folder();
+    assert_eq!(root.scratch.used_bytes(), 0);
+    let file = create(&root, "tmp/a").unwrap();
+    file.append(b"seventeen letters").unwrap();
+    create(&root, "tmp/b").unwrap().set_size(100).unwrap();
+    assert_eq!(root.scratch.used_bytes(), 117);
+    root.remove_file("tmp/b").unwrap();
+    root.remove_file("tmp/a").unwrap();
+    assert_eq!(root.scratch.used_bytes(), 17, "one that is open is still there");
+    drop(file);
+    assert_eq!(root.scratch.used_bytes(), 0);
+}
