@@ -23,7 +23,9 @@ const FILETYPE_SYMBOLIC_LINK: u8 = 7;
 
 /// `fdflags`.
 pub(crate) const FLAG_APPEND: u16 = 1;
+pub(crate) const FLAG_DSYNC: u16 = 1 << 1;
 pub(crate) const FLAG_NONBLOCK: u16 = 1 << 2;
+pub(crate) const FLAG_SYNC: u16 = 1 << 4;
 /// All bits of the specification's `fdflags`: append, dsync, nonblock, rsync, sync.
 pub(crate) const FDFLAGS: u32 = 0b1_1111;
 
@@ -92,7 +94,8 @@ pub(crate) fn fd_fdstat_get(call: &mut Call<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Flags are kept and shown; only `append` changes anything, for nothing here ever blocks and memory needs no syncing.
+/// Flags are kept and shown. `append` changes where writes go, `dsync` and `sync` when they are on the disk; nothing here ever blocks, and what is
+/// read is always in step with what was written.
 pub(crate) fn fd_fdstat_set_flags(call: &mut Call<'_>) -> Result<(), Stop> {
     let flags = call.u32(1);
     let descriptor = call.host.descriptor(call.u32(0))?;

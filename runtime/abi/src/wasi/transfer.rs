@@ -5,7 +5,7 @@ use bytes::Buf;
 use super::descriptor::{Object, Standard};
 use super::file::file;
 use super::rights::{FD_READ, FD_WRITE};
-use super::stat::FLAG_APPEND;
+use super::stat::{FLAG_APPEND, FLAG_DSYNC, FLAG_SYNC};
 use super::{Errno, Stop};
 use crate::answer::Answer;
 use crate::files::FileKind;
@@ -153,6 +153,7 @@ fn write_file(call: &mut Call<'_>, offset: Option<u64>, result: u32) -> Result<u
     if offset.is_some_and(|offset| i64::try_from(offset).is_err()) {
         return Err(Errno::Inval.into());
     }
+    let flags = call.host.descriptor(call.u32(0))?.flags;
     let (open, _) = file(call.host, call.u32(0), Errno::Badf)?;
     let mut total = 0;
     for iovec in iovecs {
@@ -166,6 +167,9 @@ fn write_file(call: &mut Call<'_>, offset: Option<u64>, result: u32) -> Result<u
             Err(errno) if total == 0 => return Err(errno.into()),
             Err(_) => break,
         }
+    }
+    if flags & (FLAG_DSYNC | FLAG_SYNC) != 0 {
+        open.file.sync(flags & FLAG_SYNC == 0)?;
     }
     result.write_u32(call.instance, total as u32)?;
     Ok(total)
@@ -200,9 +204,12 @@ fn write_error(host: &mut Host, bytes: &[u8]) -> Result<(), Stop> {
 #[cfg(test)]
 mod tests {
     use crate::answer::Answer;
+    use crate::files::{Errno, File, FileKind, Metadata, Times};
     use crate::host::{HostInput, HostLimits};
     use crate::limit::LimitReached;
     use crate::testing::{Guest, call, check, host, host_with, host_with_stdin};
+    use crate::wasi::descriptor::{Descriptor, Object, OpenFile};
+    use crate::wasi::rights::Rights;
 
     const MAX: u64 = u32::MAX as u64;
 
@@ -229,6 +236,57 @@ mod tests {
         assert_eq!((guest.u32_at(60), &guest.memory[0..2]), (1, &b"fb"[..]));
         check(&mut host, &mut guest, "fd_read", &[0, 32, 2, 60], 0);
         assert_eq!(guest.u32_at(60), 0);
+    }
+
+    /// Says how often it was synced, and how, by its size.
+    #[derive(Debug, Default)]
+    struct Counting(std::cell::Cell<u64>);
+
+    impl File for Counting {
+        fn read_at(&self, _: &mut [u8], _: u64) -> Result<usize, Errno> {
+            Ok(0)
+        }
+
+        fn write_at(&self, bytes: &[u8], _: u64) -> Result<usize, Errno> {
+            Ok(bytes.len())
+        }
+
+        fn append(&self, bytes: &[u8]) -> Result<usize, Errno> {
+            Ok(bytes.len())
+        }
+
+        fn metadata(&self) -> Result<Metadata, Errno> {
+            let (kind, size_bytes) = (FileKind::Regular, self.0.get());
+            Ok(Metadata { kind, device: 0, inode: 9, links: 1, size_bytes, accessed_ns: 0, modified_ns: 0, changed_ns: 0 })
+        }
+
+        fn set_size(&self, _: u64) -> Result<(), Errno> {
+            Ok(())
+        }
+
+        fn set_times(&self, _: Times) -> Result<(), Errno> {
+            Ok(())
+        }
+
+        fn sync(&self, data_only: bool) -> Result<(), Errno> {
+            self.0.set(self.0.get() + if data_only { 1 } else { 100 });
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn writes_are_synced_as_the_flags_say() {
+        let (mut host, mut guest) = (host(), Guest::with_memory(128));
+        let object = Object::File(OpenFile { file: Box::new(Counting::default()), position: 0 });
+        let rights = Rights { base: u64::MAX, inheriting: 0 };
+        let fd = u64::from(host.open_descriptor(Descriptor { object, flags: 0, rights }).unwrap());
+        guest.put_iovecs(0, &[(32, 4)]);
+        for (flags, synced) in [(0, 0), (1 << 1, 1), (1 << 4, 101), (1 << 1 | 1 << 4, 201), (1, 201)] {
+            check(&mut host, &mut guest, "fd_fdstat_set_flags", &[fd, flags], 0);
+            check(&mut host, &mut guest, "fd_write", &[fd, 0, 1, 60], 0);
+            check(&mut host, &mut guest, "fd_filestat_get", &[fd, 64], 0);
+            assert_eq!(guest.u64_at(96), synced, "{flags}");
+        }
     }
 
     #[test]
