@@ -3,9 +3,11 @@
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, TrapCode};
-use cranelift_codegen::{CodegenError, Context, FinalizedMachReloc, FinalizedRelocTarget, MachTrap};
-use vivarium_artifact::TrapKind;
+use cranelift_codegen::{
+    CodegenError, Context, FinalizedMachCallSite, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget, MachTrap,
+};
 use vivarium_artifact::layout::GUARD_BYTES;
+use vivarium_artifact::{CallSite, Clause, TrapKind};
 
 use crate::effort::{Effort, effort};
 use crate::environment::Environment;
@@ -24,6 +26,8 @@ pub struct CompiledFunction {
     pub numbers: Vec<NumberSite>,
     /// Offset in the code, and the kind of trap there.
     pub traps: Vec<(u32, TrapKind)>,
+    /// Calls whose exceptions are caught here; offsets are in the code.
+    pub handlers: Vec<CallSite>,
     pub locations: Vec<Location>,
 }
 
@@ -85,6 +89,8 @@ pub fn compile(
         }
     }
     let traps = buffer.traps().iter().map(|trap| classify(trap).map_err(&refused)).collect::<Result<_, _>>()?;
+    let handlers = buffer.call_sites().filter(|site| !site.exception_handlers.is_empty());
+    let handlers = handlers.map(|site| call_site(&site).map_err(&refused)).collect::<Result<_, _>>()?;
     let located = buffer.get_srclocs_sorted().iter().filter(|location| !location.loc.is_default());
     Ok(CompiledFunction {
         code: compiled.code_buffer().to_vec(),
@@ -92,6 +98,7 @@ pub fn compile(
         relocations,
         numbers,
         traps,
+        handlers,
         locations: located
             .map(|location| Location { start: location.start, end: location.end, wasm_offset: location.loc.bits() })
             .collect(),
@@ -151,6 +158,18 @@ fn classify(trap: &MachTrap) -> Result<(u32, TrapKind), String> {
         code => TrapKind::from_number(code.as_raw().get()),
     };
     kind.map(|kind| (trap.offset, kind)).ok_or_else(|| format!("its trap {} is unknown", trap.code))
+}
+
+fn call_site(site: &FinalizedMachCallSite<'_>) -> Result<CallSite, String> {
+    let clause = |handler: &FinalizedMachExceptionHandler| match handler {
+        FinalizedMachExceptionHandler::Tag(code, landing_offset) => Ok(Clause::new(code.as_u32(), *landing_offset)),
+        other => Err(format!("it catches by {other:?}")),
+    };
+    Ok(CallSite {
+        return_offset: site.ret_addr,
+        frame_bytes: site.frame_offset.ok_or_else(|| "a call with handlers has no frame".to_owned())?,
+        clauses: site.exception_handlers.iter().map(clause).collect::<Result<_, _>>()?,
+    })
 }
 
 fn sentence(error: &CodegenError) -> String {

@@ -47,7 +47,9 @@ impl Features {
         .with(Features::WIDE_ARITHMETIC)
         .with(Features::MULTI_MEMORY)
         .with(Features::MEMORY64)
-        .with(Features::CUSTOM_PAGE_SIZES);
+        .with(Features::CUSTOM_PAGE_SIZES)
+        .with(Features::FUNCTION_REFERENCES)
+        .with(Features::EXCEPTIONS);
 
     /// Version 3.0 and every later proposal of the official test suite, but for threads and custom descriptors, which are refused by policy.
     pub const EVERY: Features =

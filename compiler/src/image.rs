@@ -1,8 +1,9 @@
 //! The first bytes of every slot: an instance begins as a copy of these and nothing else.
 
 use vivarium_artifact::SlotLayout;
+use vivarium_artifact::abi::REFERENCE_BYTES;
 
-use crate::module::{GlobalSource, ValidatedModule};
+use crate::module::{GlobalSource, TableInitial, ValidatedModule};
 use crate::plan::Plan;
 use crate::segments::Placement;
 
@@ -27,6 +28,7 @@ pub fn draw(module: &ValidatedModule<'_>, placement: &Placement<'_>, plan: &Plan
         image.write_u64(layout.element_segment_length(index as u32), *length);
     }
     image.draw_globals(module);
+    image.draw_tables(module);
     image.draw_segments(placement);
     image.bytes
 }
@@ -45,11 +47,22 @@ impl Image<'_> {
         }
     }
 
+    fn draw_tables(&mut self, module: &ValidatedModule<'_>) {
+        for (table, index) in module.tables.iter().zip(0..) {
+            if let TableInitial::Constant(reference) = table.initial
+                && reference != 0
+            {
+                let start = self.layout.table(index);
+                (0..table.minimum).for_each(|position| self.write_u64(start + REFERENCE_BYTES * position, reference));
+            }
+        }
+    }
+
     fn draw_segments(&mut self, placement: &Placement<'_>) {
         for elements in &placement.elements {
             let start = self.layout.table(elements.table);
             for (item, position) in elements.items.iter().zip(elements.offset..) {
-                self.write_u64(start + 8 * position, *item);
+                self.write_u64(start + REFERENCE_BYTES * position, *item);
             }
         }
         for data in &placement.data {

@@ -6,7 +6,9 @@
 
 use std::collections::HashMap;
 
-use vivarium_artifact::{AddressMap, Artifact, EntryTrampoline, FunctionRecord, FunctionTable, TrapSite, TrapTable};
+use vivarium_artifact::{
+    AddressMap, Artifact, CallSite, Clause, EntryTrampoline, FunctionRecord, FunctionTable, HandlerTable, TrapSite, TrapTable,
+};
 
 use crate::codegen::CompiledFunction;
 use crate::error::CompileError;
@@ -45,6 +47,7 @@ pub fn link(
         contract,
         image,
         traps: TrapTable::new(placed.iter().flat_map(Placed::trap_sites).collect()),
+        handlers: HandlerTable::new(placed.iter().flat_map(Placed::call_sites).collect()),
         functions: FunctionTable::new(placed.iter().filter_map(|placed| record(placed, module)).collect()),
         map: AddressMap::new(address_runs(&placed, module)),
         lines,
@@ -62,6 +65,15 @@ struct Placed<'f> {
 impl Placed<'_> {
     fn trap_sites(&self) -> impl Iterator<Item = TrapSite> + '_ {
         self.function.traps.iter().map(|(offset, kind)| TrapSite { text_offset: self.offset + offset, kind: *kind })
+    }
+
+    fn call_sites(&self) -> impl Iterator<Item = CallSite> + '_ {
+        let clause = |clause: &Clause| Clause { landing_offset: self.offset + clause.landing_offset, ..*clause };
+        self.function.handlers.iter().map(move |site| CallSite {
+            return_offset: self.offset + site.return_offset,
+            frame_bytes: site.frame_bytes,
+            clauses: site.clauses.iter().map(clause).collect(),
+        })
     }
 }
 
@@ -89,6 +101,7 @@ impl Text {
             Job::Function { index, .. } => Some(Symbol::Function(index)),
             Job::Builtin(builtin) => Some(Symbol::Builtin(builtin)),
             Job::Foreign(number) => Some(Symbol::Foreign(number)),
+            Job::Throw(tag) => Some(Symbol::Throw(tag)),
             Job::Initializer => Some(Symbol::Initializer),
             Job::Entry(_) => None,
         };

@@ -1,6 +1,6 @@
 //! A module that the validator has accepted, in the form that the later stages use.
 
-use vivarium_artifact::{AddressType, Export, FunctionType, GlobalType, ImportName, ImportedFunction, ValueType};
+use vivarium_artifact::{AddressType, Export, FunctionType, GlobalType, ImportName, ImportedFunction, TagPlan, TypeDigest, ValueType};
 use wasmparser::{ConstExpr, FunctionBody};
 
 use crate::constant::Constant;
@@ -11,6 +11,8 @@ use crate::relocations::Relocations;
 pub struct ValidatedModule<'a> {
     /// Canonical signatures; number n is at n − 1.
     pub signatures: Vec<FunctionType>,
+    /// What the same are called in every module.
+    pub type_digests: Vec<TypeDigest>,
     /// The signature's number of each type index.
     pub types: Vec<u32>,
     pub imports: Vec<ImportedFunction>,
@@ -18,9 +20,11 @@ pub struct ValidatedModule<'a> {
     pub function_types: Vec<u32>,
     /// Each function's name, from the name section or an export.
     pub function_names: Vec<Option<String>>,
-    pub tables: Vec<Table>,
+    pub tables: Vec<Table<'a>>,
     pub memories: Vec<Memory>,
     pub globals: Vec<Global<'a>>,
+    /// Imported ones first.
+    pub tags: Vec<TagPlan>,
     pub exports: Vec<Export>,
     pub start: Option<u32>,
     pub elements: Vec<ElementSegment<'a>>,
@@ -33,13 +37,23 @@ pub struct ValidatedModule<'a> {
 
 /// A table.
 #[derive(Debug, Clone)]
-pub struct Table {
+pub struct Table<'a> {
     pub address: AddressType,
     pub element: ValueType,
     /// In elements.
     pub minimum: u64,
     pub maximum: Option<u64>,
+    pub initial: TableInitial<'a>,
     pub import: Option<ImportName>,
+}
+
+/// What a table of the module's own is filled with before any segment is copied.
+#[derive(Debug, Clone)]
+pub enum TableInitial<'a> {
+    /// A reference, zero when null.
+    Constant(u64),
+    /// It depends on what is imported.
+    Late(ConstExpr<'a>),
 }
 
 /// A memory.
@@ -132,6 +146,11 @@ impl ValidatedModule<'_> {
     /// The signature's number of a function.
     pub fn function_type(&self, function: u32) -> u32 {
         self.function_types[function as usize]
+    }
+
+    /// Types of what an exception of a tag carries.
+    pub fn tag_parameters(&self, tag: u32) -> &[ValueType] {
+        &self.signature(self.tags[tag as usize].type_number).parameters
     }
 
     /// The index of the function with this body.

@@ -36,6 +36,8 @@ pub enum Job {
     Builtin(Builtin),
     /// The trampoline by which foreign functions of a signature are called, by number.
     Foreign(u32),
+    /// The trampoline that throws an exception of a tag.
+    Throw(u32),
     Initializer,
     /// The entry trampoline of a signature, by number.
     Entry(u32),
@@ -109,12 +111,14 @@ fn jobs(environment: &Environment<'_>) -> Vec<Job> {
     let builtins = Builtin::ALL.into_iter().filter(|builtin| match builtin {
         Builtin::MemoryGrow => !module.memories.is_empty(),
         Builtin::TableGrow => !module.tables.is_empty(),
+        Builtin::ThrowRef => linked || !module.tags.is_empty(),
         _ => linked,
     });
     let foreign = (1..=module.signatures.len() as u32).filter(|_| linked).map(Job::Foreign);
+    let throws = (0..module.tags.len() as u32).map(Job::Throw);
     let initializer = environment.plan.has_initializer.then_some(Job::Initializer);
     let entries = environment.plan.entry_types.iter().map(|number| Job::Entry(*number));
-    functions.chain(builtins.map(Job::Builtin)).chain(foreign).chain(initializer).chain(entries).collect()
+    functions.chain(builtins.map(Job::Builtin)).chain(foreign).chain(throws).chain(initializer).chain(entries).collect()
 }
 
 fn threads(environment: &Environment<'_>, jobs: usize) -> usize {
@@ -249,6 +253,7 @@ pub fn translate_job(
         Job::Function { body: Some(body), .. } => return translate::translate(environment, body, shared, builder, &mut context.func),
         Job::Builtin(builtin) => trampoline::builtin(environment, builtin, builder, &mut context.func),
         Job::Foreign(number) => trampoline::foreign(environment, number, builder, &mut context.func),
+        Job::Throw(tag) => trampoline::throw(environment, tag, builder, &mut context.func),
         Job::Initializer => translate::initialize::translate(environment, builder, &mut context.func)?,
         Job::Entry(number) => trampoline::entry(environment, number, builder, &mut context.func),
     }
@@ -260,6 +265,7 @@ fn job_name(environment: &Environment<'_>, job: Job) -> String {
         Job::Function { index, .. } => format!("function {}", environment.module.display_name(index)),
         Job::Builtin(builtin) => format!("the trampoline of {builtin:?}"),
         Job::Foreign(number) => format!("the trampoline of foreign functions of signature {number}"),
+        Job::Throw(tag) => format!("the trampoline that throws exceptions of tag {tag}"),
         Job::Initializer => "the initializer".into(),
         Job::Entry(number) => format!("the entry of signature {number}"),
     }

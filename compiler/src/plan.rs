@@ -11,7 +11,7 @@ use vivarium_artifact::{
 };
 
 use crate::error::CompileError;
-use crate::module::{GlobalSource, Memory, SegmentMode, Table, ValidatedModule};
+use crate::module::{GlobalSource, Memory, SegmentMode, Table, TableInitial, ValidatedModule};
 use crate::policy::Policy;
 use crate::segments::{LateSegment, Placement};
 
@@ -48,11 +48,13 @@ pub fn plan(
         cpu_features,
         wasm_sha256: Sha256::digest(wasm).into(),
         types: module.signatures.clone(),
+        type_digests: if policy.linked { module.type_digests.clone() } else { vec![] },
         imports: module.imports.clone(),
         function_types: module.function_types.clone(),
         memories,
         tables,
         globals: plan_globals(module),
+        tags: module.tags.clone(),
         data_segments: module.data.iter().map(|data| passive_length(&data.mode, data.bytes.len())).collect(),
         element_segments: module.elements.iter().map(|elements| passive_length(&elements.mode, elements.items.len())).collect(),
         exports: module.exports.clone(),
@@ -128,7 +130,7 @@ fn plan_memory(memory: &Memory, data_end: u64, policy: &Policy) -> Result<Memory
     Ok(MemoryPlan { maximum_pages: ty.maximum_pages.min(pages_max), image_bytes: in_image.next_multiple_of(PAGE_BYTES), ..ty })
 }
 
-fn plan_table(table: &Table, policy: &Policy) -> Result<TablePlan, CompileError> {
+fn plan_table(table: &Table<'_>, policy: &Policy) -> Result<TablePlan, CompileError> {
     let ty = TablePlan {
         address: table.address,
         element: table.element,
@@ -161,7 +163,9 @@ fn passive_length(mode: &SegmentMode<'_>, length: usize) -> u64 {
 
 /// Whether the image alone does not say how an instance begins.
 fn has_initializer(module: &ValidatedModule<'_>, placement: &Placement<'_>) -> bool {
-    !placement.late.is_empty() || module.globals.iter().any(|global| matches!(global.source, GlobalSource::Late(_)))
+    !placement.late.is_empty()
+        || module.globals.iter().any(|global| matches!(global.source, GlobalSource::Late(_)))
+        || module.tables.iter().any(|table| matches!(table.initial, TableInitial::Late(_)))
 }
 
 /// Signatures of the functions that a host may come to call: exported ones, the start function, the initializer, and those that a reference may name.
@@ -177,9 +181,13 @@ fn entry_types(module: &ValidatedModule<'_>, has_initializer: bool) -> BTreeSet<
         GlobalSource::Late(_) | GlobalSource::Imported(_) => None,
     });
     let in_elements = module.elements.iter().flat_map(|segment| &segment.items).map(|reference| *reference as u32);
+    let in_tables = module.tables.iter().filter(|table| table.element.is_function_reference()).filter_map(|table| match table.initial {
+        TableInitial::Constant(reference) => Some(reference as u32),
+        TableInitial::Late(_) => None,
+    });
     // A null reference has the type number 0, which is no signature's.
     let initializer = has_initializer.then(|| empty_signature(module)).flatten();
-    exported.chain(start).chain(initializer).chain(in_globals).chain(in_elements).filter(|number| *number != 0).collect()
+    exported.chain(start).chain(initializer).chain(in_globals).chain(in_elements).chain(in_tables).filter(|number| *number != 0).collect()
 }
 
 /// The number of the signature that takes and gives nothing.
@@ -188,14 +196,16 @@ fn empty_signature(module: &ValidatedModule<'_>) -> Option<u32> {
     module.signatures.iter().position(is_empty).map(|index| index as u32 + 1)
 }
 
-/// Cells that imports, builtins, entries and, in linked instances, calls of foreign functions need at most.
+/// Cells that imports, builtins, entries, exceptions and, in linked instances, calls of foreign functions need at most.
 fn cells(module: &ValidatedModule<'_>, entry_types: &BTreeSet<u32>, linked: bool) -> u32 {
     let of = |ty: &FunctionType| ty.parameters.len().max(ty.results.len());
     let foreign = module.signatures.iter().filter(|_| linked).map(of);
     let imports = module.imports.iter().map(|import| of(&import.ty));
     let entries = entry_types.iter().map(|number| of(module.signature(*number)));
     let builtins = Builtin::ALL.map(|builtin| of(&builtin_signature(builtin)));
-    imports.chain(entries).chain(builtins).chain(foreign).max().unwrap_or(0) as u32
+    // Behind what it carries, the reference to it.
+    let exceptions = (0..module.tags.len() as u32).map(|tag| module.tag_parameters(tag).len() + 1);
+    imports.chain(entries).chain(builtins).chain(exceptions).chain(foreign).max().unwrap_or(0) as u32
 }
 
 /// The signature of a builtin, as its documentation in the crate `artifact` says it.
@@ -204,6 +214,7 @@ pub fn builtin_signature(builtin: Builtin) -> FunctionType {
         Builtin::TableSize | Builtin::GlobalGet => vec![ValueType::I32],
         Builtin::MemoryGrow | Builtin::TableGet | Builtin::GlobalSet | Builtin::ForeignType => vec![ValueType::I64, ValueType::I32],
         Builtin::TableGrow | Builtin::TableSet => vec![ValueType::I64, ValueType::I64, ValueType::I32],
+        Builtin::ThrowRef => return FunctionType { parameters: vec![ValueType::I64], results: vec![] },
     };
     FunctionType { parameters, results: vec![ValueType::I64] }
 }
@@ -252,7 +263,14 @@ mod tests {
     fn a_table_has_room_for_its_maximum() {
         let capacity = |minimum, maximum| {
             plan_table(
-                &Table { address: AddressType::I32, element: ValueType::FuncRef, minimum, maximum, import: None },
+                &Table {
+                    address: AddressType::I32,
+                    element: ValueType::FUNC_REF,
+                    minimum,
+                    maximum,
+                    initial: TableInitial::Constant(0),
+                    import: None,
+                },
                 &Policy::default(),
             )
             .map(|plan| plan.capacity)

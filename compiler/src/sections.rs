@@ -1,6 +1,6 @@
 //! The sections of a module, each checked by the validator before it is read: one pass of the parser.
 
-use vivarium_artifact::{AddressType, Export, ExportedItem, FunctionType, GlobalType, ImportName, ImportedFunction, WASM_PAGE_BYTES};
+use vivarium_artifact::{AddressType, Export, ExportedItem, GlobalType, ImportName, ImportedFunction, TagPlan, WASM_PAGE_BYTES};
 use wasmparser::{
     ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, FuncToValidate, FuncValidatorAllocations, FunctionBody, Import,
     KnownCustom, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator, ValidatorResources, WasmFeatures,
@@ -8,11 +8,13 @@ use wasmparser::{
 
 use crate::constant::{Constant, ConstantScope};
 use crate::error::CompileError;
-use crate::module::{DataSegment, ElementSegment, Global, GlobalSource, Memory, SegmentMode, SegmentOffset, Table, ValidatedModule};
+use crate::module::{
+    DataSegment, ElementSegment, Global, GlobalSource, Memory, SegmentMode, SegmentOffset, Table, TableInitial, ValidatedModule,
+};
 use crate::names;
 use crate::policy::Policy;
 use crate::relocations::{self, Relocations};
-use crate::types::{SignatureNumbers, function_type, reference_type, value_type};
+use crate::types::Signatures;
 
 /// Validates and reads a module.
 pub fn read<'a>(wasm: &'a [u8], policy: &Policy) -> Result<ValidatedModule<'a>, CompileError> {
@@ -24,7 +26,7 @@ pub fn read<'a>(wasm: &'a [u8], policy: &Policy) -> Result<ValidatedModule<'a>, 
 /// A module of which some sections have been read.
 struct Reading<'a, 'p> {
     policy: &'p Policy,
-    numbers: SignatureNumbers,
+    signatures: Signatures,
     /// Imports that are refused only once the whole module is known to be valid.
     refused: Option<CompileError>,
     constants: Vec<Option<Constant>>,
@@ -38,6 +40,7 @@ impl<'a, 'p> Reading<'a, 'p> {
     fn new(policy: &'p Policy) -> Reading<'a, 'p> {
         let module = ValidatedModule {
             signatures: vec![],
+            type_digests: vec![],
             types: vec![],
             imports: vec![],
             function_types: vec![],
@@ -45,6 +48,7 @@ impl<'a, 'p> Reading<'a, 'p> {
             tables: vec![],
             memories: vec![],
             globals: vec![],
+            tags: vec![],
             exports: vec![],
             start: None,
             elements: vec![],
@@ -52,8 +56,8 @@ impl<'a, 'p> Reading<'a, 'p> {
             bodies: vec![],
             relocations: None,
         };
-        let (numbers, constants) = (SignatureNumbers::default(), vec![]);
-        Reading { policy, numbers, refused: None, constants, name_section: None, code_offset: 0, module }
+        let (signatures, constants) = (Signatures::default(), vec![]);
+        Reading { policy, signatures, refused: None, constants, name_section: None, code_offset: 0, module }
     }
 
     fn read_all(&mut self, wasm: &'a [u8], features: WasmFeatures) -> Result<(), CompileError> {
@@ -78,9 +82,9 @@ impl<'a, 'p> Reading<'a, 'p> {
         let mut module = self.module;
         if self.policy.linked {
             // The initializer has it.
-            self.numbers.number(FunctionType::default());
+            self.signatures.number_empty();
         }
-        module.signatures = self.numbers.into_signatures();
+        (module.signatures, module.type_digests, module.types) = self.signatures.into_parts();
         module.function_names = vec![None; module.function_types.len()];
         if let Some(section) = self.name_section {
             names::read_name_section(section, &mut module.function_names);
@@ -103,7 +107,7 @@ impl<'a, 'p> Reading<'a, 'p> {
 
     fn read_section(&mut self, payload: Payload<'a>) -> Result<(), CompileError> {
         match payload {
-            Payload::TypeSection(section) => self.read_types(section),
+            Payload::TypeSection(section) => self.signatures.read(section),
             Payload::ImportSection(section) => section.into_imports_with_offsets().try_for_each(|import| {
                 let (offset, import) = import?;
                 self.read_import(offset, import)
@@ -118,7 +122,7 @@ impl<'a, 'p> Reading<'a, 'p> {
                 self.module.memories.push(memory_of(offset, ty)?);
                 Ok(())
             }),
-            Payload::TagSection(section) => Err(CompileError::unsupported(section.original_position(), "tags of exceptions")),
+            Payload::TagSection(section) => self.read_tags(section),
             Payload::GlobalSection(section) => section.into_iter_with_offsets().try_for_each(|global| {
                 let (offset, global) = global?;
                 self.read_global(offset, global)
@@ -152,16 +156,6 @@ impl<'a, 'p> Reading<'a, 'p> {
         }
     }
 
-    fn read_types(&mut self, section: wasmparser::TypeSectionReader<'a>) -> Result<(), CompileError> {
-        let offset = section.original_position();
-        for ty in section.into_iter_err_on_gc_types() {
-            let ty = ty.map_err(|error| CompileError::unsupported(error.offset(), "types of garbage collection"))?;
-            let signature = function_type(&ty).ok_or_else(|| later_type(offset))?;
-            self.module.types.push(self.numbers.number(signature));
-        }
-        Ok(())
-    }
-
     fn read_import(&mut self, offset: u64, import: Import<'a>) -> Result<(), CompileError> {
         let name = ImportName { module: import.module.to_owned(), name: import.name.to_owned() };
         let refusal = |name: ImportName, kind| CompileError::ImportKind { module: name.module, name: name.name, kind };
@@ -181,21 +175,24 @@ impl<'a, 'p> Reading<'a, 'p> {
         }
         match import.ty {
             TypeRef::Global(ty) => {
-                let value = value_type(ty.content_type).ok_or_else(|| later_type(offset))?;
-                let ty = GlobalType { value, mutable: ty.mutable };
+                let ty = self.global_type(offset, ty)?;
                 self.module.globals.push(Global { ty, source: GlobalSource::Imported(name) });
                 self.constants.push(None);
             }
             TypeRef::Memory(ty) => self.module.memories.push(Memory { import: Some(name), ..memory_of(offset, ty)? }),
-            TypeRef::Table(ty) => self.module.tables.push(Table { import: Some(name), ..table_of(offset, ty)? }),
+            TypeRef::Table(ty) => {
+                let table = self.table_of(offset, ty)?;
+                self.module.tables.push(Table { import: Some(name), ..table });
+            }
+            TypeRef::Tag(ty) => self.module.tags.push(TagPlan { type_number: self.type_number(ty.func_type_idx), import: Some(name) }),
             _ => return Err(refusal(name, kind)),
         }
         Ok(())
     }
 
     fn import_function(&mut self, type_index: u32, ImportName { module, name }: ImportName) {
-        let number = self.module.types[type_index as usize];
-        let ty = self.numbers.signature(number).clone();
+        let number = self.type_number(type_index);
+        let ty = self.signatures.signature(number).clone();
         self.module.function_types.push(number);
         let refusal = match self.policy.imports.lookup(&module, &name) {
             _ if self.policy.linked => None,
@@ -216,23 +213,41 @@ impl<'a, 'p> Reading<'a, 'p> {
             return Err(CompileError::limit("functions of the module", count, self.policy.functions_max));
         }
         for type_index in section {
-            self.module.function_types.push(self.module.types[type_index? as usize]);
+            let number = self.type_number(type_index?);
+            self.module.function_types.push(number);
         }
         Ok(())
     }
 
     fn read_table(&mut self, offset: u64, table: &wasmparser::Table<'a>) -> Result<(), CompileError> {
-        if !matches!(table.init, TableInit::RefNull) {
-            return Err(CompileError::unsupported(offset, "a table that begins with a value"));
+        let initial = match &table.init {
+            TableInit::RefNull => TableInitial::Constant(0),
+            TableInit::Expr(expression) => match self.scope().evaluate(expression)? {
+                Some(reference) => TableInitial::Constant(reference as u64),
+                None => TableInitial::Late(expression.clone()),
+            },
+        };
+        let ty = self.table_of(offset, table.ty)?;
+        self.module.tables.push(Table { initial, ..ty });
+        Ok(())
+    }
+
+    fn read_tags(&mut self, section: wasmparser::TagSectionReader<'a>) -> Result<(), CompileError> {
+        // Each has a trampoline, as an imported function has.
+        let count = self.module.tags.len() as u64 + u64::from(section.count());
+        if count > self.policy.functions_max {
+            return Err(CompileError::limit("tags of the module", count, self.policy.functions_max));
         }
-        self.module.tables.push(table_of(offset, table.ty)?);
+        for tag in section {
+            let type_number = self.type_number(tag?.func_type_idx);
+            self.module.tags.push(TagPlan { type_number, import: None });
+        }
         Ok(())
     }
 
     fn read_global(&mut self, offset: u64, global: wasmparser::Global<'a>) -> Result<(), CompileError> {
         let constant = self.scope().evaluate(&global.init_expr)?;
-        let value = value_type(global.ty.content_type).ok_or_else(|| later_type(offset))?;
-        let ty = GlobalType { value, mutable: global.ty.mutable };
+        let ty = self.global_type(offset, global.ty)?;
         let source = constant.map_or(GlobalSource::Late(global.init_expr), GlobalSource::Constant);
         self.module.globals.push(Global { ty, source });
         self.constants.push(constant);
@@ -245,7 +260,8 @@ impl<'a, 'p> Reading<'a, 'p> {
             ExternalKind::Table => ExportedItem::Table(export.index),
             ExternalKind::Memory => ExportedItem::Memory(export.index),
             ExternalKind::Global => ExportedItem::Global(export.index),
-            ExternalKind::Tag | ExternalKind::FuncExact => return Err(CompileError::unsupported(offset, "an exported tag")),
+            ExternalKind::Tag => ExportedItem::Tag(export.index),
+            ExternalKind::FuncExact => return Err(CompileError::unsupported(offset, "an export of an exact function")),
         };
         self.module.exports.push(Export { name: export.name.to_owned(), item });
         Ok(())
@@ -298,6 +314,30 @@ impl<'a, 'p> Reading<'a, 'p> {
         Ok(constant.map_or(SegmentOffset::Late(expression), |offset| SegmentOffset::Constant(offset as u64)))
     }
 
+    /// The signature's number of a type index.
+    fn type_number(&self, type_index: u32) -> u32 {
+        self.signatures.types()[type_index as usize]
+    }
+
+    fn global_type(&self, offset: u64, ty: wasmparser::GlobalType) -> Result<GlobalType, CompileError> {
+        let value = self.signatures.value_type(ty.content_type).ok_or_else(|| later_type(offset))?;
+        Ok(GlobalType { value, mutable: ty.mutable })
+    }
+
+    fn table_of(&self, offset: u64, ty: wasmparser::TableType) -> Result<Table<'a>, CompileError> {
+        if ty.shared {
+            return Err(CompileError::unsupported(offset, "a table that threads share"));
+        }
+        Ok(Table {
+            address: address_type(ty.table64),
+            element: self.signatures.reference_type(ty.element_type).ok_or_else(|| later_type(offset))?,
+            minimum: ty.initial,
+            maximum: ty.maximum,
+            initial: TableInitial::Constant(0),
+            import: None,
+        })
+    }
+
     fn scope(&self) -> ConstantScope<'_> {
         ConstantScope { globals: &self.constants, function_types: &self.module.function_types }
     }
@@ -310,14 +350,6 @@ fn memory_of(offset: u64, ty: wasmparser::MemoryType) -> Result<Memory, CompileE
     // The validator permits pages of 1 byte and of 64 KiB.
     let page_bytes = ty.page_size_log2.map_or(WASM_PAGE_BYTES, |log2| 1 << log2.min(16));
     Ok(Memory { address: address_type(ty.memory64), page_bytes, minimum_pages: ty.initial, maximum_pages: ty.maximum, import: None })
-}
-
-fn table_of(offset: u64, ty: wasmparser::TableType) -> Result<Table, CompileError> {
-    if ty.shared {
-        return Err(CompileError::unsupported(offset, "a table that threads share"));
-    }
-    let element = reference_type(ty.element_type).ok_or_else(|| later_type(offset))?;
-    Ok(Table { address: address_type(ty.table64), element, minimum: ty.initial, maximum: ty.maximum, import: None })
 }
 
 fn address_type(is_64: bool) -> AddressType {

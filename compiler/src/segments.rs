@@ -3,7 +3,7 @@
 
 use vivarium_artifact::TrapKind;
 
-use crate::module::{SegmentMode, SegmentOffset, ValidatedModule};
+use crate::module::{SegmentMode, SegmentOffset, Table, TableInitial, ValidatedModule};
 
 /// The segments that instantiation copies, and how it ends.
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ fn place_elements<'m>(module: &'m ValidatedModule<'_>, placement: &mut Placement
         let SegmentMode::Active { target, offset } = &segment.mode else { continue };
         let table = &module.tables[*target as usize];
         match offset {
-            SegmentOffset::Constant(offset) if table.import.is_none() && segment.late.is_empty() && placement.late.is_empty() => {
+            SegmentOffset::Constant(offset) if begins_in_image(table) && segment.late.is_empty() && placement.late.is_empty() => {
                 if !fits(*offset, segment.items.len(), table.minimum) {
                     return Some(TrapKind::TableOutOfBounds);
                 }
@@ -92,6 +92,11 @@ fn place_data<'m>(module: &'m ValidatedModule<'_>, placement: &mut Placement<'m>
         }
     }
     None
+}
+
+/// Whether the image holds what a table begins with, so that it can hold what is copied into it too.
+fn begins_in_image(table: &Table<'_>) -> bool {
+    table.import.is_none() && matches!(table.initial, TableInitial::Constant(_))
 }
 
 /// Whether so many items from `offset` lie within `length`.

@@ -12,6 +12,8 @@ pub enum Symbol {
     Builtin(Builtin),
     /// The trampoline by which foreign functions of a signature are called, by its number.
     Foreign(u32),
+    /// The trampoline that throws an exception of a tag.
+    Throw(u32),
     /// The function that finishes instantiation.
     Initializer,
     Stub(Stub),
@@ -37,6 +39,8 @@ pub enum Number {
     Reference(u32),
     /// The number by which an imported function is asked for.
     Hostcall(u32),
+    /// The number by which an exception of a tag is thrown.
+    Throw(u32),
     /// The length of a table that cannot change.
     TableLength(u32),
     /// A place in the context, from `vmctx`.
@@ -89,6 +93,7 @@ impl Symbol {
             Symbol::ElementSegment(index) => (5, index),
             Symbol::Number(number) => number.external_name(),
             Symbol::Foreign(number) => (6, number),
+            Symbol::Throw(tag) => (8, tag),
             Symbol::Initializer => (7, 0),
         };
         UserExternalName { namespace, index }
@@ -104,6 +109,7 @@ impl Symbol {
             4 => Some(Symbol::DataSegment(name.index)),
             5 => Some(Symbol::ElementSegment(name.index)),
             6 => Some(Symbol::Foreign(name.index)),
+            8 => Some(Symbol::Throw(name.index)),
             7 => Some(Symbol::Initializer),
             _ => Number::from_external_name(name).map(Symbol::Number),
         }
@@ -119,6 +125,7 @@ impl Number {
             Number::Reference(function) => (18, function),
             Number::Hostcall(function) => (19, function),
             Number::TableLength(table) => (20, table),
+            Number::Throw(tag) => (28, tag),
             Number::Place(Place::Global(global)) => (21, global),
             Number::Place(Place::Table(table)) => (22, table),
             Number::Place(Place::TableLength(table)) => (23, table),
@@ -136,6 +143,7 @@ impl Number {
             18 => Number::Reference(name.index),
             19 => Number::Hostcall(name.index),
             20 => Number::TableLength(name.index),
+            28 => Number::Throw(name.index),
             21 => Number::Place(Place::Global(name.index)),
             22 => Number::Place(Place::Table(name.index)),
             23 => Number::Place(Place::TableLength(name.index)),
@@ -155,10 +163,17 @@ mod tests {
     #[test]
     fn every_symbol_survives_its_name() {
         let mut symbols = vec![Symbol::Function(7), Symbol::OffsetTable, Symbol::DataSegment(1), Symbol::ElementSegment(0)];
-        symbols.extend([Symbol::Foreign(3), Symbol::Initializer]);
+        symbols.extend([Symbol::Foreign(3), Symbol::Throw(2), Symbol::Initializer]);
         symbols.extend(Stub::ALL.map(Symbol::Stub));
         symbols.extend(Builtin::ALL.map(Symbol::Builtin));
-        let numbers = [Number::Immediate(3), Number::Signature(1), Number::Reference(4), Number::Hostcall(0), Number::TableLength(0)];
+        let numbers = [
+            Number::Immediate(3),
+            Number::Signature(1),
+            Number::Reference(4),
+            Number::Hostcall(0),
+            Number::TableLength(0),
+            Number::Throw(5),
+        ];
         let places = [Place::Global(2), Place::Table(0), Place::TableLength(0), Place::MemoryLength(0), Place::Cells];
         let lengths = [Place::DataSegmentLength(3), Place::ElementSegmentLength(1)];
         symbols.extend(numbers.into_iter().chain(places.map(Number::Place)).chain(lengths.map(Number::Place)).map(Symbol::Number));

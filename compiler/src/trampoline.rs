@@ -7,7 +7,7 @@ use cranelift_codegen::ir::{
     ExtFuncData, ExternalName, Function, GlobalValueData, InstBuilder, MemFlagsData, Signature, UserFuncName, Value, types,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use vivarium_artifact::abi::{Builtin, CELL_BYTES, FOREIGN_BASE};
+use vivarium_artifact::abi::{Builtin, CELL_BYTES, FOREIGN_BASE, THROW_BASE};
 use vivarium_artifact::{FunctionType, TrapKind, ValueType};
 
 use crate::environment::{Environment, entry_signature, stub_signature};
@@ -33,6 +33,12 @@ pub fn builtin(environment: &Environment<'_>, builtin: Builtin, context: &mut Fu
 pub fn foreign(environment: &Environment<'_>, type_number: u32, context: &mut FunctionBuilderContext, function: &mut Function) {
     let ty = environment.module.signature(type_number);
     build_exit(environment, Symbol::Foreign(type_number), ty, FOREIGN_BASE + type_number, context, function);
+}
+
+/// The trampoline that throws an exception of a tag: what it carries are its arguments. It does not return.
+pub fn throw(environment: &Environment<'_>, tag: u32, context: &mut FunctionBuilderContext, function: &mut Function) {
+    let ty = FunctionType { parameters: environment.module.tag_parameters(tag).to_vec(), results: vec![] };
+    build_exit(environment, Symbol::Throw(tag), &ty, THROW_BASE + tag, context, function);
 }
 
 /// The entry for functions of one signature: `(vmctx, address of the callee)`.
@@ -117,14 +123,19 @@ impl<'f, 'm> Trampoline<'f, 'm> {
         self.cells.1 + (CELL_BYTES * index as u64) as i32
     }
 
-    /// An import is asked for by its index, which differs between modules that share the trampoline.
+    /// Imports and tags are told by their index, which differs between modules that share the trampoline.
     fn hostcall_number(&mut self, symbol: Symbol, number: u32) -> Value {
-        match symbol {
-            Symbol::Function(function) if self.environment.shares_code => {
-                let number = number_value(&mut self.builder, Number::Hostcall(function));
+        let of_module = match symbol {
+            Symbol::Function(function) => Some(Number::Hostcall(function)),
+            Symbol::Throw(tag) => Some(Number::Throw(tag)),
+            _ => None,
+        };
+        match of_module.filter(|_| self.environment.shares_code) {
+            Some(of_module) => {
+                let number = number_value(&mut self.builder, of_module);
                 self.builder.ins().ireduce(types::I32, number)
             }
-            _ => self.builder.ins().iconst(types::I32, i64::from(number)),
+            None => self.builder.ins().iconst(types::I32, i64::from(number)),
         }
     }
 

@@ -56,9 +56,7 @@ fn drivers_of_test_suites_may_import_everything() {
 
 #[test]
 fn features_that_programs_may_not_use_are_named() {
-    for (wat, feature) in
-        [("(module (tag))", "exceptions"), ("(module (type (struct)))", "gc"), ("(module (memory 1 1 shared))", "threads")]
-    {
+    for (wat, feature) in [("(module (type (struct)))", "gc"), ("(module (memory 1 1 shared))", "threads")] {
         let error = refuse(wat, &Policy::default());
         let CompileError::Feature { feature: named, .. } = &error else { panic!("{wat}: {error}") };
         assert_eq!(named, feature, "{wat}: {error}");
@@ -148,6 +146,15 @@ fn values_of_a_function_are_limited_whatever_makes_them() {
         assert!(error.to_string().starts_with("values in function f: "), "{error}");
         assert!(error.to_string().ends_with(", the limit is 5000"), "{error}");
     }
+}
+
+/// Each call has an edge to each handler that is open: nested blocks and calls multiply.
+#[test]
+fn edges_to_handlers_are_limited_too() {
+    let policy = Policy { values_of_function_max: 5_000, ..Policy::default() };
+    let (open, calls, close) = ("(block (try_table (catch $e 0) ".repeat(40), "(call $g)".repeat(40), "))".repeat(40));
+    let error = refuse(&format!("(module (tag $e) (func $g) (func $f {open} {calls} {close}))"), &policy).to_string();
+    assert!(error.starts_with("values in function f: ") && error.ends_with(", the limit is 5000"), "{error}");
 }
 
 #[test]

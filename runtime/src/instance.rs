@@ -22,7 +22,8 @@ use vivarium_artifact::abi::{Builtin, REFERENCE_BYTES};
 use vivarium_artifact::{FunctionType, TrapKind, ValueType};
 
 use crate::activations::{ACTIVATIONS_MAX, Awaited, Waiting, nested_stack_top};
-use crate::link::{ForeignRequest, LinkedExit, Links};
+use crate::exceptions::{Exception, Exceptions, Thrown};
+use crate::link::{self, ForeignRequest, LinkedExit, Links};
 use crate::module::LoadedModule;
 use crate::pool::{InstanceLimits, MemoryBudget, PoolState, Shelf, Slot};
 use crate::profile::Profile;
@@ -73,6 +74,8 @@ enum State {
     Ready(Entry),
     /// An imported function, or another instance, was asked and has not answered; its arguments, once a nested call has used their cells. → `Ready`
     InHostcall { awaited: Awaited, arguments: Option<Box<[u128]>> },
+    /// What was asked has thrown. → running, where that is caught
+    Thrown(Box<Exception>),
     /// There is no room for the call that was begun. → `Trapped`
     Exhausted,
     /// A trap ended the call; memory and globals are as it left them. → `Ready`, by another call
@@ -93,12 +96,14 @@ pub struct Instance {
     /// State of the topmost call.
     state: State,
     /// End of the topmost call's part of the stack, as an offset in the slot.
-    stack_top: u64,
+    pub(crate) stack_top: u64,
     /// The calls below the topmost one, outermost first.
     below: Vec<Waiting>,
     turn: u64,
     /// In ticks of the clock.
     ran: u64,
+    /// Once there is one, and in linked instances that have tags.
+    pub(crate) exceptions: Option<Box<Exceptions>>,
     /// Of linked instances only.
     pub(crate) links: Option<Box<Links>>,
     samples: Option<Rc<Samples>>,
@@ -107,6 +112,7 @@ pub struct Instance {
 impl Instance {
     pub(crate) fn new(shelf: Rc<Shelf>, pool: Rc<PoolState>, slot: Box<Slot>, limits: InstanceLimits) -> Instance {
         let stack_top = shelf.module.layout().stack_top;
+        let exceptions = link::tags(shelf.module.contract());
         Instance {
             shelf,
             pool,
@@ -118,6 +124,7 @@ impl Instance {
             below: Vec::new(),
             turn: 0,
             ran: 0,
+            exceptions,
             links: None,
             samples: None,
         }
@@ -152,7 +159,7 @@ impl Instance {
         let (State::Idle | State::Trapped | State::InHostcall { .. }) = self.state else { return Err(InvokeError::Busy) };
         let contract = self.shelf.module.contract();
         let ty = contract.function_type(function).ok_or(InvokeError::NoFunction(function))?;
-        if !ty.parameters.iter().zip(arguments).all(|(ty, bits)| self.shelf.module.is_value(*ty, *bits)) {
+        if !ty.parameters.iter().zip(arguments).all(|(ty, bits)| self.is_value(*ty, *bits)) {
             return Err(InvokeError::Reference(function));
         }
         if ty.parameters.len() != arguments.len() {
@@ -186,7 +193,7 @@ impl Instance {
     pub fn resume(&mut self) -> Exit {
         match self.run() {
             LinkedExit::Plain(exit) => exit,
-            LinkedExit::Foreign(request) => panic!("a linked instance is resumed by resume_linked: {request:?}"),
+            other => panic!("a linked instance is resumed by resume_linked: {other:?}"),
         }
     }
 
@@ -197,6 +204,10 @@ impl Instance {
         }
         let mut entry = match std::mem::replace(&mut self.state, State::Spoiled) {
             State::Ready(entry) => entry,
+            State::Thrown(exception) => match self.throw(Thrown::New(*exception)) {
+                Ok(entry) => entry,
+                Err(exit) => return exit,
+            },
             State::Exhausted => return LinkedExit::Plain(Exit::Trapped(self.end_by_trap(TrapKind::StackOverflow, None))),
             _ => panic!("nothing to resume"),
         };
@@ -215,6 +226,10 @@ impl Instance {
             let slot = self.slot.as_mut().expect("an instance has its slot until it is dropped");
             let sampling = self.samples.as_deref().map(|samples| Sampling { samples, stack_top: self.stack_top });
             match thread.run(&mut slot.memory, &mut slot.activation, entry, sampling) {
+                RawExit::Hostcall(number) if let Some(thrown) = self.thrown(number) => match self.throw(thrown) {
+                    Ok(landing) => entry = landing,
+                    Err(exit) => break exit,
+                },
                 RawExit::Hostcall(number) => match Builtin::from_number(number) {
                     _ if self.shelf.module.contract().linked
                         && let Some(request) = ForeignRequest::of(self, number) =>
@@ -289,7 +304,7 @@ impl Instance {
         let module = &shelf.module;
         let types = &module.contract().imports[import as usize].ty.results;
         assert_eq!(types.len(), results.len(), "results of import {import}");
-        let fit = types.iter().zip(results.clone()).all(|(ty, bits)| module.is_value(*ty, bits));
+        let fit = types.iter().zip(results.clone()).all(|(ty, bits)| self.is_value(*ty, bits));
         assert!(fit, "a result of import {import} is a reference to a function that the module does not have");
         self.return_to_guest(results);
     }
@@ -298,6 +313,16 @@ impl Instance {
     pub(crate) fn return_to_guest(&mut self, results: impl Iterator<Item = u128>) {
         self.set_cells(results);
         self.state = State::Ready(Entry::Return { resume_stub: self.shelf.module.resume_stub() });
+    }
+
+    /// Goes on where what the waiting hostcall throws is caught: [`Instance::resume_linked`] says when nothing does.
+    ///
+    /// # Panics
+    ///
+    /// When no hostcall waits.
+    pub fn answer_thrown(&mut self, exception: Exception) {
+        assert!(matches!(self.state, State::InHostcall { .. }), "no hostcall waits: {:?}", self.state);
+        self.state = State::Thrown(Box::new(exception));
     }
 
     /// Ends the calls of this instance as a trap does: what it called has trapped and cannot answer.
@@ -386,7 +411,7 @@ impl Instance {
         let shelf = self.shelf.clone();
         let ty = &shelf.module.contract().globals[index as usize].ty;
         assert!(ty.mutable || self.is_idle(), "globals are imported before the first call");
-        assert!(shelf.module.is_value(ty.value, value), "a value of global {index}");
+        assert!(self.is_value(ty.value, value), "a value of global {index}");
         self.slot_mut().memory.set_cell(shelf.module.layout().global(index), value);
     }
 
@@ -506,7 +531,7 @@ impl Instance {
     }
 
     /// The topmost call is over: the hostcall that it was nested in waits again, if there is one.
-    fn return_to_the_call_below(&mut self) {
+    pub(crate) fn return_to_the_call_below(&mut self) {
         self.state = match self.below.pop() {
             Some(waiting) => {
                 self.slot_mut().activation = *waiting.registers;
@@ -517,8 +542,14 @@ impl Instance {
         };
     }
 
+    /// Whether these bits may stand for a value of this type.
+    pub(crate) fn is_value(&self, ty: ValueType, bits: u128) -> bool {
+        let is_exception = || ty.is_exception_reference() && self.exception(bits as u64).is_some();
+        self.shelf.module.is_value(ty, bits) || is_exception()
+    }
+
     /// Ends all calls of the instance; the trap tells the frames of all. Without a fault the topmost call had stopped in a hostcall, or never begun.
-    fn end_by_trap(&mut self, kind: TrapKind, fault: Option<Fault>) -> Trap {
+    pub(crate) fn end_by_trap(&mut self, kind: TrapKind, fault: Option<Fault>) -> Trap {
         self.state = State::Trapped;
         let slot = self.slot.as_ref().expect("an instance has its slot until it is dropped");
         let mut frames = Vec::new();
@@ -533,12 +564,12 @@ impl Instance {
         Trap { kind, frames }
     }
 
-    fn cell(&self, index: u32) -> u128 {
+    pub(crate) fn cell(&self, index: u32) -> u128 {
         assert!(index < self.shelf.module.contract().cells, "the module has no cell {index}");
         self.slot().memory.cell(self.shelf.module.layout().cell(index))
     }
 
-    fn set_cells(&mut self, values: impl Iterator<Item = u128>) {
+    pub(crate) fn set_cells(&mut self, values: impl Iterator<Item = u128>) {
         let shelf = self.shelf.clone();
         let slot = self.slot_mut();
         for (value, index) in values.zip(0..) {

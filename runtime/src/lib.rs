@@ -19,6 +19,7 @@
 compile_error!("Vivarium runs on Linux on x86-64; other systems need a `runtime/src/sys/` of their own");
 
 pub mod activations;
+pub mod exceptions;
 pub mod instance;
 pub mod link;
 pub mod module;
@@ -36,6 +37,7 @@ pub mod trap;
 pub mod turn;
 pub mod write_set;
 
+pub use exceptions::Exception;
 pub use instance::{Exit, Instance, InvokeError};
 pub use link::{ForeignRequest, LinkError, LinkedExit};
 pub use module::{LoadError, LoadedModule};

@@ -11,11 +11,13 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use thiserror::Error;
 use vivarium_artifact::abi::{Builtin, FOREIGN_BASE, REFERENCE_BYTES};
-use vivarium_artifact::{SlotLayout, ValueType};
+use vivarium_artifact::{Contract, SlotLayout, TagPlan, ValueType};
 
+use crate::exceptions::{Exception, Exceptions, TagIdentity};
 use crate::instance::{Exit, Instance};
 use crate::pool::{PoolState, Slot};
 
@@ -25,6 +27,8 @@ pub enum LinkedExit {
     Plain(Exit),
     /// It needs something that another instance has; [`Instance::answer_foreign`] goes on.
     Foreign(ForeignRequest),
+    /// The topmost call has ended by an exception that nothing in it catches. A hostcall that it was nested in waits for its answer again.
+    Thrown(Exception),
 }
 
 /// What is needed of another instance. Indices are those of the instance that asks, references in its own numbers.
@@ -103,6 +107,14 @@ impl Drop for Keeper {
     }
 }
 
+/// What the tags of a linked instance are known as: its own as what no other is, imported ones not yet.
+pub(crate) fn tags(contract: &Contract) -> Option<Box<Exceptions>> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let identity = |tag: &TagPlan| tag.import.is_none().then(|| TagIdentity(NEXT.fetch_add(1, Ordering::Relaxed)));
+    let has_tags = contract.linked && !contract.tags.is_empty();
+    has_tags.then(|| Box::new(Exceptions::with_tags(contract.tags.iter().map(identity).collect())))
+}
+
 impl ForeignRequest {
     /// What a hostcall number asks of another instance, arguments read from cells. `None` for what the instance's own runtime answers.
     pub(crate) fn of(instance: &Instance, number: u32) -> Option<ForeignRequest> {
@@ -123,6 +135,7 @@ impl ForeignRequest {
                 .then(|| ForeignRequest::MemoryGrow { memory: index(1), delta_pages: argument(0) }),
             Builtin::TableGrow => is_imported(contract.tables.get(index(2) as usize).map(|table| table.import.is_some()))
                 .then(|| ForeignRequest::TableGrow { table: index(2), delta: argument(1), reference: argument(0) }),
+            Builtin::ThrowRef => None,
             Builtin::TableSize => Some(ForeignRequest::TableSize { table: index(0) }),
             Builtin::TableGet => Some(ForeignRequest::TableGet { table: index(1), index: argument(0) }),
             Builtin::TableSet => Some(ForeignRequest::TableSet { table: index(2), index: argument(0), reference: argument(1) }),
@@ -177,6 +190,22 @@ impl Instance {
         Ok(())
     }
 
+    /// Links an imported tag to one of the owner's, or to one that the owner imports: exceptions of either are of both.
+    pub fn link_tag(&mut self, tag: u32, owner: &Instance, owner_tag: u32) -> Result<(), LinkError> {
+        if !self.is_idle() {
+            return Err(LinkError::Late);
+        }
+        let (module, owner_module) = (self.module().clone(), owner.module());
+        let wanted = module.contract().tags.get(tag as usize).filter(|plan| plan.import.is_some()).ok_or(LinkError::Missing)?;
+        let offered = owner_module.contract().tags.get(owner_tag as usize).ok_or(LinkError::Missing)?;
+        if !module.contract().is_same_signature(wanted.type_number, owner_module.contract(), offered.type_number) {
+            return Err(LinkError::Type);
+        }
+        let identity = owner.tag(owner_tag).filter(|_| owner_module.contract().linked).ok_or(LinkError::Missing)?;
+        self.exceptions_mut().tags[tag as usize] = Some(identity);
+        Ok(())
+    }
+
     /// Gives what was asked for; [`Instance::resume_linked`] goes on then.
     ///
     /// # Panics
@@ -185,16 +214,15 @@ impl Instance {
     pub fn answer_foreign(&mut self, results: &[u128]) {
         let request = self.waiting_request().expect("another instance was asked for something");
         let module = self.module().clone();
-        let reference = [ValueType::FuncRef];
         let number = [ValueType::I64];
         let types = match request {
             ForeignRequest::Call { type_number, .. } => module.contract().types[type_number as usize - 1].results.as_slice(),
-            ForeignRequest::GlobalGet { .. } => &reference,
+            ForeignRequest::GlobalGet { global } => std::slice::from_ref(&module.contract().globals[global as usize].ty.value),
             ForeignRequest::TableGet { table, .. } => std::slice::from_ref(&module.contract().tables[table as usize].element),
             _ => &number,
         };
         assert_eq!(types.len(), results.len(), "results of {request:?}");
-        assert!(types.iter().zip(results).all(|(ty, bits)| module.is_value(*ty, *bits)), "a reference among the results of {request:?}");
+        assert!(types.iter().zip(results).all(|(ty, bits)| self.is_value(*ty, *bits)), "a reference among the results of {request:?}");
         self.return_to_guest(results.iter().copied());
     }
 
@@ -213,7 +241,7 @@ impl Instance {
     pub fn set_table_element(&mut self, table: u32, index: u64, reference: u64) -> Option<()> {
         let place = self.element_place(table, index)?;
         let element = self.module().contract().tables[table as usize].element;
-        self.module().is_value(element, u128::from(reference)).then_some(())?;
+        self.is_value(element, u128::from(reference)).then_some(())?;
         self.slot_mut().memory.set_word(place, reference);
         Some(())
     }
@@ -235,7 +263,8 @@ impl Instance {
         }
         let globals = contract.globals.iter().filter(|global| global.is_linked()).count();
         let linked = self.links.as_ref().map_or(0, |links| links.imports.len());
-        contract.imported_memories() as usize + globals - linked
+        let tags = self.exceptions.iter().flat_map(|exceptions| &exceptions.tags).filter(|tag| tag.is_none()).count();
+        contract.imported_memories() as usize + globals - linked + tags
     }
 
     fn link(&mut self, import: Import, owner: &mut Instance) -> Result<(), LinkError> {

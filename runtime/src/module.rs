@@ -10,10 +10,10 @@ use std::time::Instant;
 use ed25519_dalek::VerifyingKey;
 use thiserror::Error;
 use vivarium_artifact::abi::{FOREIGN_TYPE, RESUME_STUB};
-use vivarium_artifact::layout::{MEMORIES_MAX, MEMORY_RESERVATION_BYTES};
+use vivarium_artifact::layout::{GUARD_BYTES, MEMORIES_MAX, MEMORY_RESERVATION_BYTES};
 use vivarium_artifact::{
-    AddressMap, Artifact, ArtifactError, Contract, Digest, FunctionTable, FunctionType, LineTable, MemoryPlan, PAGE_BYTES, SignedArtifact,
-    SlotLayout, ValueType, WASM_PAGE_BYTES,
+    AddressMap, Artifact, ArtifactError, ArtifactFile, Clause, Contract, Digest, FunctionTable, FunctionType, HandlerTable, HeapType,
+    LineTable, MemoryPlan, PAGE_BYTES, ReferenceType, SignedArtifact, SlotLayout, ValueType, WASM_PAGE_BYTES,
 };
 
 use crate::reset::DataPages;
@@ -45,6 +45,7 @@ pub struct LoadedModule {
     layout: SlotLayout,
     functions: FunctionTable,
     map: AddressMap,
+    handlers: HandlerTable,
     image_offset: u64,
     /// Which pages of the image hold data.
     data_pages: DataPages,
@@ -72,6 +73,7 @@ impl LoadedModule {
             return Err(ArtifactError::Damaged("its image is larger than a gibibyte").into());
         }
         check_contract(&parts.contract, &file.bytes()[parts.text.clone()])?;
+        check_handlers(&parts)?;
         let text = parts.text.clone();
         let code = MappedCode::map(&file, parts.text, parts.traps)?;
         let data_pages = DataPages::new(parts.image.len() / PAGE_BYTES as usize, file.data_pages(parts.image.clone())?);
@@ -81,6 +83,7 @@ impl LoadedModule {
             layout: parts.layout,
             functions: parts.functions,
             map: parts.map,
+            handlers: parts.handlers,
             lines: parts.lines,
             image_offset: parts.image.start as u64,
             data_pages,
@@ -182,6 +185,16 @@ impl LoadedModule {
         ((function as usize) < self.contract.function_types.len()).then(|| self.text_address(table).wrapping_add_signed(i64::from(offset)))
     }
 
+    /// What catches exceptions of the call that returns to exactly this address: the bytes of its frame, and its clauses.
+    pub(crate) fn handlers_at(&self, return_address: u64) -> Option<(u32, &[Clause])> {
+        self.handlers.at(self.code.offset_of(return_address)?)
+    }
+
+    /// What catches exceptions, and where.
+    pub fn handlers(&self) -> &HandlerTable {
+        &self.handlers
+    }
+
     /// What is told of an address in the text of a function.
     pub(crate) fn describe(&self, address: u64) -> Option<Frame> {
         let offset = self.code.offset_of(address)?;
@@ -212,11 +225,22 @@ impl LoadedModule {
     }
 
     /// Whether these bits may stand for a value of this type: a reference to a function must name one of the module's, under its own signature, or, in a
-    /// linked instance, be foreign.
+    /// linked instance, be foreign; only where the type says so may it be null.
     pub(crate) fn is_value(&self, ty: ValueType, bits: u128) -> bool {
+        let ValueType::Reference(ReferenceType { nullable, heap }) = ty else { return true };
+        if bits as u64 == 0 {
+            return nullable;
+        }
         let (type_number, function) = (bits as u32, (bits as u64 >> 32) as usize);
         let is_foreign = self.contract.linked && type_number == FOREIGN_TYPE;
-        !ty.is_function_reference() || bits as u64 == 0 || is_foreign || self.contract.function_types.get(function) == Some(&type_number)
+        let is_function = || is_foreign || self.contract.function_types.get(function) == Some(&type_number);
+        match heap {
+            HeapType::Func => is_function(),
+            HeapType::Signature(number) => is_function() && (is_foreign || type_number == number),
+            HeapType::Extern => true,
+            // Which exceptions there are only the instance knows.
+            HeapType::Exn | HeapType::NoExn | HeapType::NoFunc | HeapType::NoExtern => false,
+        }
     }
 
     pub(crate) fn text(&self) -> &[u8] {
@@ -300,6 +324,11 @@ fn check_contract(contract: &Contract, text: &[u8]) -> Result<(), LoadError> {
     let fits = |ty: &FunctionType| ty.parameters.len().max(ty.results.len()) <= cells;
     let called = contract.entries.iter().map(|entry| contract.types.get(entry.type_number.wrapping_sub(1) as usize));
     let imported = contract.imports.iter().map(|import| Some(&import.ty));
+    let carried = contract.tags.iter().map(|tag| contract.types.get(tag.type_number.wrapping_sub(1) as usize));
+    // Behind what an exception carries, the reference to it.
+    if carried.into_iter().any(|ty| ty.is_none_or(|ty| ty.parameters.len() >= cells)) {
+        return damaged("its exceptions do not fit its cells");
+    }
     if !called.chain(imported).all(|ty| ty.is_some_and(fits)) {
         return damaged("its signatures do not fit its cells");
     }
@@ -310,6 +339,26 @@ fn has_imports_of_instances(contract: &Contract) -> bool {
     contract.memories.iter().any(|memory| memory.import.is_some())
         || contract.tables.iter().any(|table| table.import.is_some())
         || contract.globals.iter().any(|global| global.import().is_some())
+        || contract.tags.iter().any(|tag| tag.import.is_some())
+}
+
+/// Exceptions go where these say: each handler lies in the function whose call it belongs to, with a frame that such a function may have.
+fn check_handlers(parts: &ArtifactFile) -> Result<(), LoadError> {
+    let is_sound = |(return_offset, frame_bytes, clauses): (u32, u32, &[Clause])| {
+        // Behind a call at the very end of a function its return address would be another's.
+        let Some(function) = return_offset.checked_sub(1).and_then(|call| parts.functions.at(call)) else { return false };
+        let is_inside = |offset: u32| parts.functions.at(offset).is_some_and(|other| other.text_offset == function.text_offset);
+        let is_known = |clause: &Clause| clause.tag.is_none_or(|tag| (tag as usize) < parts.contract.tags.len());
+        let is_frame = frame_bytes.is_multiple_of(16) && u64::from(frame_bytes) <= GUARD_BYTES;
+        is_frame && clauses.iter().all(|clause| is_inside(clause.landing_offset) && is_known(clause))
+    };
+    let is_in_text = |(return_offset, ..): (u32, u32, &[Clause])| (return_offset as usize) < parts.text.len();
+    let has_cell = parts.handlers.is_empty() || parts.contract.cells > 0;
+    if has_cell && parts.handlers.sites().all(|site| is_in_text(site) && is_sound(site)) {
+        Ok(())
+    } else {
+        Err(ArtifactError::Damaged("its handlers of exceptions contradict its functions").into())
+    }
 }
 
 fn check_processor(contract: &Contract) -> Result<(), LoadError> {

@@ -3,6 +3,8 @@
 //! What lies on a guest's stack is an allegation: each frame must lie inside the part of the stack that belongs to its call, and higher than the last, else the
 //! walk ends. It ends by itself at the entry trampoline, which begins with a frame pointer of zero.
 
+use std::ops::Range;
+
 use crate::sys::activation::Activation;
 use crate::sys::slot::SlotMemory;
 
@@ -28,6 +30,11 @@ pub(crate) struct Frames<'s> {
 }
 
 impl<'s> Frames<'s> {
+    /// The call's part of the stack, as addresses.
+    pub fn stack(&self) -> Range<u64> {
+        self.base..self.base + self.stack_top
+    }
+
     /// From where a guest was stopped. Its stack pointer is not known then, or not to be trusted.
     pub fn from_fault(slot: &'s SlotMemory, stack_top: u64, pc: u64, pointer: u64) -> Frames<'s> {
         let base = slot.bounds().base;

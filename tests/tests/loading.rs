@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use ed25519_dalek::SigningKey;
-use vivarium_artifact::{Artifact, Setting, SignedArtifact};
+use vivarium_artifact::{Artifact, CallSite, Clause, HandlerTable, Setting, SignedArtifact};
 use vivarium_compiler::{Policy, compile};
 use vivarium_runtime::SealedFile;
 use vivarium_tests::engine::runtime;
@@ -69,4 +69,38 @@ fn a_missing_seal_is_refused() {
     file.write_all(&signed(&artifact())).unwrap();
     let refused = SealedFile::receive(file.into()).map(drop).unwrap_err().to_string();
     assert!(refused.contains("seal"), "{refused}");
+}
+
+/// An exception would send control there: whoever wrote the table must not choose freely where.
+#[test]
+fn handlers_of_exceptions_that_contradict_the_code_are_refused() {
+    let wasm = wat::parse_str(
+        "(module (tag $e) (func $throw (throw $e)) (func $other) (func (export \"f\") (block (try_table (catch $e 0) (call $throw)))))",
+    )
+    .unwrap();
+    let sound = compile(&wasm, &Policy::default(), Setting::Fast, &|_, _, _| {}).unwrap().artifact;
+    assert_eq!(load(&signed(&sound)), Ok(()));
+    let (return_offset, frame_bytes, clauses) = sound.handlers.sites().next().expect("the call has a handler");
+    let clause = clauses[0];
+    let site = CallSite { return_offset, frame_bytes, clauses: vec![clause] };
+    let other = sound.functions.records().iter().find(|record| record.name.as_deref() == Some("other")).unwrap().text_offset;
+    let with = |clause: Clause| CallSite { clauses: vec![clause], ..site.clone() };
+    for (lie, site) in [
+        ("a landing in another function", with(Clause { landing_offset: other, ..clause })),
+        ("a landing in the thunks", with(Clause { landing_offset: 0, ..clause })),
+        ("a landing outside the text", with(Clause { landing_offset: u32::MAX, ..clause })),
+        ("a tag that there is not", with(Clause { tag: Some(1), ..clause })),
+        ("a call in another function", CallSite { return_offset: other + 1, ..site.clone() }),
+        ("a call outside the text", CallSite { return_offset: u32::MAX, ..site.clone() }),
+        ("a call before the text", CallSite { return_offset: 0, ..site.clone() }),
+        ("a frame that is not aligned", CallSite { frame_bytes: frame_bytes + 8, ..site.clone() }),
+        ("a frame larger than the guard", CallSite { frame_bytes: 64 << 20, ..site.clone() }),
+    ] {
+        let lying = Artifact { handlers: HandlerTable::new(vec![site]), ..sound.clone() };
+        assert_eq!(
+            load(&signed(&lying)),
+            Err("this artifact is damaged: its handlers of exceptions contradict its functions".into()),
+            "{lie}"
+        );
+    }
 }

@@ -61,7 +61,7 @@ impl Runs {
             let ExportedItem::Function(function) = export.item else { continue };
             let ty = contract.function_type(function).unwrap();
             let arguments: Vec<u128> =
-                ty.parameters.iter().map(|ty| if matches!(ty, ValueType::FuncRef | ValueType::ExternRef) { 0 } else { argument }).collect();
+                ty.parameters.iter().map(|ty| if matches!(ty, ValueType::Reference(_)) { 0 } else { argument }).collect();
             instance.invoke(function, &arguments).unwrap();
             outcomes.push(self.outcome(&mut instance, ty.results.len()));
         }

@@ -21,6 +21,10 @@ pub const BUILTIN_BASE: u32 = 0x8000_0000;
 /// (`runtime/decisions/0008-linking.md`): the reference lies in the context, the arguments in cells.
 pub const FOREIGN_BASE: u32 = 0xc000_0000;
 
+/// Hostcall numbers from here on throw an exception of the tag that is left, by index (`runtime/decisions/0008-exceptions.md`): what it carries lies in
+/// cells. Control goes to where it is caught, never back.
+pub const THROW_BASE: u32 = 0xe000_0000;
+
 /// The bit of a reference's `type` by which a function of another instance is known.
 pub const FOREIGN_TYPE: u32 = 0x8000_0000;
 
@@ -44,11 +48,13 @@ pub enum Builtin {
     GlobalSet = BUILTIN_BASE + 6,
     /// `(reference: i64, signature's number: i32) → 1 when the foreign function has this signature, else 0: i64`.
     ForeignType = BUILTIN_BASE + 7,
+    /// `(exception: i64)`, which is not null: throws it again. Control goes to where it is caught, never back.
+    ThrowRef = BUILTIN_BASE + 8,
 }
 
 impl Builtin {
     /// All builtins; the compiler emits calls to these, the runtime answers these.
-    pub const ALL: [Builtin; 8] = [
+    pub const ALL: [Builtin; 9] = [
         Builtin::MemoryGrow,
         Builtin::TableGrow,
         Builtin::TableSize,
@@ -57,11 +63,12 @@ impl Builtin {
         Builtin::GlobalGet,
         Builtin::GlobalSet,
         Builtin::ForeignType,
+        Builtin::ThrowRef,
     ];
 
     /// Those that only linked instances need.
     pub fn is_for_linking(self) -> bool {
-        !matches!(self, Builtin::MemoryGrow | Builtin::TableGrow)
+        !matches!(self, Builtin::MemoryGrow | Builtin::TableGrow | Builtin::ThrowRef)
     }
 
     /// The builtin of a hostcall number, if it is one.

@@ -1,59 +1,10 @@
 //! The contract: what a module may import, how much of everything it gets, and how it is laid out. Written by the compiler, enforced by the runtime.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use crate::PAGE_BYTES;
 use crate::trap::TrapKind;
-
-/// A type of value (core specification, 2.3). References to typed functions and GC types come with the features that need them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum ValueType {
-    I32,
-    I64,
-    F32,
-    F64,
-    V128,
-    FuncRef,
-    ExternRef,
-}
-
-impl ValueType {
-    /// Whether values are references to functions, whose numbers mean something in their own module only.
-    pub fn is_function_reference(self) -> bool {
-        self == ValueType::FuncRef
-    }
-}
-
-/// Types of parameters and results.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub struct FunctionType {
-    pub parameters: Vec<ValueType>,
-    pub results: Vec<ValueType>,
-}
-
-impl fmt::Display for ValueType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            ValueType::I32 => "i32",
-            ValueType::I64 => "i64",
-            ValueType::F32 => "f32",
-            ValueType::F64 => "f64",
-            ValueType::V128 => "v128",
-            ValueType::FuncRef => "funcref",
-            ValueType::ExternRef => "externref",
-        })
-    }
-}
-
-/// In the words of the text format: `(i32 i32) -> (i32)`.
-impl fmt::Display for FunctionType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |types: &[ValueType]| types.iter().map(ValueType::to_string).collect::<Vec<_>>().join(" ");
-        write!(f, "({}) -> ({})", list(&self.parameters), list(&self.results))
-    }
-}
+pub use crate::types::{FunctionType, TypeDigest, ValueType};
 
 /// A function that the module imports and that the policy permitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,10 +86,10 @@ pub struct TablePlan {
 }
 
 impl TablePlan {
-    /// Whether this import may be a table of that type that has so many elements now (core specification, 4.5.2).
-    pub fn accepts(&self, offered: &TablePlan, elements: u64) -> bool {
+    /// Whether this import of a module may be a table of another, of that type, that has so many elements now (core specification, 4.5.2).
+    pub fn accepts(&self, module: &Contract, offered: &TablePlan, owner: &Contract, elements: u64) -> bool {
         self.address == offered.address
-            && self.element == offered.element
+            && module.is_same_type(self.element, owner, offered.element)
             && limits_accept(self.minimum, self.declared_maximum, elements, offered.declared_maximum)
     }
 }
@@ -178,10 +129,19 @@ impl GlobalPlan {
         }
     }
 
-    /// Whether it is reached through the address of the original. One that holds references to functions is not: their numbers differ between modules.
+    /// Whether it is reached through the address of the original. One whose values mean something in their own instance only is not.
     pub fn is_linked(&self) -> bool {
-        self.ty.mutable && self.import().is_some() && !self.ty.value.is_function_reference()
+        self.ty.mutable && self.import().is_some() && !self.ty.value.is_local()
     }
+}
+
+/// A tag of exceptions: what they carry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagPlan {
+    /// Canonical number of the signature whose parameters an exception carries; it has no results.
+    pub type_number: u32,
+    /// Set when it is another instance's.
+    pub import: Option<ImportName>,
 }
 
 /// What an export names, by index in the module's index spaces.
@@ -191,6 +151,7 @@ pub enum ExportedItem {
     Table(u32),
     Memory(u32),
     Global(u32),
+    Tag(u32),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -230,12 +191,16 @@ pub struct Contract {
     pub wasm_sha256: [u8; 32],
     /// Canonical signatures; number n is `types[n - 1]`.
     pub types: Vec<FunctionType>,
+    /// What the same signatures are called in every module; none unless instances may be linked.
+    pub type_digests: Vec<TypeDigest>,
     pub imports: Vec<ImportedFunction>,
     /// Canonical type number of every function, imported ones first.
     pub function_types: Vec<u32>,
     pub memories: Vec<MemoryPlan>,
     pub tables: Vec<TablePlan>,
     pub globals: Vec<GlobalPlan>,
+    /// Imported ones first.
+    pub tags: Vec<TagPlan>,
     /// Length of each data segment that `memory.init` may still copy from at instantiation, in bytes; active ones count as zero.
     pub data_segments: Vec<u64>,
     /// Length of each element segment that `table.init` may still copy from at instantiation, in elements; active and declared ones count as zero.
@@ -267,11 +232,13 @@ impl Contract {
             cpu_features: vec![],
             wasm_sha256: [0; 32],
             types: vec![],
+            type_digests: vec![],
             imports: vec![],
             function_types: vec![],
             memories: vec![],
             tables: vec![],
             globals: vec![],
+            tags: vec![],
             data_segments: vec![],
             element_segments: vec![],
             exports: vec![],
@@ -305,6 +272,12 @@ impl Contract {
     pub fn function_type(&self, function: u32) -> Option<&FunctionType> {
         let number = *self.function_types.get(function as usize)?;
         self.types.get(number.checked_sub(1)? as usize)
+    }
+
+    /// Types of what an exception of a tag carries; none when the module has no such tag.
+    pub fn tag_parameters(&self, tag: u32) -> Option<&[ValueType]> {
+        let number = self.tags.get(tag as usize)?.type_number;
+        Some(&self.types.get(number.checked_sub(1)? as usize)?.parameters)
     }
 
     /// The canonical number of a signature.

@@ -5,7 +5,7 @@
 //! | `.text` | thunks, code, stubs, passive segments; begins on a page, mapped as it is |
 //! | `.viv.image` | the first bytes of every slot; begins on a page, mapped privately once a slot |
 //! | `.viv.contract` `.viv.functions` | [`Contract`], [`FunctionTable`], postcard |
-//! | `.viv.traps` `.viv.map` | [`TrapTable`], [`AddressMap`], arrays |
+//! | `.viv.traps` `.viv.handlers` `.viv.map` | [`TrapTable`], [`HandlerTable`], [`AddressMap`], arrays |
 //! | `.viv.lines` | [`LineTable`], read where it lies |
 //! | `.symtab` | a symbol for each function |
 //!
@@ -20,6 +20,7 @@ use object::{Endianness, Object as _, ObjectSection as _};
 use thiserror::Error;
 
 use crate::contract::Contract;
+use crate::handlers::HandlerTable;
 use crate::layout::SlotLayout;
 use crate::lines::LineTable;
 use crate::map::{AddressMap, FunctionTable};
@@ -53,6 +54,7 @@ pub struct Artifact {
     /// The first [`SlotLayout::image_bytes`] of every slot.
     pub image: Vec<u8>,
     pub traps: TrapTable,
+    pub handlers: HandlerTable,
     pub functions: FunctionTable,
     pub map: AddressMap,
     /// An encoded [`LineTable`]; no bytes where there is no debug information.
@@ -69,6 +71,7 @@ pub struct ArtifactFile {
     /// Where the image lies in the file; begins on a page.
     pub image: Range<usize>,
     pub traps: TrapTable,
+    pub handlers: HandlerTable,
     pub functions: FunctionTable,
     pub map: AddressMap,
     /// Where the encoded [`LineTable`] lies in the file.
@@ -87,13 +90,14 @@ impl Artifact {
     pub fn encode(&self) -> Result<Vec<u8>, ArtifactError> {
         let contract = postcard::to_stdvec(&self.contract).map_err(|_| ArtifactError::TooLarge)?;
         let functions = postcard::to_stdvec(&self.functions).map_err(|_| ArtifactError::TooLarge)?;
-        let (traps, map) = (self.traps.encode(), self.map.encode());
+        let (traps, handlers, map) = (self.traps.encode(), self.handlers.encode(), self.map.encode());
         let sections = [
             Section { name: ".text", bytes: &self.text, align: PAGE_BYTES, flags: elf::SHF_ALLOC | elf::SHF_EXECINSTR },
             Section { name: ".viv.image", bytes: &self.image, align: PAGE_BYTES, flags: elf::SHF_ALLOC | elf::SHF_WRITE },
             Section { name: ".viv.contract", bytes: &contract, align: 8, flags: Default::default() },
             Section { name: ".viv.functions", bytes: &functions, align: 8, flags: Default::default() },
             Section { name: ".viv.traps", bytes: &traps, align: 8, flags: Default::default() },
+            Section { name: ".viv.handlers", bytes: &handlers, align: 8, flags: Default::default() },
             Section { name: ".viv.map", bytes: &map, align: 8, flags: Default::default() },
             Section { name: ".viv.lines", bytes: &self.lines, align: 8, flags: Default::default() },
         ];
@@ -130,6 +134,7 @@ impl Artifact {
         }
         Ok(ArtifactFile {
             traps: TrapTable::decode(bytes(".viv.traps")?).ok_or(ArtifactError::Damaged("its trap table does not parse"))?,
+            handlers: HandlerTable::decode(bytes(".viv.handlers")?).ok_or(ArtifactError::Damaged("its handler table does not parse"))?,
             map: AddressMap::decode(bytes(".viv.map")?).ok_or(ArtifactError::Damaged("its address map does not parse"))?,
             functions: FunctionTable::decode(bytes(".viv.functions")?)
                 .ok_or(ArtifactError::Damaged("its function table does not parse"))?,

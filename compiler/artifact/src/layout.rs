@@ -214,14 +214,15 @@ fn pieces(contract: &Contract, memory_offset: u64) -> Option<Vec<ImagePiece>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{AddressType, GlobalInitial, GlobalPlan, GlobalType, MemoryPlan, TablePlan, ValueType};
+    use crate::contract::{AddressType, GlobalInitial, GlobalPlan, GlobalType, MemoryPlan, TablePlan};
+    use crate::types::ValueType;
 
     fn contract() -> Contract {
         Contract {
             memories: vec![memory(65536)],
             tables: vec![TablePlan {
                 address: AddressType::I32,
-                element: ValueType::FuncRef,
+                element: ValueType::FUNC_REF,
                 minimum: 3,
                 declared_maximum: None,
                 capacity: 10,

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::abi::CELL_BYTES;
 use crate::elf::Artifact;
 use crate::layout::{IMAGE_MEMORY_BYTES_WHOLE, SlotLayout};
-use crate::{Contract, PAGE_BYTES};
+use crate::{Contract, PAGE_BYTES, ValueType};
 
 /// Why a start function has to run in each instance.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -17,6 +17,8 @@ pub enum NoSnapshot {
     SeveralMemories,
     #[error("a module that is linked to others begins as it was compiled")]
     Linked,
+    #[error("a module that may keep exceptions begins as it was compiled")]
+    Exceptions,
     #[error("what the start function left takes {bytes} bytes of image, the bound is {image_bytes_max}")]
     TooLarge { bytes: u64, image_bytes_max: u64 },
     #[error("what the start function left does not fit the artifact")]
@@ -65,6 +67,11 @@ fn contract_of(contract: &Contract, layout: &SlotLayout, left: Left<'_>) -> Resu
     if contract.linked || contract.initializer.is_some() {
         return Err(NoSnapshot::Linked);
     }
+    // Which exceptions there are only the instance knows that they were thrown in.
+    let kept = contract.globals.iter().map(|global| global.ty.value).chain(contract.tables.iter().map(|table| table.element));
+    if kept.into_iter().any(ValueType::is_exception_reference) {
+        return Err(NoSnapshot::Exceptions);
+    }
     let mut contract = Contract { start: None, ..contract.clone() };
     match contract.memories.first_mut() {
         Some(memory) => {
@@ -101,8 +108,8 @@ fn data_end(memory: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{AddressType, MemoryPlan, TablePlan, ValueType};
-    use crate::{AddressMap, FunctionTable, TrapTable, WASM_PAGE_BYTES};
+    use crate::contract::{AddressType, MemoryPlan, TablePlan};
+    use crate::{AddressMap, FunctionTable, HandlerTable, TrapTable, WASM_PAGE_BYTES};
 
     fn memory(minimum_pages: u64, image_bytes: u64) -> MemoryPlan {
         MemoryPlan {
@@ -120,7 +127,7 @@ mod tests {
         let table = TablePlan {
             import: None,
             address: AddressType::I32,
-            element: ValueType::FuncRef,
+            element: ValueType::FUNC_REF,
             minimum: 1,
             declared_maximum: None,
             capacity: 10,
@@ -136,7 +143,7 @@ mod tests {
         };
         let image = vec![0; SlotLayout::of(&contract).unwrap().image_bytes as usize];
         let (traps, functions, map) = (TrapTable::new(vec![]), FunctionTable::new(vec![]), AddressMap::new(vec![]));
-        Artifact { contract, text: vec![], image, traps, functions, map, lines: vec![] }
+        Artifact { contract, text: vec![], image, traps, handlers: HandlerTable::default(), functions, map, lines: vec![] }
     }
 
     /// A head of ones, with these lengths of the table and the segment.
@@ -146,6 +153,14 @@ mod tests {
         head[layout.table_length(0) as usize..][..8].copy_from_slice(&table.to_le_bytes());
         head[layout.data_segment_length(0) as usize..][..8].copy_from_slice(&segment.to_le_bytes());
         head
+    }
+
+    #[test]
+    fn what_refers_to_exceptions_is_not_taken_over() {
+        let mut artifact = artifact(vec![]);
+        artifact.contract.tables[0].element = ValueType::EXN_REF;
+        let head = head(&artifact, 1, 5);
+        assert_eq!(artifact.begin_as(Left { head: &head, memory: &[] }, u64::MAX), Err(NoSnapshot::Exceptions));
     }
 
     #[test]

@@ -59,7 +59,8 @@ impl TenantPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{AddressType, MemoryPlan, TablePlan, ValueType};
+    use crate::contract::{AddressType, MemoryPlan, TablePlan};
+    use crate::types::ValueType;
 
     fn contract() -> Contract {
         let memory = MemoryPlan {
@@ -73,7 +74,7 @@ mod tests {
         };
         let table = TablePlan {
             address: AddressType::I32,
-            element: ValueType::FuncRef,
+            element: ValueType::FUNC_REF,
             minimum: 1,
             declared_maximum: None,
             capacity: 10,

@@ -17,11 +17,13 @@ pub enum TrapKind {
     BadConversionToInteger = 8,
     StackOverflow = 9,
     NullReference = 10,
+    UncaughtException = 11,
+    TooManyExceptions = 12,
 }
 
 impl TrapKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [TrapKind; 10] = [
+    pub const ALL: [TrapKind; 12] = [
         TrapKind::Unreachable,
         TrapKind::MemoryOutOfBounds,
         TrapKind::TableOutOfBounds,
@@ -32,6 +34,8 @@ impl TrapKind {
         TrapKind::BadConversionToInteger,
         TrapKind::StackOverflow,
         TrapKind::NullReference,
+        TrapKind::UncaughtException,
+        TrapKind::TooManyExceptions,
     ];
 
     /// The kind with this number.
@@ -52,6 +56,8 @@ impl TrapKind {
             TrapKind::BadConversionToInteger => "bad_conversion_to_integer",
             TrapKind::StackOverflow => "stack_overflow",
             TrapKind::NullReference => "null_reference",
+            TrapKind::UncaughtException => "uncaught_exception",
+            TrapKind::TooManyExceptions => "too_many_exceptions",
         }
     }
 
@@ -68,6 +74,8 @@ impl TrapKind {
             TrapKind::BadConversionToInteger => "invalid conversion to integer",
             TrapKind::StackOverflow => "call stack exhausted",
             TrapKind::NullReference => "null reference",
+            TrapKind::UncaughtException => "an exception was thrown and nothing caught it",
+            TrapKind::TooManyExceptions => "more exceptions were caught by reference than one run may keep",
         }
     }
 }

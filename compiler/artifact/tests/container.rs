@@ -4,8 +4,8 @@ use ed25519_dalek::SigningKey;
 use vivarium_artifact::lines::LineTableBuilder;
 use vivarium_artifact::sign::SIGNATURE_BYTES;
 use vivarium_artifact::{
-    AddressMap, AddressType, Artifact, ArtifactError, Contract, FunctionRecord, FunctionTable, MemoryPlan, PAGE_BYTES, Place,
-    SignedArtifact, SlotLayout, TrapKind, TrapSite, TrapTable,
+    AddressMap, AddressType, Artifact, ArtifactError, CallSite, Clause, Contract, FunctionRecord, FunctionTable, HandlerTable, MemoryPlan,
+    PAGE_BYTES, Place, SignedArtifact, SlotLayout, TrapKind, TrapSite, TrapTable,
 };
 
 fn lines() -> Vec<u8> {
@@ -35,6 +35,7 @@ fn artifact() -> Artifact {
         text: vec![0xcc; 100],
         image: (0..image_bytes).map(|index| index as u8).collect(),
         traps: TrapTable::new(vec![TrapSite { text_offset: 4, kind: TrapKind::Unreachable }]),
+        handlers: HandlerTable::new(vec![CallSite { return_offset: 12, frame_bytes: 32, clauses: vec![Clause::new(1, 40)] }]),
         functions: FunctionTable::new(vec![FunctionRecord {
             index: 0,
             name: Some("frond".into()),
@@ -58,6 +59,7 @@ fn what_is_encoded_is_what_is_parsed() {
     assert_eq!(&file[parsed.image.clone()], &artifact.image[..]);
     assert_eq!(parsed.line_table(&file).at(3), Some(Place { file: "main.c", line: 3, column: 5 }));
     assert_eq!((parsed.traps, parsed.functions, parsed.map), (artifact.traps, artifact.functions, artifact.map));
+    assert_eq!(parsed.handlers, artifact.handlers);
 }
 
 /// Length of the file that is flipped and cut, in bytes.

@@ -4,7 +4,7 @@
 
 use cranelift_codegen::ir::UserExternalName;
 use serde::{Deserialize, Serialize};
-use vivarium_artifact::TrapKind;
+use vivarium_artifact::{CallSite, Clause, TrapKind};
 
 use super::references::References;
 use crate::codegen::{CompiledFunction, Location, NumberSite, Relocation};
@@ -17,13 +17,17 @@ struct Head {
     relocations: Vec<(u32, u32, u32, i64)>,
     numbers: Vec<(u32, u32, u32)>,
     traps: Vec<(u32, TrapKind)>,
+    handlers: Vec<Handler>,
     /// Offsets in the code, and in the body.
     locations: Vec<(u32, u32, u32)>,
 }
 
+/// Return address, bytes of the frame, and of each clause its code and landing.
+type Handler = (u32, u32, Vec<(u32, u32)>);
+
 /// Encodes a function of which nothing has been filled in. None when it refers to what only its own module has.
 pub fn encode(function: &CompiledFunction, references: Option<&References>, body_offset: u32) -> Option<Vec<u8>> {
-    let CompiledFunction { code, alignment, relocations, numbers, traps, locations } = function;
+    let CompiledFunction { code, alignment, relocations, numbers, traps, handlers, locations } = function;
     let name = |symbol: Symbol| {
         let symbol = references.map_or(Some(symbol), |references| references.to_slots(symbol))?;
         let UserExternalName { namespace, index } = symbol.external_name();
@@ -37,12 +41,21 @@ pub fn encode(function: &CompiledFunction, references: Option<&References>, body
         let (namespace, index) = name(Symbol::Number(site.number))?;
         Some((site.offset, namespace, index))
     };
+    let clause = |clause: &Clause| {
+        let tag = match clause.tag {
+            Some(tag) => Some(name(Symbol::Throw(tag))?.1),
+            None => None,
+        };
+        Some((Clause::code(tag, clause.by_reference), clause.landing_offset))
+    };
+    let handler = |site: &CallSite| Some((site.return_offset, site.frame_bytes, site.clauses.iter().map(clause).collect::<Option<_>>()?));
     let location = |location: &Location| Some((location.start, location.end, location.wasm_offset.checked_sub(body_offset)?));
     let head = Head {
         alignment: *alignment,
         relocations: relocations.iter().map(relocation).collect::<Option<_>>()?,
         numbers: numbers.iter().map(number).collect::<Option<_>>()?,
         traps: traps.clone(),
+        handlers: handlers.iter().map(handler).collect::<Option<_>>()?,
         locations: locations.iter().map(location).collect::<Option<_>>()?,
     };
     let mut bytes = postcard::to_extend(&head, vec![0; 4]).ok()?;
@@ -70,6 +83,19 @@ pub fn decode(bytes: &[u8], references: Option<&References>, body_offset: u32) -
         Symbol::Number(number) => is_inside(offset, 8).then_some(NumberSite { offset, number }),
         _ => None,
     };
+    let clause = |(code, landing_offset)| {
+        let clause = Clause::new(code, landing_offset);
+        let tag = match clause.tag.map(|tag| symbol(Symbol::Throw(tag).external_name().namespace, tag)) {
+            None => None,
+            Some(Some(Symbol::Throw(tag))) => Some(tag),
+            Some(_) => return None,
+        };
+        is_inside(landing_offset, 1).then_some(Clause { tag, ..clause })
+    };
+    let handler = |(return_offset, frame_bytes, clauses): Handler| {
+        let clauses = clauses.into_iter().map(clause).collect::<Option<_>>()?;
+        is_inside(return_offset, 0).then_some(CallSite { return_offset, frame_bytes, clauses })
+    };
     let location = |(start, end, wasm_offset): (u32, u32, u32)| {
         (start <= end && is_inside(end, 0)).then_some(Location { start, end, wasm_offset: wasm_offset.checked_add(body_offset)? })
     };
@@ -80,6 +106,7 @@ pub fn decode(bytes: &[u8], references: Option<&References>, body_offset: u32) -
         relocations: head.relocations.into_iter().map(relocation).collect::<Option<_>>()?,
         numbers: head.numbers.into_iter().map(number).collect::<Option<_>>()?,
         traps: head.traps,
+        handlers: head.handlers.into_iter().map(handler).collect::<Option<_>>()?,
         locations: head.locations.into_iter().map(location).collect::<Option<_>>()?,
     })
 }
@@ -108,12 +135,18 @@ mod tests {
             relocations: vec![Relocation { offset: 3, symbol: Symbol::Function(9), addend: -4 }],
             numbers: vec![NumberSite { offset: 20, number: Number::Signature(5) }],
             traps: vec![(7, TrapKind::Unreachable)],
+            handlers: vec![CallSite { return_offset: 12, frame_bytes: 48, clauses: vec![clause(Some(6), 30), clause(None, 32)] }],
             locations: vec![Location { start: 0, end: 12, wasm_offset: 1005 }],
         }
     }
 
-    fn references(function: u32, signature: u32) -> References {
+    fn clause(tag: Option<u32>, landing_offset: u32) -> Clause {
+        Clause { tag, by_reference: tag.is_none(), landing_offset }
+    }
+
+    fn references(function: u32, signature: u32, tag: u32) -> References {
         let mut references = References::default();
+        references.tags.take(tag);
         references.functions.take(function);
         references.signatures.take(signature);
         references
@@ -121,17 +154,18 @@ mod tests {
 
     #[test]
     fn another_module_gets_its_own_indices_and_offsets() {
-        let bytes = encode(&function(), Some(&references(9, 5)), 1000).unwrap();
-        let mut moved = decode(&bytes, Some(&references(90, 50)), 2000).unwrap();
+        let bytes = encode(&function(), Some(&references(9, 5, 6)), 1000).unwrap();
+        let mut moved = decode(&bytes, Some(&references(90, 50, 60)), 2000).unwrap();
         assert_eq!(moved.relocations[0].symbol, Symbol::Function(90));
         assert_eq!(moved.locations[0].wasm_offset, 2005);
+        assert_eq!(moved.handlers[0].clauses, [clause(Some(60), 30), clause(None, 32)]);
         assert!(fill_in(&mut moved, &|number| (number == Number::Signature(50)).then_some(0x1122)));
         assert_eq!((moved.code[20..28].to_vec(), moved.numbers.len()), (vec![0x22, 0x11, 0, 0, 0, 0, 0, 0], 0));
     }
 
     #[test]
     fn what_is_of_one_module_only_is_not_kept() {
-        assert!(encode(&function(), Some(&references(8, 5)), 0).is_none());
+        assert!(encode(&function(), Some(&references(8, 5, 6)), 0).is_none());
         assert!(encode(&function(), None, 0).is_some(), "of the same module it is");
     }
 

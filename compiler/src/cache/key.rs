@@ -81,6 +81,7 @@ impl Keys {
             }
             Job::Builtin(builtin) => (2, (builtin as u32).to_le_bytes().to_vec(), References::default()),
             Job::Entry(number) => (3, encoded(|bytes| encode(bytes, module.signature(number))), References::default()),
+            Job::Throw(tag) => (4, encoded(|bytes| encode(bytes, module.tag_parameters(tag))), References::of_tag(tag)),
             Job::Foreign(_) | Job::Initializer => return Ok(None),
         };
         let key = self.wanted.then(|| {
@@ -146,6 +147,7 @@ fn encode_job(bytes: &mut Vec<u8>, environment: &Environment<'_>, job: Job) {
         Job::Entry(number) => encode(bytes, &(3, number)),
         Job::Foreign(number) => encode(bytes, &(4, number)),
         Job::Initializer => encode(bytes, &5),
+        Job::Throw(tag) => encode(bytes, &(6, tag)),
     }
 }
 

@@ -22,7 +22,7 @@ mod shape;
 
 use std::sync::Arc;
 
-use vivarium_artifact::abi::function_reference;
+use vivarium_artifact::abi::{THROW_BASE, function_reference};
 use vivarium_artifact::{MemoryPlan, Setting};
 
 pub use key::Key;
@@ -150,6 +150,7 @@ fn value(environment: &Environment<'_>, references: Option<&References>, number:
         Number::Signature(signature) => u64::from(signature),
         Number::Reference(function) => function_reference(*environment.module.function_types.get(function as usize)?, function),
         Number::Hostcall(function) => u64::from(function),
+        Number::Throw(tag) => u64::from(THROW_BASE + tag),
         Number::TableLength(table) if !is_place(environment, Place::TableLength(table)) => return None,
         Number::TableLength(table) => environment.fixed_table_length(table)?,
         Number::Place(place) if !is_place(environment, place) => return None,

@@ -11,6 +11,8 @@ pub struct References {
     /// By canonical number.
     pub signatures: Slots,
     pub globals: Slots,
+    /// Of exceptions.
+    pub tags: Slots,
     /// Relocated immediates, by the offset of their operators.
     pub immediates: Vec<Immediate>,
 }
@@ -59,6 +61,13 @@ impl References {
         references
     }
 
+    /// Of the trampoline that throws exceptions of a tag.
+    pub fn of_tag(tag: u32) -> References {
+        let mut references = References::default();
+        references.tags.take(tag);
+        references
+    }
+
     /// The order of the immediate of an operator, when it is a relocated one.
     pub fn immediate_of(&self, operator_offset: u64) -> Option<u32> {
         let found = self.immediates.binary_search_by_key(&operator_offset, |immediate| immediate.operator_offset);
@@ -78,10 +87,12 @@ impl References {
     fn mapped(&self, symbol: Symbol, map: &dyn Fn(&Slots, u32) -> Option<u32>) -> Option<Symbol> {
         Some(match symbol {
             Symbol::Function(function) => Symbol::Function(map(&self.functions, function)?),
+            Symbol::Throw(tag) => Symbol::Throw(map(&self.tags, tag)?),
             Symbol::Number(number) => Symbol::Number(match number {
                 Number::Signature(signature) => Number::Signature(map(&self.signatures, signature)?),
                 Number::Reference(function) => Number::Reference(map(&self.functions, function)?),
                 Number::Hostcall(function) => Number::Hostcall(map(&self.functions, function)?),
+                Number::Throw(tag) => Number::Throw(map(&self.tags, tag)?),
                 Number::Place(Place::Global(global)) => Number::Place(Place::Global(map(&self.globals, global)?)),
                 Number::Immediate(order) if (order as usize) < self.immediates.len() => number,
                 // A body with other tables or memories than the first has no references.

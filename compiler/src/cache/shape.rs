@@ -1,17 +1,18 @@
 //! What is the same in all modules that may share the code of one body: its bytes, with whatever the linker or the module decides taken out.
 //!
-//! Taken out are relocated immediates (only their places stay) and indices of functions, signatures and globals, for which stands what the
+//! Taken out are relocated immediates (only their places stay) and indices of functions, signatures, globals and tags, for which stands what the
 //! translation asks about them and which of them are the same one. All else stays as it is, the length of each operator included, for traps are told by
 //! offsets. An operator that this file does not know makes the body one that is not shared.
 
 use vivarium_artifact::layout::GUARD_BYTES;
-use wasmparser::{BlockType, FunctionBody, MemArg, MemArgTarget, Operator};
+use wasmparser::{BlockType, Catch, FunctionBody, MemArg, MemArgTarget, Operator, TryTable};
 
 use super::key::encode;
 use super::references::{Immediate, References};
 use crate::environment::Environment;
 use crate::error::CompileError;
 use crate::relocations::{IMMEDIATE_BYTES, Relocations};
+use crate::types::register_type;
 
 /// The largest access of memory, in bytes.
 const ACCESS_BYTES_MAX: u64 = 16;
@@ -88,6 +89,12 @@ impl Shaping<'_> {
                 self.replace(offset, end);
                 self.signature(type_index);
             }
+            // Which signature it is the validator has checked: the code depends on how values of it lie in registers.
+            Operator::CallRef { type_index } | Operator::ReturnCallRef { type_index } => {
+                self.replace(offset, end);
+                let module = self.environment.module;
+                encode(&mut self.bytes, module.signature(module.types[type_index as usize]));
+            }
             Operator::GlobalGet { global_index } | Operator::GlobalSet { global_index } => {
                 self.replace(offset, end);
                 self.global(global_index);
@@ -100,6 +107,19 @@ impl Shaping<'_> {
                 encode(&mut self.bytes, module.signature(module.types[type_index as usize]));
             }
             Operator::I32Const { value } if self.is_relocated(offset, end, 0) => self.immediate(offset, end, value as u32),
+            Operator::Throw { tag_index } => {
+                self.replace(offset, end);
+                self.tag(tag_index);
+            }
+            Operator::ThrowRef => {
+                // Where nothing can be thrown there is nothing to throw again.
+                self.replace(offset, end);
+                self.bytes.push(u8::from(self.environment.module.tags.is_empty()));
+            }
+            Operator::TryTable { ref try_table } => {
+                self.replace(offset, end);
+                return self.try_table(try_table);
+            }
             ref other => match memory_access(other) {
                 Some(Access { memarg, bytes_behind })
                     if memarg.target == MemArgTarget::Memory(0) && self.is_relocated(offset, end - bytes_behind, 1) =>
@@ -144,8 +164,8 @@ impl Shaping<'_> {
             // Saturating conversions, memory.copy and memory.fill, table.copy, table.grow, table.size and table.fill, wide arithmetic.
             [0xfc, 0..=7 | 10 | 11 | 14..=17 | 19..=22, ..] => true,
             [VECTOR_PREFIX, ..] => true,
-            // ref.is_null.
-            [0xd1, ..] => true,
+            // ref.is_null, ref.as_non_null, br_on_null, br_on_non_null.
+            [0xd1 | 0xd4..=0xd6, ..] => true,
             _ => false,
         }
     }
@@ -177,6 +197,40 @@ impl Shaping<'_> {
         if is_new {
             self.bytes.push(u8::from((function as usize) < module.imports.len()));
             encode(&mut self.bytes, module.signature(module.function_type(function)));
+        }
+    }
+
+    /// The type of a block with handlers, and these, in their order. False when its type is not known here.
+    fn try_table(&mut self, table: &TryTable) -> bool {
+        let module = self.environment.module;
+        match table.ty {
+            BlockType::Empty => encode(&mut self.bytes, &0),
+            BlockType::Type(ty) => match register_type(ty) {
+                Some(ty) => encode(&mut self.bytes, &(1, ty.to_string())),
+                None => return false,
+            },
+            BlockType::FuncType(index) => encode(&mut self.bytes, &(2, module.signature(module.types[index as usize]))),
+        }
+        encode(&mut self.bytes, &table.catches.len());
+        for catch in &table.catches {
+            let (tag, label) = match *catch {
+                Catch::One { tag, label } | Catch::OneRef { tag, label } => (Some(tag), label),
+                Catch::All { label } | Catch::AllRef { label } => (None, label),
+            };
+            let by_reference = matches!(catch, Catch::OneRef { .. } | Catch::AllRef { .. });
+            encode(&mut self.bytes, &(tag.is_some(), by_reference, label));
+            if let Some(tag) = tag {
+                self.tag(tag);
+            }
+        }
+        true
+    }
+
+    fn tag(&mut self, tag: u32) {
+        let (slot, is_new) = self.references.tags.take(tag);
+        self.bytes.extend_from_slice(&slot.to_le_bytes());
+        if is_new {
+            encode(&mut self.bytes, self.environment.module.tag_parameters(tag));
         }
     }
 

@@ -10,7 +10,7 @@ use crate::symbol::{Number, Symbol};
 
 /// Code that can be called.
 #[derive(Debug, Clone, Copy)]
-enum Callee {
+pub enum Callee {
     Function(FuncRef),
     Address(SigRef, Value),
 }
@@ -36,6 +36,16 @@ impl FunctionTranslator<'_, '_> {
         self.return_call_code(callee, &arguments);
     }
 
+    pub fn call_ref(&mut self, type_index: u32) {
+        let (callee, arguments) = self.referenced(type_index);
+        self.call_code(callee, &arguments);
+    }
+
+    pub fn return_call_ref(&mut self, type_index: u32) {
+        let (callee, arguments) = self.referenced(type_index);
+        self.return_call_code(callee, &arguments);
+    }
+
     /// A function and what it is called with.
     fn direct(&mut self, function: u32) -> (Callee, Vec<Value>) {
         let module = self.environment.module;
@@ -50,12 +60,31 @@ impl FunctionTranslator<'_, '_> {
         let reference = self.load_element(table, index);
         let number = self.environment.module.types[type_index as usize];
         let address = self.callee(reference, number);
+        self.with_arguments(number, address)
+    }
+
+    /// What the topmost operand refers to, or the trap where it is null, and what it is called with. That it is of this signature the validator has checked.
+    fn referenced(&mut self, type_index: u32) -> (Callee, Vec<Value>) {
+        let reference = self.pop();
+        let number = self.environment.module.types[type_index as usize];
+        self.builder.ins().trapz(reference, trap_code(TrapKind::NullReference));
+        let address = match self.environment.contract().linked {
+            true => self.known_callee(reference, number),
+            false => self.code_address(reference),
+        };
+        self.with_arguments(number, address)
+    }
+
+    fn with_arguments(&mut self, number: u32, address: Value) -> (Callee, Vec<Value>) {
         let parameters = self.environment.module.signature(number).parameters.len();
         (Callee::Address(self.signature(number), address), self.pop_arguments(parameters))
     }
 
     /// Calls, and pushes the results.
-    fn call_code(&mut self, callee: Callee, arguments: &[Value]) {
+    pub fn call_code(&mut self, callee: Callee, arguments: &[Value]) {
+        if !self.handlers.is_empty() {
+            return self.try_call(callee, arguments);
+        }
         let call = match callee {
             Callee::Function(function) => self.builder.ins().call(function, arguments),
             Callee::Address(signature, address) => self.builder.ins().call_indirect(signature, address, arguments),
@@ -90,7 +119,8 @@ impl FunctionTranslator<'_, '_> {
         self.builder.switch_to_block(wrong);
         self.builder.ins().trapz(found, trap_code(TrapKind::IndirectCallToNull));
         if self.environment.contract().linked {
-            return self.own_or_foreign_callee(reference, number, right, found);
+            self.check_foreign(reference, found, number);
+            return self.own_or_foreign_callee(reference, number, right);
         }
         self.builder.ins().trap(trap_code(TrapKind::BadSignature));
         self.builder.seal_block(right);
@@ -98,11 +128,22 @@ impl FunctionTranslator<'_, '_> {
         self.code_address(reference)
     }
 
-    /// Goes on in a block that both ways lead to.
-    fn own_or_foreign_callee(&mut self, reference: Value, number: u32, own: Block, found: Value) -> Value {
+    /// The address of the code that a reference names, which is of this signature and perhaps foreign.
+    fn known_callee(&mut self, reference: Value, number: u32) -> Value {
+        let found = self.builder.ins().ireduce(types::I32, reference);
+        let is_own = self.builder.ins().icmp_imm_s(IntCC::SignedGreaterThan, found, 0);
+        let (own, foreign) = (self.builder.create_block(), self.builder.create_block());
+        self.builder.ins().brif(is_own, own, &[], foreign, &[]);
+        self.builder.seal_block(foreign);
+        self.builder.switch_to_block(foreign);
+        self.own_or_foreign_callee(reference, number, own)
+    }
+
+    /// In the block where a reference is known to be foreign: goes on in a block that both ways lead to.
+    fn own_or_foreign_callee(&mut self, reference: Value, number: u32, own: Block) -> Value {
         let joined = self.builder.create_block();
         let callee = self.builder.append_block_param(joined, types::I64);
-        let foreign_code = self.foreign_callee(reference, found, number);
+        let foreign_code = self.foreign_callee(reference, number);
         self.builder.ins().jump(joined, &[foreign_code.into()]);
         self.builder.seal_block(own);
         self.builder.switch_to_block(own);
@@ -123,7 +164,8 @@ impl FunctionTranslator<'_, '_> {
         self.builder.ins().iadd(table, offset)
     }
 
-    fn pop_arguments(&mut self, count: usize) -> Vec<Value> {
+    /// The context, and the topmost operands: with what a function is called.
+    pub fn pop_arguments(&mut self, count: usize) -> Vec<Value> {
         let mut arguments = vec![self.vmctx];
         arguments.extend(self.pop_many(count));
         arguments

@@ -8,7 +8,7 @@ use wasmparser::{BlockType, BrTable, Operator};
 
 use super::{FunctionTranslator, trap_code};
 use crate::error::CompileError;
-use crate::types::{clif_type, value_type};
+use crate::types::{clif_type, register_type};
 
 /// An open block.
 #[derive(Debug)]
@@ -37,6 +37,10 @@ enum FrameKind {
         parameters: Vec<Value>,
     },
     Else,
+    /// With how many handlers were open before its own.
+    Try {
+        outer_handlers: usize,
+    },
 }
 
 impl Frame {
@@ -63,6 +67,13 @@ impl FunctionTranslator<'_, '_> {
     pub fn block(&mut self, ty: BlockType) -> Result<(), CompileError> {
         let (parameters, results) = self.block_types(ty)?;
         self.open(FrameKind::Block, parameters.len(), &results);
+        Ok(())
+    }
+
+    /// Opens the block of a `try_table` whose handlers are open already.
+    pub fn open_try(&mut self, ty: BlockType, outer_handlers: usize) -> Result<(), CompileError> {
+        let (parameters, results) = self.block_types(ty)?;
+        self.open(FrameKind::Try { outer_handlers }, parameters.len(), &results);
         Ok(())
     }
 
@@ -123,6 +134,7 @@ impl FunctionTranslator<'_, '_> {
                 self.builder.ins().jump(frame.next, &values);
                 joined = true;
             }
+            FrameKind::Try { outer_handlers } => self.close_handlers(outer_handlers),
             FrameKind::Function | FrameKind::Block | FrameKind::Else => {}
         }
         if joined {
@@ -149,6 +161,11 @@ impl FunctionTranslator<'_, '_> {
 
     pub fn br_if(&mut self, depth: u32) {
         let condition = self.pop();
+        self.branch_if(condition, depth);
+    }
+
+    /// Branches where the condition is not zero, with the topmost operands that the target takes.
+    pub fn branch_if(&mut self, condition: Value, depth: u32) {
         let (target, count) = self.branch_to(depth);
         let values = self.handed_on(count);
         let next = self.builder.create_block();
@@ -222,7 +239,7 @@ impl FunctionTranslator<'_, '_> {
         self.frames.push(Frame { kind, next, branched: false, results: results.len(), height });
     }
 
-    fn block_with_parameters(&mut self, parameters: &[Type]) -> Block {
+    pub fn block_with_parameters(&mut self, parameters: &[Type]) -> Block {
         let block = self.builder.create_block();
         for ty in parameters {
             self.builder.append_block_param(block, *ty);
@@ -234,8 +251,8 @@ impl FunctionTranslator<'_, '_> {
         Ok(match ty {
             BlockType::Empty => (vec![], vec![]),
             BlockType::Type(ty) => {
-                let ty = value_type(ty).ok_or_else(|| CompileError::unsupported(self.offset(), "a type of a later feature"))?;
-                (vec![], vec![clif_type(ty)])
+                let ty = register_type(ty).ok_or_else(|| CompileError::unsupported(self.offset(), "a type of a later feature"))?;
+                (vec![], vec![ty])
             }
             BlockType::FuncType(index) => {
                 let module = self.environment.module;
@@ -247,7 +264,7 @@ impl FunctionTranslator<'_, '_> {
     }
 
     /// The block that a branch of this depth goes to, and how many values it hands on.
-    fn branch_to(&mut self, depth: u32) -> (Block, usize) {
+    pub fn branch_to(&mut self, depth: u32) -> (Block, usize) {
         let index = self.frames.len() - 1 - depth as usize;
         let frame = &mut self.frames[index];
         frame.branched |= !matches!(frame.kind, FrameKind::Loop { .. });

@@ -18,13 +18,17 @@ impl FunctionTranslator<'_, '_> {
         self.builder.ins().load(types::I64, self.regions.lengths, self.vmctx, offset)
     }
 
-    /// In a cold block, with `found` the type of a reference that is not of signature `number`: the code by which the reference is called when it is
-    /// foreign and has that signature after all, else the trap.
-    pub fn foreign_callee(&mut self, reference: Value, found: Value, number: u32) -> Value {
+    /// In a cold block, with `found` the type of a reference that is not of signature `number`: traps unless the reference is foreign and has that signature
+    /// after all.
+    pub fn check_foreign(&mut self, reference: Value, found: Value, number: u32) {
         let is_own = self.builder.ins().icmp_imm_s(IntCC::SignedGreaterThan, found, 0);
         self.builder.ins().trapnz(is_own, trap_code(TrapKind::BadSignature));
         let has_signature = self.call_builtin(Builtin::ForeignType, &[reference], number);
         self.builder.ins().trapz(has_signature, trap_code(TrapKind::BadSignature));
+    }
+
+    /// The code by which a foreign reference of this signature is called.
+    pub fn foreign_callee(&mut self, reference: Value, number: u32) -> Value {
         let layout = self.environment.layout();
         let offset = layout.from_vmctx(layout.foreign_reference());
         self.builder.ins().store(self.regions.lengths, reference, self.vmctx, offset);

@@ -1,5 +1,5 @@
-//! The initializer: what instantiation does where imports decide how (core specification, 4.5.4). Globals first, then active element and data segments,
-//! each in order and up to the first that is out of bounds, then the start function.
+//! The initializer: what instantiation does where imports decide how (core specification, 4.5.4). Globals first, then what tables begin with, then active
+//! element and data segments, each in order and up to the first that is out of bounds, then the start function.
 //!
 //! Constant expressions are translated as the operators that they are. Whatever the image could hold already is not here.
 
@@ -11,7 +11,7 @@ use wasmparser::{ConstExpr, Operator};
 use super::{FunctionTranslator, operator};
 use crate::environment::Environment;
 use crate::error::CompileError;
-use crate::module::{GlobalSource, SegmentMode, SegmentOffset};
+use crate::module::{GlobalSource, SegmentMode, SegmentOffset, TableInitial};
 use crate::segments::LateSegment;
 use crate::symbol::{Stub, Symbol};
 
@@ -25,6 +25,12 @@ pub fn translate(environment: &Environment<'_>, context: &mut FunctionBuilderCon
         if let GlobalSource::Late(expression) = &global.source {
             translator.constant_expression(expression)?;
             translator.global_set(index);
+        }
+    }
+    for (table, index) in environment.module.tables.iter().zip(0..) {
+        if let TableInitial::Late(expression) = &table.initial {
+            translator.constant_expression(expression)?;
+            translator.fill_own_table(index, table.minimum);
         }
     }
     for segment in &environment.plan.late {

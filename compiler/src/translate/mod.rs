@@ -1,7 +1,7 @@
 //! One validated function to CLIF.
 //!
 //! [`translate`] walks the operators once. [`operator`] dispatches each to its family: [`control`], [`numeric`], [`convert`], [`memory`], [`bulk`],
-//! [`table`], [`call`], [`variable`], [`reference`], [`simd`], [`wide`]; [`foreign`] is their common way to what belongs to another instance,
+//! [`table`], [`call`], [`exception`], [`variable`], [`reference`], [`simd`], [`wide`]; [`foreign`] is their common way to what belongs to another instance,
 //! [`initialize`] the one function that is not of the module. All families work on one [`FunctionTranslator`]: CLIF under construction, the operand stack as
 //! CLIF values, and the frames of open blocks. What cannot be reached is skipped, not translated.
 
@@ -9,6 +9,7 @@ pub mod bulk;
 pub mod call;
 pub mod control;
 pub mod convert;
+pub mod exception;
 pub mod flags;
 pub mod foreign;
 pub mod initialize;
@@ -36,6 +37,7 @@ use crate::environment::{Environment, stub_signature};
 use crate::error::CompileError;
 use crate::symbol::{Number, Place, Stub, Symbol};
 use control::Frame;
+use exception::Handler;
 use flags::Regions;
 
 /// Translates the body with this number (imported functions have none) into `function`, which must be empty. With its references the code comes
@@ -75,6 +77,8 @@ pub struct FunctionTranslator<'f, 'm> {
     pub regions: Regions,
     stack: Vec<Value>,
     frames: Vec<Frame>,
+    /// Clauses of all open blocks that catch: the last are asked first.
+    handlers: Vec<Handler>,
     /// Whether the next operator can be reached.
     reachable: bool,
     /// Of the operator that is being translated, in the wasm binary.
@@ -111,6 +115,7 @@ impl<'f, 'm> FunctionTranslator<'f, 'm> {
             regions,
             stack: Vec::new(),
             frames: Vec::new(),
+            handlers: Vec::new(),
             reachable: true,
             skipped_depth: 0,
             values_handed_on: 0,

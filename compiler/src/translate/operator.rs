@@ -33,6 +33,13 @@ pub fn translate(t: &mut FunctionTranslator<'_, '_>, operator: &Operator<'_>, of
         Operator::CallIndirect { type_index, table_index } => t.call_indirect(*type_index, *table_index),
         Operator::ReturnCall { function_index } => t.return_call(*function_index),
         Operator::ReturnCallIndirect { type_index, table_index } => t.return_call_indirect(*type_index, *table_index),
+        Operator::CallRef { type_index } => t.call_ref(*type_index),
+        Operator::ReturnCallRef { type_index } => t.return_call_ref(*type_index),
+
+        // exception
+        Operator::TryTable { try_table } => t.try_table(try_table)?,
+        Operator::Throw { tag_index } => t.throw(*tag_index),
+        Operator::ThrowRef => t.throw_ref(),
 
         // variable
         Operator::LocalGet { local_index } => t.local_get(*local_index),
@@ -45,6 +52,9 @@ pub fn translate(t: &mut FunctionTranslator<'_, '_>, operator: &Operator<'_>, of
         Operator::RefNull { .. } => t.ref_null(),
         Operator::RefIsNull => t.ref_is_null(),
         Operator::RefFunc { function_index } => t.ref_func(*function_index),
+        Operator::RefAsNonNull => t.ref_as_non_null(),
+        Operator::BrOnNull { relative_depth } => t.br_on_null(*relative_depth),
+        Operator::BrOnNonNull { relative_depth } => t.br_on_non_null(*relative_depth),
 
         // memory
         Operator::I32Load { memarg } => t.load(memarg, I32, Part::Whole),

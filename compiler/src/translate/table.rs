@@ -135,6 +135,15 @@ impl FunctionTranslator<'_, '_> {
         Ok(())
     }
 
+    /// Fills the first elements of a table of the module's own, which has so many, with the topmost operand.
+    pub fn fill_own_table(&mut self, table: u32, count: u64) {
+        let reference = self.pop();
+        let first = self.builder.ins().iconst(types::I64, 0);
+        let destination = self.unchecked_element_address(table, first);
+        let count = self.builder.ins().iconst(types::I64, count as i64);
+        self.call_stub(Stub::FillReferences, &[destination, reference, count]);
+    }
+
     pub fn elem_drop(&mut self, segment: u32) {
         self.empty_length(Place::ElementSegmentLength(segment));
     }

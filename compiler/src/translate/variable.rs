@@ -2,14 +2,14 @@
 
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
-use vivarium_artifact::{FunctionType, ValueType};
+use vivarium_artifact::FunctionType;
 use wasmparser::FunctionBody;
 
 use super::FunctionTranslator;
 use crate::constant::Constant;
 use crate::error::CompileError;
 use crate::symbol::Place;
-use crate::types::{clif_type, value_type};
+use crate::types::{clif_type, register_type};
 
 impl FunctionTranslator<'_, '_> {
     /// Declares parameters with their values and locals with zero.
@@ -21,10 +21,11 @@ impl FunctionTranslator<'_, '_> {
         }
         for declaration in body.get_locals_reader()? {
             let (count, ty) = declaration?;
-            let ty = value_type(ty).ok_or_else(|| CompileError::unsupported(body.range().start, "a type of a later feature"))?;
+            let ty = register_type(ty).ok_or_else(|| CompileError::unsupported(body.range().start, "a type of a later feature"))?;
+            // The validator has checked that nobody reads a local that may not be null before it is set.
             let zero = self.constant(ty, 0);
             for _ in 0..count {
-                self.declare_local(clif_type(ty), zero);
+                self.declare_local(ty, zero);
             }
         }
         Ok(())
@@ -47,13 +48,13 @@ impl FunctionTranslator<'_, '_> {
 
     pub fn global_get(&mut self, global: u32) {
         let environment = self.environment;
-        let ty = environment.module.globals[global as usize].ty.value;
+        let ty = clif_type(environment.module.globals[global as usize].ty.value);
         let value = match environment.fixed_global(global) {
             Some(bits) => self.constant(ty, bits),
             None if self.is_exit(global) => self.load_imported_reference(global),
             None => {
                 let (base, offset) = self.global_place(global);
-                self.builder.ins().load(clif_type(ty), self.regions.globals, base, offset)
+                self.builder.ins().load(ty, self.regions.globals, base, offset)
             }
         };
         self.push(value);
@@ -95,14 +96,14 @@ impl FunctionTranslator<'_, '_> {
         self.locals.push(variable);
     }
 
-    fn constant(&mut self, ty: ValueType, bits: Constant) -> Value {
+    fn constant(&mut self, ty: Type, bits: Constant) -> Value {
         let ins = self.builder.ins();
         match ty {
-            ValueType::I32 => ins.iconst(types::I32, i64::from(bits as u32)),
-            ValueType::I64 | ValueType::FuncRef | ValueType::ExternRef => ins.iconst(types::I64, bits as i64),
-            ValueType::F32 => ins.f32const(Ieee32::with_bits(bits as u32)),
-            ValueType::F64 => ins.f64const(Ieee64::with_bits(bits as u64)),
-            ValueType::V128 => self.vector_constant(clif_type(ty), bits),
+            types::I32 => ins.iconst(types::I32, i64::from(bits as u32)),
+            types::F32 => ins.f32const(Ieee32::with_bits(bits as u32)),
+            types::F64 => ins.f64const(Ieee64::with_bits(bits as u64)),
+            types::I8X16 => self.vector_constant(types::I8X16, bits),
+            _ => ins.iconst(types::I64, bits as i64),
         }
     }
 }

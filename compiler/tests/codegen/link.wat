@@ -86,12 +86,12 @@
 ;;
 ;;                                 block3 cold:
 ;; @0081                               trapz.i32 v15, user4
-;; @0081                               v19 = iconst.i32 0
-;; @0081                               v20 = icmp.i32 sgt v15, v19  ; v19 = 0
-;; @0081                               trapnz v20, user5
-;; @0081                               v21 = iconst.i32 1
-;; @0081                               v22 = call fn0(v0, v14, v21)  ; v21 = 1
-;; @0081                               trapz v22, user5
+;; @0081                               v18 = iconst.i32 0
+;; @0081                               v19 = icmp.i32 sgt v15, v18  ; v18 = 0
+;; @0081                               trapnz v19, user5
+;; @0081                               v20 = iconst.i32 1
+;; @0081                               v21 = call fn0(v0, v14, v20)  ; v20 = 1
+;; @0081                               trapz v21, user5
 ;; @0081                               store.i64 notrap aligned region1 v14, v0-0x0001_4050
 ;; @0081                               v23 = symbol_value.i64 gv0
 ;; @0081                               jump block4(v23)
@@ -107,7 +107,7 @@
 ;; @0081                               v31 = iadd v26, v30
 ;; @0081                               jump block4(v31)
 ;;
-;;                                 block4(v18: i64):
-;; @0081                               v32 = call_indirect sig1, v18(v0, v1)
+;;                                 block4(v22: i64):
+;; @0081                               v32 = call_indirect sig1, v22(v0, v1)
 ;; @0084                               return v32
 ;; }

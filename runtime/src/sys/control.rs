@@ -76,6 +76,8 @@ pub enum Entry {
     Call { trampoline: u64, callee: u64, stack_top: u64 },
     /// Return from a hostcall, through the lone `ret` at this address.
     Return { resume_stub: u64 },
+    /// Go on at a handler of exceptions, in this frame, which lies in the stack of the call that runs; all absolute.
+    Land { landing: u64, stack_pointer: u64, frame_pointer: u64 },
     /// Go on where it was preempted.
     Continue,
 }
@@ -165,6 +167,7 @@ impl Thread {
             match entry {
                 Entry::Call { trampoline, callee, stack_top } => enter(control, trampoline, slot.vmctx(), callee, stack_top),
                 Entry::Return { resume_stub } => return_to_guest(control, registers, resume_stub),
+                Entry::Land { landing, stack_pointer, frame_pointer } => land(control, landing, stack_pointer, frame_pointer),
                 Entry::Continue => continue_guest(control, &raw const (*control).interrupted),
             }
         };
@@ -341,6 +344,26 @@ unsafe extern "C" fn return_to_guest(control: *mut ControlBlock, activation: *mu
         r13 = const offset_of!(Activation, r13),
         r14 = const offset_of!(Activation, r14),
         r15 = const offset_of!(Activation, r15),
+    )
+}
+
+/// Goes on at a handler, which finds its values in its frame and relies on no register but those of the stack.
+#[unsafe(naked)]
+unsafe extern "C" fn land(control: *mut ControlBlock, landing: u64, stack_pointer: u64, frame_pointer: u64) -> u64 {
+    naked_asm!(
+        "push rbp", "push rbx", "push r12", "push r13", "push r14", "push r15",
+        "mov [rdi + {host_rsp}], rsp",
+        "mov rsp, rdx",
+        "mov rbp, rcx",
+        // No host address goes along.
+        "xor edi, edi",
+        "xor ebx, ebx",
+        "xor r12d, r12d",
+        "xor r13d, r13d",
+        "xor r14d, r14d",
+        "xor r15d, r15d",
+        "jmp rsi",
+        host_rsp = const offset_of!(ControlBlock, host_rsp),
     )
 }
 

@@ -93,5 +93,6 @@ fn exported(contract: &Contract, item: ExportedItem) -> String {
         ExportedItem::Table(index) => format!("table {index}"),
         ExportedItem::Memory(index) => format!("memory {index}"),
         ExportedItem::Global(index) => format!("global {index}"),
+        ExportedItem::Tag(index) => format!("tag {index}"),
     }
 }

@@ -119,11 +119,11 @@ fn parse(ty: ValueType, text: &str) -> Result<u128, Failure> {
         ValueType::I64 => text.parse::<i64>().map(|number| number as u64).or_else(|_| text.parse()).ok().map(u128::from),
         ValueType::F32 => text.parse::<f32>().ok().map(|number| u128::from(number.to_bits())),
         ValueType::F64 => text.parse::<f64>().ok().map(|number| u128::from(number.to_bits())),
-        ValueType::V128 | ValueType::FuncRef | ValueType::ExternRef => {
+        ValueType::V128 | ValueType::Reference(_) => {
             return Err(Failure::usage("only functions of numbers can be called from here"));
         }
     };
-    parsed.ok_or_else(|| Failure::usage(format!("{text:?} is no number of the type {ty:?}").to_lowercase()))
+    parsed.ok_or_else(|| Failure::usage(format!("{text:?} is no number of the type {ty}")))
 }
 
 fn show(ty: ValueType, cell: u128) -> String {
@@ -133,7 +133,7 @@ fn show(ty: ValueType, cell: u128) -> String {
         ValueType::F32 => f32::from_bits(cell as u32).to_string(),
         ValueType::F64 => f64::from_bits(cell as u64).to_string(),
         ValueType::V128 => format!("{cell:#034x}"),
-        ValueType::FuncRef | ValueType::ExternRef => {
+        ValueType::Reference(_) => {
             if cell as u64 == 0 {
                 "null".into()
             } else {

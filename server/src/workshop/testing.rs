@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use vivarium_artifact::{AddressMap, Artifact, Contract, FunctionTable, Setting, SignedArtifact, SlotLayout, TrapTable};
+use vivarium_artifact::{AddressMap, Artifact, Contract, FunctionTable, HandlerTable, Setting, SignedArtifact, SlotLayout, TrapTable};
 use vivarium_toolchains::{
     BuildError, BuildLimits, BuildReport, Cancel, CheckReport, Diagnostic, Language, LanguageStatus, ProgramKind, Severity, SourceLimits,
     SourceTree, WasmBinary,
@@ -67,6 +67,7 @@ pub fn empty_artifact() -> Vec<u8> {
         text: vec![0xcc; 64],
         image,
         traps: TrapTable::new(vec![]),
+        handlers: HandlerTable::default(),
         functions,
         map: AddressMap::new(vec![]),
         lines: vec![],

@@ -6,7 +6,7 @@ use vivarium_artifact::ValueType;
 use vivarium_runtime::{Exit, ForeignRequest, LinkedExit, Trap};
 
 use super::linking::Place;
-use super::store::{Call, Store};
+use super::store::{Call, End, Store};
 use super::values::Typed;
 use crate::engine::CALL_MAX;
 
@@ -22,12 +22,13 @@ impl Store {
     }
 
     /// Resumes an instance until its call ends, answering its hostcalls and requests.
-    pub fn resume(&mut self, member: usize) -> Result<Result<(), Trap>, String> {
+    pub fn resume(&mut self, member: usize) -> Result<Result<(), End>, String> {
         let deadline = Instant::now() + CALL_MAX;
         loop {
             match self.instance_mut(member).resume_linked() {
                 LinkedExit::Plain(Exit::Done) => return Ok(Ok(())),
-                LinkedExit::Plain(Exit::Trapped(trap)) => return Ok(Err(trap)),
+                LinkedExit::Plain(Exit::Trapped(trap)) => return Ok(Err(End::Trap(trap))),
+                LinkedExit::Thrown(exception) => return Ok(Err(End::Thrown(exception))),
                 LinkedExit::Plain(Exit::Preempted) if Instant::now() > deadline => {
                     return Err(format!("the call did not end within {CALL_MAX:?}"));
                 }
@@ -36,14 +37,16 @@ impl Store {
                     let place = self.member(member).owners.functions[import as usize];
                     match self.call_from(member, place)? {
                         Ok(results) => self.instance_mut(member).answer_bits(&results),
-                        Err(trap) => return Ok(Err(self.abandon(member, trap))),
+                        Err(End::Thrown(exception)) => self.instance_mut(member).answer_thrown(exception),
+                        Err(End::Trap(trap)) => return Ok(Err(self.abandon(member, trap))),
                     }
                 }
                 LinkedExit::Foreign(ForeignRequest::Call { reference, .. }) => {
                     let place = self.named_function(member, reference).ok_or("a foreign reference names no function")?;
                     match self.call_from(member, place)? {
                         Ok(results) => self.instance_mut(member).answer_foreign(&results),
-                        Err(trap) => return Ok(Err(self.abandon(member, trap))),
+                        Err(End::Thrown(exception)) => self.instance_mut(member).answer_thrown(exception),
+                        Err(End::Trap(trap)) => return Ok(Err(self.abandon(member, trap))),
                     }
                 }
                 LinkedExit::Foreign(request) => {
@@ -55,17 +58,18 @@ impl Store {
     }
 
     /// Calls a function of another member with the arguments in the caller's cells; the results are the caller's values.
-    fn call_from(&mut self, caller: usize, place: Place) -> Result<Result<Vec<u128>, Trap>, String> {
+    fn call_from(&mut self, caller: usize, place: Place) -> Result<Result<Vec<u128>, End>, String> {
         let (from, to) = (self.module(caller), self.module(place.0));
         let types = to.contract().function_type(place.1).expect("owners have their functions").clone();
         let arguments: Vec<u128> = (0..).zip(&types.parameters).map(|(index, _)| self.instance(caller).argument_bits(index)).collect();
         let translated = types.parameters.iter().zip(arguments);
         let arguments: Vec<u128> = translated.map(|(ty, bits)| self.translate(*ty, bits, caller, (place.0, to.contract()))).collect();
-        let call = self.call_function(place, &arguments)?;
-        Ok(call.map(|results| {
-            let translated = results.into_iter();
-            translated.map(|result| self.translate(result.ty, result.bits, place.0, (caller, from.contract()))).collect()
-        }))
+        let back = (caller, from.contract());
+        Ok(match self.call_function(place, &arguments)? {
+            Ok(results) => Ok(results.into_iter().map(|result| self.translate(result.ty, result.bits, place.0, back)).collect()),
+            Err(End::Thrown(exception)) => Err(End::Thrown(self.translate_exception(exception, place.0, back))),
+            Err(end) => Err(end),
+        })
     }
 
     /// Answers what a member needs of another, but for calls.
@@ -114,9 +118,11 @@ impl Store {
                 0
             }
             ForeignRequest::HasType { reference, type_number } => {
-                let expected = &module.contract().types[type_number as usize - 1];
-                let place = self.named_function(member, reference);
-                place.is_some_and(|place| self.contract(place.0).function_type(place.1) == Some(expected)).into()
+                let has_type = |place: Place| {
+                    let owner = self.contract(place.0);
+                    module.contract().is_same_signature(type_number, owner, owner.function_types[place.1 as usize])
+                };
+                self.named_function(member, reference).is_some_and(has_type).into()
             }
             ForeignRequest::Call { .. } => unreachable!("calls are answered by whoever resumes"),
         }
@@ -127,8 +133,8 @@ impl Store {
     }
 
     /// A trap in another member has ended what this one waits for.
-    fn abandon(&mut self, member: usize, trap: Trap) -> Trap {
+    fn abandon(&mut self, member: usize, trap: Trap) -> End {
         self.instance_mut(member).abandon();
-        trap
+        End::Trap(trap)
     }
 }

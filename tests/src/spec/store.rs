@@ -5,14 +5,31 @@ use std::sync::{Arc, LazyLock};
 
 use vivarium_artifact::{Contract, ExportedItem, Setting};
 use vivarium_compiler::{CompileError, Features, Policy};
-use vivarium_runtime::{Instance, LoadedModule, Pool, Trap};
+use vivarium_runtime::{Exception, Instance, LoadedModule, Pool, Trap};
 
 use super::linking::{Owners, Place};
 use super::values::Typed;
 use crate::engine::{limits, load};
 
-/// What a call gave: results, or the trap that ended it.
-pub type Call = Result<Vec<Typed>, Trap>;
+/// What a call gave: results, or what ended it.
+pub type Call = Result<Vec<Typed>, End>;
+
+/// What ended a call that did not return.
+#[derive(Debug)]
+pub enum End {
+    Trap(Trap),
+    /// Nothing in the instance has caught it.
+    Thrown(Exception),
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            End::Trap(trap) => write!(f, "trapped: {}", trap.kind),
+            End::Thrown(_) => f.write_str("threw an exception"),
+        }
+    }
+}
 
 /// Why there is no instance.
 #[derive(Debug)]
@@ -27,8 +44,8 @@ pub enum InstantiateError {
     Feature(String),
     /// It is valid, but the compiler does not translate it.
     Unsupported(String),
-    /// Instantiation trapped.
-    Trap(Trap),
+    /// Instantiation did not come to its end.
+    End(End),
     Host(String),
 }
 
@@ -40,7 +57,7 @@ impl std::fmt::Display for InstantiateError {
             InstantiateError::Link(reason) => write!(f, "does not link: {reason}"),
             InstantiateError::Feature(reason) => write!(f, "lacks a feature: {reason}"),
             InstantiateError::Unsupported(reason) => write!(f, "not translated: {reason}"),
-            InstantiateError::Trap(trap) => write!(f, "instantiation trapped: {}", trap.kind),
+            InstantiateError::End(end) => write!(f, "instantiation {end}"),
             InstantiateError::Host(reason) => write!(f, "the host failed: {reason}"),
         }
     }
@@ -158,9 +175,9 @@ impl Store {
         let initialized = if must_run { self.resume(index) } else { Ok(Ok(())) };
         match initialized.map_err(InstantiateError::Host)? {
             Ok(()) => Ok(index),
-            Err(trap) => {
+            Err(end) => {
                 self.drop_if_unreachable(index);
-                Err(InstantiateError::Trap(trap))
+                Err(InstantiateError::End(end))
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Arguments into bits, results against patterns.
 
-use vivarium_artifact::ValueType;
+use vivarium_artifact::{HeapType, ValueType};
 use wast::core::{NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::{WastArg, WastRet};
 
@@ -52,10 +52,12 @@ fn matches(actual: Typed, expected: &WastRetCore<'_>) -> bool {
         (ValueType::F32, WastRetCore::F32(pattern)) => matches_f32(bits as u32, &map_nan(pattern, |value| value.bits)),
         (ValueType::F64, WastRetCore::F64(pattern)) => matches_f64(bits as u64, &map_nan(pattern, |value| value.bits)),
         (ValueType::V128, WastRetCore::V128(pattern)) => matches_v128(bits, pattern),
-        (ValueType::FuncRef | ValueType::ExternRef, WastRetCore::RefNull(_)) => bits as u64 == 0,
-        (ValueType::FuncRef, WastRetCore::RefFunc(_)) => bits as u64 != 0,
-        (ValueType::ExternRef, WastRetCore::RefExtern(None)) => bits as u64 != 0,
-        (ValueType::ExternRef, WastRetCore::RefExtern(Some(handle))) => bits as u64 == u64::from(*handle) + 1,
+        (ValueType::Reference(_), WastRetCore::RefNull(_)) => bits as u64 == 0,
+        (ty, WastRetCore::RefFunc(_)) if ty.is_function_reference() => bits as u64 != 0,
+        (ValueType::Reference(reference), WastRetCore::RefExtern(handle)) if reference.heap == HeapType::Extern => match handle {
+            None => bits as u64 != 0,
+            Some(handle) => bits as u64 == u64::from(*handle) + 1,
+        },
         (_, WastRetCore::Either(choices)) => choices.iter().any(|choice| matches(actual, choice)),
         _ => false,
     }

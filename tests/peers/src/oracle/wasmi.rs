@@ -76,7 +76,7 @@ fn value(ty: ValueType, bits: u128) -> Val {
         ValueType::F32 => Val::F32(F32::from_bits(bits as u32)),
         ValueType::F64 => Val::F64(F64::from_bits(bits as u64)),
         ValueType::V128 => Val::V128(bits.into()),
-        ValueType::ExternRef => Val::ExternRef(Ref::Null),
+        ValueType::EXTERN_REF => Val::ExternRef(Ref::Null),
         _ => Val::FuncRef(Ref::Null),
     }
 }

@@ -84,7 +84,7 @@ fn value(ty: ValueType, bits: u128) -> Val {
         ValueType::F32 => Val::F32(bits as u32),
         ValueType::F64 => Val::F64(bits as u64),
         ValueType::V128 => Val::V128(bits.into()),
-        ValueType::ExternRef => Val::ExternRef(None),
+        ValueType::EXTERN_REF => Val::ExternRef(None),
         _ => Val::FuncRef(None),
     }
 }
