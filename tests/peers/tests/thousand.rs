@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use vivarium_peers::oracle::{Oracle, Part, Verdict, Way};
+use vivarium_compiler::Features;
+use vivarium_peers::oracle::{Oracle, Part, Verdict, Way, generate};
 
 const SEEDS: u64 = 1_000;
 
@@ -23,6 +24,27 @@ fn a_thousand_generated_modules_do_the_same_in_all_engines() {
     println!("{agreed} of {SEEDS} compared, {interpreted} of them with wasmi too");
     assert!(agreed > SEEDS / 2, "only {agreed} of {SEEDS} seeds could be compared: the generator is set wrongly");
     assert!(interpreted > agreed / 4, "only {interpreted} of {agreed} took part in wasmi: it lacks what the generator uses");
+}
+
+/// The generator draws which proposals a module uses: all that programs may use must be among them.
+#[test]
+fn generated_modules_use_what_programs_may_use() {
+    let texts: Vec<String> = (0..300).filter_map(generate::module).map(|wasm| wasmprinter::print_bytes(wasm).unwrap()).collect();
+    let used = |what: &str| texts.iter().filter(|text| text.contains(what)).count();
+    let proposals = [
+        (Features::SIMD, "v128"),
+        (Features::TAIL_CALL, "return_call"),
+        (Features::WIDE_ARITHMETIC, "i64.mul_wide"),
+        (Features::MULTI_MEMORY, "(memory (;1;)"),
+        (Features::MEMORY64, ";) i64 "),
+        (Features::CUSTOM_PAGE_SIZES, "(pagesize"),
+        (Features::BULK_MEMORY, "memory.copy"),
+        (Features::BULK_MEMORY, "memory.init"),
+        (Features::REFERENCE_TYPES, "table.grow"),
+    ];
+    for (feature, text) in proposals {
+        assert_eq!(used(text) > 3, Features::PRODUCT.contains(feature), "{text} is in {} of {} modules", used(text), texts.len());
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use wasm_smith::{Config, Module};
 
 use vivarium_compiler::Features;
 
+use super::bulk;
 use super::random::Random;
 
 /// Calls and turns of loops after which a module traps.
@@ -24,12 +25,14 @@ pub fn module(seed: u64) -> Option<Vec<u8>> {
 pub fn module_with_fuel(seed: u64, fuel: u32) -> Option<Vec<u8>> {
     let mut random = Random::new(seed);
     let length = ENTROPY_BYTES.0 + (random.next() % ENTROPY_BYTES.1) as usize;
+    // wasm-smith does not draw this one.
+    let custom_page_sizes = random.next().is_multiple_of(4);
     let bytes = random.bytes(length);
     let mut source = Unstructured::new(&bytes);
     let drawn = Config::arbitrary(&mut source).ok()?;
-    let mut module = Module::new(bounded(drawn), &mut source).ok()?;
+    let mut module = Module::new(bounded(Config { custom_page_sizes_enabled: custom_page_sizes, ..drawn }), &mut source).ok()?;
     module.ensure_termination(fuel).ok()?;
-    Some(module.to_bytes())
+    Some(bulk::added_to(&module.to_bytes()))
 }
 
 /// What was drawn decides which instructions a module has, and whether it uses what else programs may use; we decide how large it gets.
@@ -68,7 +71,8 @@ fn bounded(drawn: Config) -> Config {
         relaxed_simd_enabled: false,
         memory64_enabled: has(Features::MEMORY64) && drawn.memory64_enabled,
         tail_call_enabled: has(Features::TAIL_CALL),
-        exceptions_enabled: has(Features::EXCEPTIONS) && drawn.exceptions_enabled,
+        // Not before the oracles can tell an uncaught one.
+        exceptions_enabled: false,
         custom_page_sizes_enabled: has(Features::CUSTOM_PAGE_SIZES) && drawn.custom_page_sizes_enabled,
         wide_arithmetic_enabled: has(Features::WIDE_ARITHMETIC),
         gc_enabled: false,

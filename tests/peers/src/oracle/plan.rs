@@ -5,7 +5,7 @@ use vivarium_artifact::{Contract, ExportedItem, FunctionType, ValueType};
 use super::random::Random;
 
 /// Exported functions that are called at most, each once with every set of arguments.
-const FUNCTIONS_MAX: usize = 12;
+const FUNCTIONS_MAX: usize = 40;
 const ARGUMENT_SETS: usize = 3;
 
 /// A call of an export.
