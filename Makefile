@@ -3,7 +3,7 @@
 #   make run      set up, build, start; prints the URL of the workshop
 #   make test     every test, those of the browser too
 #   make fuzz     SEEDS=10000 generated modules in our engine, Wasmtime and wasmi; SEED=7 for one; 10 million random calls of host functions
-#   make bench    the figures of the README, as a table and in target/bench.json
+#   make bench    the figures of the README, many beside Wasmtime's, as a table and in target/bench.json
 #   make build    the binary, target/debug/vivarium (built optimised: there is one profile)
 
 VIVARIUM_DATA ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/vivarium
@@ -48,21 +48,23 @@ browser:
 check: web
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	@cd tests/peers && $(CARGO) fmt --check && $(CARGO) clippy --locked --all-targets -- -D warnings
+	@cd tests/peers && $(CARGO) fmt --check && $(CARGO) clippy --all-targets --all-features -- -D warnings
 	@cd web && npm run --silent check
 
 test: build modules browser
 	@$(CARGO) test --locked --workspace
-	@cd tests/peers && $(CARGO) test --locked
+	@cd tests/peers && $(CARGO) test
 	@cd web && npm test --silent
 
-# Wasmtime is built once for it, some four minutes on two processors.
+# Its lock file follows the crates of the workspace. Wasmtime is built once for it, some four minutes on two processors.
 fuzz:
-	@cd tests/peers && $(CARGO) run --locked -q --bin fuzz
+	@cd tests/peers && $(CARGO) run -q --bin fuzz
 	@VIVARIUM_FUZZ_CALLS=10000000 $(CARGO) test --locked -q -p vivarium-abi compute::hostile
 
 bench: build modules
+	@rm -f target/bench.json
 	@$(CARGO) run --locked -q -p vivarium-tests --bin bench
+	@cd tests/peers && $(CARGO) run -q --features bench --bin bench
 
 clean:
 	@rm -rf target web/dist web/node_modules tests/peers/target tests/modules/node_modules

@@ -16,8 +16,9 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The binary under test: `make test` builds it first.
 pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
-    // Tests lie in target/PROFILE/deps, other programs beside the binary.
-    let mut candidates = test.ancestors().skip(1).take(2).map(|folder| folder.join("vivarium"));
+    // Tests lie in target/PROFILE/deps, other programs beside the binary; those of other workspaces elsewhere.
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug");
+    let mut candidates = test.ancestors().skip(1).take(2).chain([&*built]).map(|folder| folder.join("vivarium"));
     candidates.find(|candidate| candidate.is_file()).expect("the binary is missing: run `make build` first")
 }
 

@@ -3,8 +3,7 @@
 
 use serde_json::{Value, json};
 use vivarium_tests::server::{Server, eventually};
-
-use super::table::Row;
+use vivarium_tests::table::Row;
 
 /// Programs and edits of each that are measured.
 const TIMES: usize = 30;

@@ -6,8 +6,7 @@ use serde_json::Value;
 use vivarium_artifact::Setting;
 use vivarium_compiler::{Policy, compile};
 use vivarium_tests::large::Shape;
-
-use super::table::Row;
+use vivarium_tests::table::Row;
 
 const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 /// Operators that are compiled for one figure, at least.

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use vivarium_tests::server::{Server, eventually};
-
-use super::table::{Row, percentile};
+use vivarium_tests::table::{Row, percentile};
 
 /// Edits of each program that are measured; one more before them is not.
 const EDITS: usize = 30;

@@ -4,14 +4,13 @@
 //! sending an edited source to the new code answering at its URL, on the server that a person would use. Arguments name the groups to measure; without any, all are.
 #![forbid(unsafe_code)]
 
-use std::path::Path;
+use vivarium_tests::table;
 
 mod compiler;
 mod cost;
 mod edit;
 mod preemption;
 mod runtime;
-mod table;
 
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).collect();
@@ -33,6 +32,5 @@ fn main() {
     if wants("edit") {
         rows.extend(edit::rows());
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").join("target/bench.json");
-    std::fs::write(&path, serde_json::to_string_pretty(&rows).expect("rows are JSON")).expect("target/ can be written");
+    table::save(rows);
 }

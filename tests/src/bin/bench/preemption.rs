@@ -12,8 +12,7 @@ use vivarium_runtime::{Exit, Instance, Pool, Profile, Runtime, RuntimeSettings};
 use vivarium_tests::engine::{limits, load_wat};
 use vivarium_tests::server::Server;
 use vivarium_tests::shapes::{run_until, shapes};
-
-use super::table::{Row, percentile};
+use vivarium_tests::table::{Row, percentile};
 
 const DEADLINE: Duration = Duration::from_millis(10);
 /// Computations with the profiler off and on, in turns.

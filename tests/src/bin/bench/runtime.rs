@@ -8,8 +8,7 @@ use vivarium_artifact::{ExportedItem, Setting};
 use vivarium_runtime::{Exit, ResetMethod, Runtime, RuntimeSettings};
 use vivarium_tests::engine::{limits, load_wat};
 use vivarium_tests::requests::Requests;
-
-use super::table::{Row, percentile};
+use vivarium_tests::table::{Row, percentile};
 
 const SAMPLES: usize = 2_000;
 const REQUESTS_OF_A_SAMPLE: u32 = 16;
