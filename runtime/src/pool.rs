@@ -282,12 +282,19 @@ impl PoolState {
     fn place(&self, shelf: &Shelf) -> Result<Box<Slot>, AcquireError> {
         let slot = self.empty.borrow_mut().pop().or_else(|| self.make()).or_else(|| self.take_oldest());
         let mut slot = slot.ok_or(AcquireError::Exhausted { slots: self.slots })?;
-        match slot.memory.place(&shelf.module) {
-            Ok(()) => Ok(slot),
-            Err(error) => {
-                // Nothing has run in it: it is empty, unless the kernel refuses even that.
-                self.put_empty(slot);
-                Err(AcquireError::Place(error))
+        loop {
+            let error = match slot.memory.place(&shelf.module) {
+                Ok(()) => return Ok(slot),
+                Err(error) => error,
+            };
+            // Ready slots hold mappings and memory too: they come after guests that want to run.
+            match self.take_oldest().filter(|_| error.kind() == io::ErrorKind::OutOfMemory) {
+                Some(ready) => self.put_empty(ready),
+                None => {
+                    // Nothing has run in it: it is empty, unless the kernel refuses even that.
+                    self.put_empty(slot);
+                    return Err(AcquireError::Place(error));
+                }
             }
         }
     }
@@ -321,7 +328,8 @@ impl PoolState {
         self.forget_instance(shelf);
         let mut resetting = Resetting { pool: self, slot: Some(slot) };
         match resetting.run(shelf) {
-            Ok(slot) if shelf.module.is_retired() => self.put_empty(slot),
+            // A slot with several memories holds dozens of mappings, of which a process has a bounded number, and is quick to place beside its reset.
+            Ok(slot) if shelf.module.is_retired() || slot.memory.is_wide() => self.put_empty(slot),
             Ok(slot) => {
                 self.warm_bytes.set(self.warm_bytes.get() + slot.memory.warm_bytes());
                 shelf.ready.borrow_mut().push(slot);

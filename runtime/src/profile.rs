@@ -31,7 +31,7 @@ pub struct Profile {
 /// A call stack and in how many samples it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfiledStack {
-    /// Innermost first, never empty; at most [`crate::samples::SAMPLE_FRAMES_MAX`]. Of nested calls the topmost one's only.
+    /// Innermost first, never empty; at most [`crate::samples::SAMPLE_FRAMES_MAX`] and the caller that a prologue hides. Of nested calls the topmost one's only.
     pub frames: Vec<Frame>,
     pub samples: u64,
 }

@@ -125,3 +125,27 @@ fn a_slot_serves_one_memory_and_several_in_turn() {
     }
     assert_eq!((pool.in_use(), pool.discarded()), (0, 0));
 }
+
+/// Mappings of this process.
+fn mappings() -> usize {
+    std::fs::read_to_string("/proc/self/maps").unwrap().lines().count()
+}
+
+#[test]
+fn a_slot_with_many_memories_gives_its_mappings_back_when_its_instance_ends() {
+    let memories: String =
+        (0..16).map(|memory| format!(r#"(memory $m{memory} 65) (data (memory $m{memory}) (i32.const 0) "x")"#)).collect();
+    let module = load_wat(&format!(r#"(module {memories} (func (export "run")))"#), Setting::Fast);
+    let pool = pool(2);
+    // What the process itself takes for its first instance stays.
+    drop(pool.acquire(&load_wat(FOUR, Setting::Fast), limits()).unwrap());
+    let before = mappings();
+    for _ in 0..3 {
+        let mut instances = [(); 2].map(|()| pool.acquire(&module, limits()).unwrap());
+        instances.iter_mut().for_each(|instance| drop(call(instance, "run", &[]).unwrap()));
+        assert!(mappings() > before + 40, "{} and {before} before", mappings());
+        drop(instances);
+        assert!(mappings() < before + 10, "{} and {before} before", mappings());
+    }
+    assert_eq!(pool.discarded(), 0);
+}

@@ -211,7 +211,8 @@ impl ControlBlock {
 
     /// Notes where the guest is, if samples are asked for. Called by the signal handler: reads the guest's stack, loads, stores.
     pub fn sample(&self, code: &MappedCode, pc: u64, frame_pointer: u64, stack_pointer: u64) {
-        // SAFETY: (d): the handler found the program counter in guest code on this thread, so `run` is on this thread's stack.
+        // SAFETY: `run` set it from a borrow that lasts for as long as it does, and the handler found the program counter in guest code of this thread, so
+        // `run` is on its stack. Between two runs it may dangle, and nobody reads it.
         let Some(samples) = (unsafe { self.samples.as_ref() }) else { return };
         let (base, stack_top) = (self.bounds.base, self.stack_top);
         let word = |offset: u64| {

@@ -3,7 +3,7 @@
 //! The handler calls nothing but: `region::first_write`, reading the thread's control block, `ticker::tick` (which may call `timer_settime`), `arena::code_at`,
 //! `SlotBounds::classify`, `TrapTable::lookup`, `ControlBlock::sample`, copying registers into the activation's record, and, before the process dies of a bug of ours, `sigaction` and
 //! `tgkill`. It takes no lock and allocates nothing. It masks all of our
-//! signals, runs on a signal stack of its own, and never touches the guest's stack.
+//! signals, runs on a signal stack of its own, and never writes to the guest's stack; a sample reads what of it is open.
 //!
 //! Faults are told apart. *Write tracking* comes first: a write to a watched page of one of this thread's slots, whatever the program counter; the page is
 //! made writable and the instruction runs again. The others are told apart by the program counter and by the running instance: a *trap* has its program counter in guest text, and either its address

@@ -104,7 +104,7 @@ impl SlotMemory {
         self.map(module).map_err(|error| match error.raw_os_error() {
             Some(libc::ENOMEM) => io::Error::new(
                 error.kind(),
-                "this process has as many mappings as the system permits (vm.max_map_count; a slot takes two or three), or memory is short",
+                "this process has as many mappings as the system permits (vm.max_map_count; a slot takes two or three for each memory), or memory is short",
             ),
             _ => error,
         })
@@ -120,14 +120,17 @@ impl SlotMemory {
             self.wide = Some(Box::new(Wide { reservation: Reservation::new(wide_reservation_bytes(memories.len()))?, further }));
         }
         let (file, file_offset) = module.image();
-        // Before the first mapping, so that `vacate` finds all that was made, should a later one fail.
-        self.memory_offset = layout.memory_offset;
-        self.image_bytes = layout.pieces[0].bytes;
-        self.memory_initial_bytes = memories.first().map_or(0, |memory| memory.minimum_bytes());
-        self.memory_bytes = self.memory_initial_bytes;
-        for piece in &layout.pieces {
+        for (piece, nth) in layout.pieces.iter().zip(0..) {
             let (place, from) = (self.offset() + piece.slot_offset, file_offset + piece.image_offset);
             self.reservation().map_file(place, file, from, piece.bytes, Access::Private)?;
+            if nth == 0 {
+                // Once there is a mapping, `vacate` must find all that is made, should a later one fail; before, there is nothing to clear, which
+                // could fail for the same reason.
+                self.memory_offset = layout.memory_offset;
+                self.image_bytes = piece.bytes;
+                self.memory_initial_bytes = memories.first().map_or(0, |memory| memory.minimum_bytes());
+                self.memory_bytes = self.memory_initial_bytes;
+            }
         }
         self.open_between(self.image_bytes, self.memory_end())?;
         for memory in self.further() {
@@ -175,6 +178,11 @@ impl SlotMemory {
             None => Some(self.memory_bytes),
             Some(index) => self.further().get(index).map(|memory| memory.bytes),
         }
+    }
+
+    /// Whether it has several memories, each with mappings of its own.
+    pub fn is_wide(&self) -> bool {
+        self.wide.is_some()
     }
 
     /// Memories from 1.

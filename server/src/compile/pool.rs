@@ -153,13 +153,14 @@ impl CompilePool {
     pub fn compile(&self, job: Job<'_>, progress: &dyn Fn(Stage, u32, u32), cancel: &Cancel) -> Result<CompiledWasm, CompileFailure> {
         let (index, worker) = self.take(cancel)?;
         let mut place = Place { pool: self, index, worker: None };
-        let mut worker = match worker {
+        // A start function runs where no other program was compiled before, nor will be.
+        let has_start = vivarium_compiler::has_start(job.wasm);
+        let mut worker = match worker.filter(|worker| !has_start || worker.jobs == 0) {
             Some(worker) => worker,
             None => self.start_worker(Priority::Usual)?,
         };
         let answer = self.have_compiled(&mut worker, job, progress, cancel)?;
-        // Whoever has run a stranger's start function compiles for nobody else.
-        if worker.jobs < JOBS_MAX && !vivarium_compiler::has_start(job.wasm) {
+        if worker.jobs < JOBS_MAX && !has_start {
             place.worker = Some(worker);
         }
         answer

@@ -111,9 +111,15 @@ impl Program {
         Ok(Program { module, linkage, entry, exchanges, files, hinted })
     }
 
-    /// Length of all memories with which an instance begins, in bytes.
+    /// Length of what an instance begins with: stack, tables and all memories, in bytes.
     pub fn memory_bytes(&self) -> u64 {
-        self.module.contract().memories.iter().map(MemoryPlan::minimum_bytes).sum()
+        let memories = self.module.contract().memories.iter().map(MemoryPlan::minimum_bytes);
+        self.head_bytes() + memories.sum::<u64>()
+    }
+
+    /// Length of what lies below its first memory, in bytes.
+    fn head_bytes(&self) -> u64 {
+        self.module.layout().memory_offset
     }
 }
 
@@ -247,9 +253,13 @@ impl Guest {
         self.instance.draw_on(budget);
     }
 
-    /// Length of its memories now, of its input, of the output that was not taken yet and of its files, in bytes.
+    /// Length of its stack, tables and memories now, of its input, of the output that was not taken yet and of its files, in bytes.
     pub fn held_bytes(&self) -> u64 {
-        self.instance.memories_bytes() + self.input_bytes + self.host.stdout().len() as u64 + self.host.scratch_bytes()
+        self.program.head_bytes()
+            + self.instance.memories_bytes()
+            + self.input_bytes
+            + self.host.stdout().len() as u64
+            + self.host.scratch_bytes()
     }
 
     /// How long taking the slot and preparing the first call took.

@@ -91,6 +91,17 @@ async fn whoever_cannot_have_memory_in_time_is_told_why() {
 }
 
 #[tokio::test]
+async fn tables_and_stacks_count_as_memory_does() {
+    // 90 tables of 10,000 references are 7 MiB, its stack one.
+    let stage = Stage::set(1, Limits { gateway_memory_bytes_max: 12 * MIB, memory_wait_ms: 0, ..limits() }).await;
+    let program = sleeper(1_500).replacen("(memory", &("(table 10000 funcref)".repeat(90) + "(memory"), 1);
+    stage.deploy("fern", 1, &program).await;
+    let answers = all_at_once(&stage, "fern", 2).await;
+    assert!(answers.iter().any(|answer| answer.body == "awake"), "{answers:?}");
+    assert!(answers.iter().any(|answer| answer.status == 503 && answer.body.contains("gateway_memory_bytes_max")), "{answers:?}");
+}
+
+#[tokio::test]
 async fn a_memory_grows_no_further_than_there_is_memory() {
     let stage = Stage::set(1, Limits { gateway_memory_bytes_max: 64 * MIB, ..limits() }).await;
     let start = "(local $grown i32)
