@@ -1,4 +1,4 @@
-//! Exceptions of one instance: who catches them, and those that are kept because somebody has a reference (`decisions/0008-exceptions.md`).
+//! Exceptions of one instance: who catches them, and those that are kept because somebody has a reference (`decisions/0013-exceptions.md`).
 //!
 //! A throw is an exit. What an exception carries goes to cells, where the handler expects it; so nothing is kept of one that is caught without a reference.
 //! A reference is the number of a kept exception, from 1. They are kept until the instance ends: nobody knows who still has a reference.

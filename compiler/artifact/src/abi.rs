@@ -21,7 +21,7 @@ pub const BUILTIN_BASE: u32 = 0x8000_0000;
 /// (`runtime/decisions/0008-linking.md`): the reference lies in the context, the arguments in cells.
 pub const FOREIGN_BASE: u32 = 0xc000_0000;
 
-/// Hostcall numbers from here on throw an exception of the tag that is left, by index (`runtime/decisions/0008-exceptions.md`): what it carries lies in
+/// Hostcall numbers from here on throw an exception of the tag that is left, by index (`runtime/decisions/0013-exceptions.md`): what it carries lies in
 /// cells. Control goes to where it is caught, never back.
 pub const THROW_BASE: u32 = 0xe000_0000;
 

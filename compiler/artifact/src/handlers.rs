@@ -1,4 +1,4 @@
-//! Where exceptions are caught: for each call that has handlers its return address, and what catches which tag (`runtime/decisions/0008-exceptions.md`).
+//! Where exceptions are caught: for each call that has handlers its return address, and what catches which tag (`runtime/decisions/0013-exceptions.md`).
 
 /// What catches at one call, in the order in which clauses are asked.
 #[derive(Debug, Clone, PartialEq, Eq)]

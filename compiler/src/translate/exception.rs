@@ -1,5 +1,5 @@
 //! Exceptions (core specification, 2.4.8): a call inside an open `try_table` says where to go on when what it calls throws
-//! (`runtime/decisions/0008-exceptions.md`).
+//! (`runtime/decisions/0013-exceptions.md`).
 //!
 //! A throw is a call of a trampoline that leaves for the host and does not come back. The host finds the innermost call whose handlers catch the tag and
 //! goes on at the *landing* of that clause: a block that loads what the exception carries, and the reference to it, from the cells. It takes nothing from
