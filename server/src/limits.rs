@@ -35,6 +35,9 @@ pub struct Limits {
     pub arguments_bytes_max: u64,
     /// All variables of a run or a request together, with a pointer and a zero for each.
     pub environment_bytes_max: u64,
+    /// All variables and secrets of a deployment together. What a request adds (its headers, most of all) must fit beside them in
+    /// `environment_bytes_max`, or no request would be answered.
+    pub variables_bytes_max: usize,
     /// Files that one run may have under `/tmp`, in bytes. They are gone with it.
     pub scratch_bytes_max: u64,
     /// Files, folders and links of one run under `/tmp`.
@@ -171,6 +174,7 @@ impl Default for Limits {
             argument_bytes_max: 8 * KIB,
             arguments_bytes_max: 128 * KIB as u64,
             environment_bytes_max: 128 * KIB as u64,
+            variables_bytes_max: 48 * KIB,
             scratch_bytes_max: 8 * MIB as u64,
             scratch_nodes_max: 1024,
             stdin_bytes_max: MIB,

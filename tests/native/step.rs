@@ -44,8 +44,9 @@ fn main() {
             let (results, _, preempted) = run(&pool, &module, every);
             assert_eq!(results, expected, "{name}, {setting:?}, a tick every {every} instructions");
             println!("{name:<18} {setting:?}: {instructions} instructions, a tick every {every}: preempted {preempted} times");
-            // The first tick of a turn only counts; after a resumption the instruction that comes first is found once more.
-            assert!(preempted >= instructions / if every == 1 { 1 } else { 2 * every }, "{name}, {setting:?}: {preempted}");
+            // The first tick of a turn only counts, so the very first instruction may be left out; after a resumption the one that comes first is found
+            // once more.
+            assert!(preempted + 1 >= instructions / if every == 1 { 1 } else { 2 * every }, "{name}, {setting:?}: {preempted}");
             all += preempted;
             pool.forget(&module);
         }

@@ -5,12 +5,12 @@ import type { Language, Starter } from "./objects.js";
 import {
   broughtBack,
   chosenLanguage,
+  isAside,
   keepOwnerToken,
   programOf,
   putAside,
   restored,
   save,
-  slugAside,
 } from "./programs.js";
 import type { Program, Workshop } from "./state.js";
 
@@ -60,7 +60,7 @@ function takeSlug(workshop: Workshop): void {
   history.replaceState(null, "", location.pathname + location.search);
   const languages = workshop.languages.filter((language) => language.available);
   const open = languages.find(({ name }) => workshop.programs[name]?.slug === slug);
-  const aside = languages.find(({ name }) => slugAside(name) === slug);
+  const aside = languages.find(({ name }) => isAside(name, slug));
   const found = open ?? aside;
   if (found === undefined) {
     workshop.missingSlug = slug;
@@ -68,7 +68,7 @@ function takeSlug(workshop: Workshop): void {
   }
   workshop.language = found.name;
   const replaced = workshop.programs[found.name];
-  const program = open === undefined ? broughtBack(found) : null;
+  const program = open === undefined ? broughtBack(found, slug) : null;
   if (program === null || replaced === undefined) return;
   putAside(replaced);
   save(program);

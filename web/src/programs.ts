@@ -5,6 +5,7 @@ import type { Program } from "./state.js";
 
 const PROGRAM = "vivarium:program:";
 const ASIDE = "vivarium:aside:";
+const ASIDE_MAX = 8;
 const OWNER = "vivarium:owner:";
 const LANGUAGE = "vivarium:language";
 export const SAVE_AFTER_MS = 300;
@@ -60,20 +61,31 @@ export function save(program: Program): void {
   write(PROGRAM + program.language, savedOf(program));
 }
 
-/** Puts a program aside that a starter is to replace, so that it can be brought back. */
+/** Puts a program aside that another is to replace, so that it can be brought back; the last few are kept. */
 export function putAside(program: Program): void {
-  write(ASIDE + program.language, savedOf(program));
+  write(ASIDE + program.language, [savedOf(program), ...aside(program.language)].slice(0, ASIDE_MAX));
 }
 
-/** The slug of what was put aside in this language. */
-export function slugAside(language: string): string | null {
-  return read<Saved>(ASIDE + language)?.slug ?? null;
+/** Newest first. */
+function aside(language: string): Saved[] {
+  const kept = read<Saved | Saved[]>(ASIDE + language);
+  return kept === null ? [] : [kept].flat();
 }
 
-export function broughtBack(language: Language): Program | null {
-  const saved = read<Saved>(ASIDE + language.name);
-  localStorage.removeItem(ASIDE + language.name);
-  return saved === null ? null : { ...programOf(language, null), ...saved };
+export function isAside(language: string, slug: string): boolean {
+  return aside(language).some((saved) => saved.slug === slug);
+}
+
+/** The newest of those, or the one with this slug. */
+export function broughtBack(language: Language, slug: string | null = null): Program | null {
+  const all = aside(language.name);
+  const saved = all.find((one) => slug === null || one.slug === slug);
+  if (saved === undefined) return null;
+  write(
+    ASIDE + language.name,
+    all.filter((one) => one !== saved),
+  );
+  return { ...programOf(language, null), ...saved };
 }
 
 function savedOf(program: Program): Saved {

@@ -14,19 +14,22 @@ export function connectSharing(store: Store<Workshop>, flush: () => void, open: 
     flush();
     void sheet().then(({ showSheet }) => showSheet(currentProgram(store.state), `${location.origin}/${LINK}`));
   });
-  const take = () => void takeLink(store, open);
+  const take = () => void takeLink(store, flush, open);
   window.addEventListener("hashchange", take);
   take();
 }
 
 /** Opens the program that the address holds. The address is cleared: what is in the editor changes from here on. */
-async function takeLink(store: Store<Workshop>, open: (language: string) => void): Promise<void> {
+async function takeLink(store: Store<Workshop>, flush: () => void, open: (language: string) => void): Promise<void> {
   if (!location.hash.startsWith(LINK)) return;
   const text = location.hash.slice(LINK.length);
   history.replaceState(null, "", location.pathname + location.search);
   const { programOfLink, showRefusal } = await sheet();
   await programOfLink(text, store.state.languages).then(
-    (program) => replaceProgram(store, program, open),
+    (program) => {
+      flush();
+      replaceProgram(store, program, open);
+    },
     (error: Error) => showRefusal(error.message),
   );
 }

@@ -90,12 +90,7 @@ export function replaceProgram(store: Store<Workshop>, program: Program, open: (
 function bringBack(store: Store<Workshop>, languageName: string, open: (language: string) => void): void {
   const language = store.state.languages.find((known) => known.name === languageName);
   const program = language === undefined ? null : broughtBack(language);
-  if (program === null) return;
-  store.update((workshop) => {
-    workshop.programs[languageName] = program;
-  });
-  save(program);
-  open(languageName);
+  if (program !== null) replaceProgram(store, program, open);
 }
 
 function tell(name: string | null): void {

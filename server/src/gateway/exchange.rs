@@ -23,7 +23,7 @@ use super::arrival::{Arrival, Pace};
 use super::connection::Visitor;
 use super::guest::{Guest, Pause};
 use super::memory::Share;
-use super::payload::{Incomplete, Payload, Pieces};
+use super::payload::{Payload, Pieces};
 use super::refusals::Refusals;
 use super::routes::Target;
 use super::telling::Telling;
@@ -179,14 +179,15 @@ impl Exchange {
         let ended = matches!(self.pause, Pause::Ended(_));
         match head.body_bytes {
             Some(_) if ended => self.whole(head).await,
-            Some(bytes) => {
+            // All of the body is there, and the guest runs on: what is on its way has an account of its own, for it may outlive the guest.
+            Some(bytes) if let Some(share) = self.thread.shared.memory.admit(bytes) => {
                 self.telling.report.bytes = bytes;
-                let pieces = taken_out(self.guest.host());
+                let pieces = answers::hold_all(taken_out(self.guest.host()), share);
                 let answer = self.begun(head, Payload::of(pieces));
                 tokio::task::spawn_local(self.run_on(None));
                 answer
             }
-            None => {
+            _ => {
                 self.streams = true;
                 let (sender, payload) = Payload::stream();
                 let answer = self.begun(head, payload);
@@ -269,10 +270,10 @@ impl Exchange {
         let deadline = self.began + self.wall().allowed;
         let Exchange { thread, guest, share, mut telling, mut visitor, queued, mut pace, pause, .. } = self;
         let mut host = finish(&thread, guest, queued, pause, &mut telling);
-        share.keep(STREAM_BYTES);
+        share.keep(host.held_bytes().max(STREAM_BYTES));
         loop {
             if let Handed::Left = hand_on(&mut host, &mut pace, &mut telling, pieces.as_ref(), deadline).await {
-                break;
+                return;
             }
             match host.next_output() {
                 Output::AwaitsVisitor => {
@@ -280,18 +281,15 @@ impl Exchange {
                         () = visitor.receive(&mut host, &mut pace) => {}
                         () = tokio::time::sleep_until(deadline.into()) => {
                             telling.log_line(LogStream::Vivarium, "the answer took longer than stream_ms; it was given up".into());
-                            break;
+                            return;
                         }
-                        () = closed(pieces.as_ref()) => break,
+                        () = closed(pieces.as_ref()) => return,
                     }
                 }
-                Output::Chunk(_) | Output::Finished => return,
-                Output::Open | Output::Broken => break,
+                Output::Finished => return pieces.into_iter().for_each(Pieces::finish),
+                // What is not finished is closed.
+                Output::Chunk(_) | Output::Open | Output::Broken => return,
             }
-        }
-        if let Some(pieces) = pieces {
-            // Who has left does not hear it.
-            let _ = pieces.send(Err(Incomplete)).await;
         }
     }
 }
@@ -322,7 +320,7 @@ async fn hand_on(host: &mut Host, pace: &mut Pace, telling: &mut Telling, pieces
         telling.report.bytes += piece.len() as u64;
         pace.count(piece.len()).await;
         let Some(pieces) = pieces else { continue };
-        let sent = tokio::time::timeout_at(deadline.into(), pieces.send(Ok(piece))).await;
+        let sent = tokio::time::timeout_at(deadline.into(), pieces.send(piece)).await;
         if !matches!(sent, Ok(Ok(()))) {
             return Handed::Left;
         }

@@ -253,13 +253,14 @@ impl Guest {
         self.instance.draw_on(budget);
     }
 
-    /// Length of its stack, tables and memories now, of its input, of the output that was not taken yet and of its files, in bytes.
+    /// Length of its stack, tables and memories now, of its input, of the output that was not taken yet, of its files and of its requests, responses and bodies, in bytes.
     pub fn held_bytes(&self) -> u64 {
         self.program.head_bytes()
             + self.instance.memories_bytes()
             + self.input_bytes
             + self.host.stdout().len() as u64
             + self.host.scratch_bytes()
+            + self.host.held_bytes()
     }
 
     /// How long taking the slot and preparing the first call took.

@@ -1,8 +1,10 @@
 //! Bodies of answers: bytes in hand, or a stream of what a guest writes.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -20,7 +22,7 @@ pub struct Payload {
 
 enum Source {
     Whole { pieces: VecDeque<Bytes>, bytes_left: u64 },
-    Stream(mpsc::Receiver<Result<Bytes, Incomplete>>),
+    Stream { pieces: mpsc::Receiver<Bytes>, is_finished: Rc<Cell<bool>> },
 }
 
 /// A guest that never came to the end of its answer: the connection is closed, so that the visitor can tell.
@@ -28,8 +30,36 @@ enum Source {
 #[error("the program did not finish its answer")]
 pub struct Incomplete;
 
-/// Where the pieces of a stream are put.
-pub type Pieces = mpsc::Sender<Result<Bytes, Incomplete>>;
+/// Where the pieces of a stream are put. Dropped before [`Pieces::finish`], the stream ends as [`Incomplete`], also behind a piece that nobody has read yet.
+pub struct Pieces {
+    pieces: mpsc::Sender<Bytes>,
+    is_finished: Rc<Cell<bool>>,
+}
+
+/// Nobody reads the stream any more.
+#[derive(Debug)]
+pub struct Left;
+
+impl Pieces {
+    /// Waits until the piece before it was taken.
+    pub async fn send(&self, piece: Bytes) -> Result<(), Left> {
+        self.pieces.send(piece).await.map_err(|_| Left)
+    }
+
+    /// The stream is whole.
+    pub fn finish(self) {
+        self.is_finished.set(true);
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.pieces.is_closed()
+    }
+
+    /// Ends when nobody reads the stream any more.
+    pub async fn closed(&self) {
+        self.pieces.closed().await;
+    }
+}
 
 impl Payload {
     pub fn of(pieces: impl IntoIterator<Item = Bytes>) -> Payload {
@@ -40,7 +70,9 @@ impl Payload {
 
     pub fn stream() -> (Pieces, Payload) {
         let (sender, pieces) = mpsc::channel(PIECES_WAITING_MAX);
-        (sender, Payload { source: Source::Stream(pieces), until_done: None })
+        let is_finished = Rc::new(Cell::new(false));
+        let source = Source::Stream { pieces, is_finished: is_finished.clone() };
+        (Pieces { pieces: sender, is_finished }, Payload { source, until_done: None })
     }
 
     /// Keeps something until the last of several pieces has been handed on; a single one is handed on at once.
@@ -68,7 +100,10 @@ impl Body for Payload {
                 *bytes_left -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
                 piece.map(Ok)
             }
-            Source::Stream(pieces) => std::task::ready!(pieces.poll_recv(context)),
+            Source::Stream { pieces, is_finished } => match std::task::ready!(pieces.poll_recv(context)) {
+                None if !is_finished.replace(true) => Some(Err(Incomplete)),
+                piece => piece.map(Ok),
+            },
         };
         if piece.is_none() || self.is_end_stream() {
             self.until_done = None;
@@ -83,7 +118,29 @@ impl Body for Payload {
     fn size_hint(&self) -> SizeHint {
         match self.source {
             Source::Whole { bytes_left, .. } => SizeHint::with_exact(bytes_left),
-            Source::Stream(_) => SizeHint::default(),
+            Source::Stream { .. } => SizeHint::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt as _;
+
+    #[tokio::test]
+    async fn a_stream_that_was_not_finished_ends_in_an_error_behind_its_last_piece() {
+        for finished in [false, true] {
+            let (pieces, mut payload) = Payload::stream();
+            pieces.send("fern".into()).await.unwrap();
+            if finished {
+                pieces.finish();
+            } else {
+                drop(pieces);
+            }
+            assert_eq!(payload.frame().await.unwrap().unwrap().into_data().unwrap(), "fern");
+            assert_eq!(payload.frame().await.map(|frame| frame.is_err()), (!finished).then_some(true));
+            assert!(payload.frame().await.is_none());
         }
     }
 }

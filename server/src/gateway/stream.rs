@@ -7,7 +7,7 @@ use vivarium_abi::cgi::CgiResponse;
 use super::answers::{self, Answer};
 use super::guest::Guest;
 use super::memory::Share;
-use super::payload::{Incomplete, Payload, Pieces};
+use super::payload::{Payload, Pieces};
 use super::telling::Telling;
 use super::thread::Thread;
 use super::turns::Turns;
@@ -75,7 +75,7 @@ impl Streaming {
         if piece.is_empty() {
             return !self.pieces.is_closed();
         }
-        match tokio::time::timeout_at(self.turns.deadline().into(), self.pieces.send(Ok(piece))).await {
+        match tokio::time::timeout_at(self.turns.deadline().into(), self.pieces.send(piece)).await {
             Ok(sent) => sent.is_ok(),
             Err(_) => {
                 self.turns.expire();
@@ -111,18 +111,18 @@ impl Streaming {
             _ => {
                 let text = "the program's answer had begun when it was ended: the visitor's connection was closed";
                 self.telling.log_line(LogStream::Vivarium, text.to_owned());
-                // The report does not wait for a visitor who reads slowly.
-                drop(self.telling);
-                let _ = tokio::time::timeout_at(deadline.into(), self.pieces.send(Err(Incomplete))).await;
+                // What is not finished is closed.
                 return;
             }
         }
-        if !last.is_empty() {
-            let last = answers::hold(last, (self.telling.in_flight.take(), self.share));
-            drop(self.telling);
-            if tokio::time::timeout_at(deadline.into(), self.pieces.send(Ok(last))).await.is_err() {
-                let _ = self.pieces.send(Err(Incomplete)).await;
-            }
+        if last.is_empty() {
+            return self.pieces.finish();
+        }
+        let last = answers::hold(last, (self.telling.in_flight.take(), self.share));
+        // The report does not wait for a visitor who reads slowly.
+        drop(self.telling);
+        if let Ok(Ok(())) = tokio::time::timeout_at(deadline.into(), self.pieces.send(last)).await {
+            self.pieces.finish();
         }
     }
 }

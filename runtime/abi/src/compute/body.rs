@@ -79,12 +79,10 @@ impl Body {
         }
     }
 
-    /// All of another body, after what this one has.
+    /// All of another body, after what this one has. Its trailers end with it: what many bodies have of them together is in no bound.
     pub(super) fn append(&mut self, mut other: Body) {
         self.bytes += other.bytes;
         self.parts.append(&mut other.parts);
-        self.trailers_bytes += other.trailers_bytes;
-        self.trailers.extend(other.trailers);
     }
 
     /// One more trailer, which takes so many bytes.

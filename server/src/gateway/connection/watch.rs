@@ -7,7 +7,8 @@
 //!   Head ──head complete──► Serving ──answered──► Sending ──all written──► Idle ──next byte──► Head
 //!     └ header_read_ms ► closed                      └ idle_ms without progress ► closed ◄ ┘
 //! ```
-//! What is read before the answer has left (a body, the head of a next request) says nothing about a head that takes too long.
+//! What is read before the answer has left (a body, the head of a next request) says nothing about a head that takes too long. A visitor who takes
+//! nothing of what is written for `idle_ms` is closed in every phase, also while his answer is still being made.
 
 use std::cell::Cell;
 use std::io;
@@ -31,6 +32,8 @@ enum Phase {
 pub struct Watch {
     phase: Cell<Phase>,
     since: Cell<Instant>,
+    /// Since when a write waits for the visitor to read.
+    stalled: Cell<Option<Instant>>,
 }
 
 /// A request is being served until this is dropped.
@@ -38,7 +41,7 @@ pub struct Busy(Rc<Watch>);
 
 impl Watch {
     pub fn new() -> Watch {
-        Watch { phase: Cell::new(Phase::Head), since: Cell::new(Instant::now()) }
+        Watch { phase: Cell::new(Phase::Head), since: Cell::new(Instant::now()), stalled: Cell::new(None) }
     }
 
     fn enter(&self, phase: Phase) {
@@ -58,7 +61,16 @@ impl Watch {
         }
     }
 
+    /// Whether a write went through or waits.
+    fn has_tried_to_write(&self, result: &Poll<io::Result<usize>>) {
+        match result {
+            Poll::Ready(_) => self.has_written(),
+            Poll::Pending => self.stalled.set(self.stalled.get().or_else(|| Some(Instant::now()))),
+        }
+    }
+
     fn has_written(&self) {
+        self.stalled.set(None);
         if matches!(self.phase.get(), Phase::Sending | Phase::Idle) {
             self.since.set(Instant::now());
         }
@@ -76,6 +88,9 @@ impl Watch {
         loop {
             let allowed = if self.phase.get() == Phase::Head { header_read } else { idle };
             let left = allowed.saturating_sub(self.since.get().elapsed());
+            if self.stalled.get().is_some_and(|since| since.elapsed() >= idle) {
+                return;
+            }
             if self.phase.get() == Phase::Serving {
                 tokio::time::sleep(header_read).await;
             } else if left.is_zero() {
@@ -120,17 +135,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(context, bytes);
-        if result.is_ready() {
-            self.watch.has_written();
-        }
+        self.watch.has_tried_to_write(&result);
         result
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, parts: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        if result.is_ready() {
-            self.watch.has_written();
-        }
+        self.watch.has_tried_to_write(&result);
         result
     }
 
@@ -172,5 +183,18 @@ mod tests {
         assert_eq!(watch.phase.get(), Phase::Idle);
         watch.has_read();
         assert_eq!(watch.phase.get(), Phase::Head, "the next byte of a head starts its clock");
+    }
+
+    #[tokio::test]
+    async fn who_takes_nothing_is_closed_also_while_being_served() {
+        let watch = Rc::new(Watch::new());
+        let _busy = watch.clone().serve();
+        let (short, idle) = (Duration::from_millis(1), Duration::from_millis(20));
+        let waited = tokio::time::timeout(Duration::from_millis(100), watch.deadline(short, idle)).await;
+        assert!(waited.is_err(), "being served takes as long as it takes");
+        watch.has_tried_to_write(&Poll::Pending);
+        tokio::time::timeout(Duration::from_secs(30), watch.deadline(short, idle)).await.expect("it is closed");
+        watch.has_tried_to_write(&Poll::Ready(Ok(1)));
+        assert!(watch.stalled.get().is_none());
     }
 }

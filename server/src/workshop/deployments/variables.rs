@@ -39,6 +39,8 @@ pub enum VariableError {
     Both(String),
     #[error("{count} variables and secrets are more than the limit environment_max of {environment_max}")]
     TooMany { count: usize, environment_max: usize },
+    #[error("the variables and secrets are {bytes} bytes together, more than the limit variables_bytes_max of {variables_bytes_max}")]
+    TooLarge { bytes: usize, variables_bytes_max: usize },
     #[error("the name or value of {name} is longer than the limit argument_bytes_max of {argument_bytes_max} bytes")]
     TooLong { name: String, argument_bytes_max: usize },
     #[error("the value of {0} holds a zero byte, which no program can be given")]
@@ -50,6 +52,7 @@ impl VariableError {
     pub fn limit(&self) -> Option<&'static str> {
         match self {
             VariableError::TooMany { .. } => Some("environment_max"),
+            VariableError::TooLarge { .. } => Some("variables_bytes_max"),
             VariableError::TooLong { .. } => Some("argument_bytes_max"),
             VariableError::Name(_) | VariableError::OfRequests(_) | VariableError::Both(_) | VariableError::Zero(_) => None,
         }
@@ -111,7 +114,12 @@ impl Variables {
             variables.insert(name, Variable { value, secret });
         }
         let (count, environment_max) = (variables.len(), limits.environment_max);
-        if count > environment_max { Err(VariableError::TooMany { count, environment_max }) } else { Ok(Variables(variables)) }
+        if count > environment_max {
+            return Err(VariableError::TooMany { count, environment_max });
+        }
+        let bytes = variables.iter().map(|(name, variable)| name.len() + variable.value.len()).sum();
+        let variables_bytes_max = limits.variables_bytes_max;
+        if bytes > variables_bytes_max { Err(VariableError::TooLarge { bytes, variables_bytes_max }) } else { Ok(Variables(variables)) }
     }
 }
 
@@ -153,6 +161,19 @@ mod tests {
 
     fn changes(json: &str) -> VariableChanges {
         serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn all_together_leave_room_for_what_a_request_adds() {
+        let many = |count: usize| VariableChanges {
+            env: (0..count).map(|number| (format!("V{number}"), Some("x".repeat(8_000)))).collect(),
+            ..VariableChanges::default()
+        };
+        let limits = Limits::default();
+        assert!(Variables::default().changed(many(6), &limits).is_ok());
+        let refused = Variables::default().changed(many(7), &limits).unwrap_err();
+        assert_eq!(refused.limit(), Some("variables_bytes_max"));
+        assert!(limits.variables_bytes_max as u64 + limits.header_bytes_max as u64 <= limits.environment_bytes_max);
     }
 
     #[test]
