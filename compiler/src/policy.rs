@@ -27,6 +27,8 @@ pub struct Policy {
     pub operators_of_function_max: u64,
     /// Most values in one function: results of instructions, and what branches hand on.
     pub values_of_function_max: u64,
+    /// What may catch an exception at one call: a throw looks at all of them, in each frame that it passes, while nobody else runs on its thread.
+    pub clauses_of_call_max: u64,
     /// Largest stack frame of a function, in bytes; the compiler itself permits none that could jump over the guard below a stack.
     pub frame_bytes_max: u64,
     /// Largest machine code of a module, in bytes.
@@ -52,6 +54,7 @@ impl Default for Policy {
             functions_max: 50_000,
             operators_of_function_max: 1_000_000,
             values_of_function_max: 16_000_000,
+            clauses_of_call_max: 64,
             frame_bytes_max: 1 << 20,
             code_bytes_max: 64 << 20,
             head_bytes_max: 16 << 20,

@@ -157,6 +157,20 @@ fn edges_to_handlers_are_limited_too() {
     assert!(error.starts_with("values in function f: ") && error.ends_with(", the limit is 5000"), "{error}");
 }
 
+/// A throw looks at all that a call catches, in each frame; a tag that is caught twice is looked at once.
+#[test]
+fn what_one_call_catches_is_limited() {
+    let function = |tags: usize, times: usize| {
+        let declared: String = (0..tags).map(|tag| format!("(tag $e{tag})")).collect();
+        let catches: String = (0..tags * times).map(|catch| format!("(catch $e{} 0)", catch % tags)).collect();
+        format!("(module {declared} (func $g) (func $f (block (try_table {catches} (call $g)))))")
+    };
+    let error = refuse(&function(65, 1), &Policy::default()).to_string();
+    assert_eq!(error, "tags that one call of function f catches: 65, the limit is 64");
+    let wasm = wat::parse_str(function(64, 100)).unwrap();
+    assert!(compile(&wasm, &Policy::default(), Setting::Fast, &|_, _, _| {}).is_ok());
+}
+
 #[test]
 fn code_that_grows_too_large_is_refused() {
     let policy = Policy { code_bytes_max: 10, ..Policy::default() };

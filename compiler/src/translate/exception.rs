@@ -100,9 +100,14 @@ impl FunctionTranslator<'_, '_> {
 
     /// Where a call goes on: behind it with its results, or at the landing of a clause.
     fn exception_table(&mut self, signature: SigRef, next: Block, results: u32) -> ExceptionTable {
-        let mut items = Vec::new();
+        let (mut items, mut tags) = (Vec::new(), Vec::new());
         let values = &mut self.builder.func.dfg.value_lists;
         for handler in self.handlers.iter().rev() {
+            // A tag that is caught further in never comes here.
+            if handler.tag.is_some_and(|tag| tags.contains(&tag)) {
+                continue;
+            }
+            tags.extend(handler.tag);
             let landing = BlockCall::new(handler.landing, [], values);
             let code = ExceptionTag::from_u32(Clause::code(handler.tag, handler.by_reference));
             items.push(ExceptionTableItem::Tag(code, landing));
@@ -110,7 +115,8 @@ impl FunctionTranslator<'_, '_> {
                 break;
             }
         }
-        self.values_handed_on += HANDLER_VALUES * items.len() as u64;
+        self.values_handed_on += HANDLER_VALUES * self.handlers.len() as u64;
+        self.clauses_of_call = self.clauses_of_call.max(items.len() as u64);
         let normal = BlockCall::new(next, (0..results).map(BlockArg::TryCallRet), values);
         self.builder.func.dfg.exception_tables.push(ExceptionTableData::new(signature, normal, items))
     }

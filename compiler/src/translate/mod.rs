@@ -87,6 +87,8 @@ pub struct FunctionTranslator<'f, 'm> {
     skipped_depth: usize,
     /// How many values branches have handed on so far: a few instructions can make many.
     values_handed_on: u64,
+    /// The most that one call may be caught by.
+    clauses_of_call: u64,
     locals: Vec<Variable>,
     functions: HashMap<Symbol, FuncRef>,
     signatures: HashMap<u32, SigRef>,
@@ -119,6 +121,7 @@ impl<'f, 'm> FunctionTranslator<'f, 'm> {
             reachable: true,
             skipped_depth: 0,
             values_handed_on: 0,
+            clauses_of_call: 0,
             locals: Vec::new(),
             functions: HashMap::new(),
             signatures: HashMap::new(),
@@ -156,6 +159,10 @@ impl<'f, 'm> FunctionTranslator<'f, 'm> {
         let values = self.builder.func.dfg.num_values() as u64 + self.values_handed_on;
         if values > policy.values_of_function_max {
             return Err(CompileError::limit(format!("values in function {}", name()), values, policy.values_of_function_max));
+        }
+        if self.clauses_of_call > policy.clauses_of_call_max {
+            let what = format!("tags that one call of function {} catches", name());
+            return Err(CompileError::limit(what, self.clauses_of_call, policy.clauses_of_call_max));
         }
         Ok(())
     }
