@@ -1,6 +1,7 @@
 //! A module in wasmi: an interpreter, which shares no code generator with us. Fuel bounds it; in what it lacks it does not take part.
 
 use vivarium_artifact::{TrapKind, ValueType};
+use wasmi::errors::{ErrorKind, TableError};
 use wasmi::{Config, Engine, Error, F32, F64, Instance, Linker, Module, Ref, Store, TrapCode, Val};
 
 use super::plan::{Call, Plan, normal};
@@ -95,6 +96,10 @@ fn bits(value: &Val) -> u128 {
 
 /// None for errors that are no traps.
 fn outcome(error: &Error) -> Option<Outcome> {
+    // This one trap has no code.
+    if let ErrorKind::Table(TableError::CopyOutOfBounds) = error.kind() {
+        return Some(Outcome::Trapped(TrapKind::TableOutOfBounds));
+    }
     Some(match error.as_trap_code()? {
         TrapCode::UnreachableCodeReached => Outcome::Trapped(TrapKind::Unreachable),
         TrapCode::MemoryOutOfBounds => Outcome::Trapped(TrapKind::MemoryOutOfBounds),
