@@ -12,26 +12,30 @@
 //! [`Instance::resume`] runs the guest until it needs something: a hostcall is an exit, like a virtual machine's. Whoever holds the instance answers and
 //! resumes; waiting is not resuming yet. [`Instance::invoke`] during a hostcall nests: the waiting call is set aside, `resume` runs the new one, the
 //! topmost, and when that is `Done` the hostcall waits for its answer again. A trap ends all calls of the instance.
+//!
+//! Parts: here the states and the ways between them; `nesting` keeps the calls below the topmost one; `contents` is what the host reads and writes.
+
+mod contents;
+mod nesting;
 
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
-use vivarium_artifact::abi::{Builtin, REFERENCE_BYTES};
+use vivarium_artifact::abi::Builtin;
 use vivarium_artifact::{FunctionType, TrapKind, ValueType};
 
-use crate::activations::{ACTIVATIONS_MAX, Awaited, Waiting, nested_stack_top};
+use crate::activations::{Awaited, Waiting};
 use crate::exceptions::{Exception, Exceptions, Thrown};
 use crate::link::{self, ForeignRequest, LinkedExit, Links};
 use crate::module::LoadedModule;
 use crate::pool::{InstanceLimits, MemoryBudget, PoolState, Shelf, Slot};
 use crate::profile::Profile;
 use crate::samples::Samples;
-use crate::stack::Frames;
 use crate::sys::clock;
-use crate::sys::control::{Entry, Fault, RawExit, Sampling};
-use crate::trap::{Trap, tell};
+use crate::sys::control::{Entry, RawExit, Sampling};
+use crate::trap::Trap;
 
 /// Why the guest is not running.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,7 +158,7 @@ impl Instance {
     }
 
     /// Begins a call of a function, by index; arguments are the bits of each value, low bits first. While a hostcall waits, the call nests: where the stack
-    /// or [`ACTIVATIONS_MAX`] leaves no room, [`Instance::resume`] gives the trap.
+    /// or [`crate::activations::ACTIVATIONS_MAX`] leaves no room, [`Instance::resume`] gives the trap.
     pub fn invoke(&mut self, function: u32, arguments: &[u128]) -> Result<(), InvokeError> {
         let (State::Idle | State::Trapped | State::InHostcall { .. }) = self.state else { return Err(InvokeError::Busy) };
         let contract = self.shelf.module.contract();
@@ -347,11 +351,6 @@ impl Instance {
         self.samples = profile.map(|profile| profile.samples_of(&self.shelf.module));
     }
 
-    /// How many calls are under way, the topmost included.
-    pub fn depth(&self) -> usize {
-        self.below.len() + usize::from(matches!(self.state, State::Ready(_) | State::InHostcall { .. } | State::Exhausted))
-    }
-
     /// The imported function that waits for its answer, by index.
     pub fn waiting_hostcall(&self) -> Option<u32> {
         if let State::InHostcall { awaited: Awaited::Import(import), .. } = self.state { Some(import) } else { None }
@@ -360,70 +359,6 @@ impl Instance {
     /// What another instance was asked for and has not answered.
     pub(crate) fn waiting_request(&self) -> Option<ForeignRequest> {
         if let State::InHostcall { awaited: Awaited::Foreign(request), .. } = &self.state { Some(**request) } else { None }
-    }
-
-    /// The first memory of its own, as long as it is now.
-    ///
-    /// # Panics
-    ///
-    /// This and the other methods that hand out slices, when another instance is linked to this one: it may write there meanwhile.
-    pub fn memory(&self) -> &[u8] {
-        self.unshared().memory.memory()
-    }
-
-    /// From now on its memories grow only as far as this lets them, besides its own limits. Their present length is the caller's to count.
-    pub fn draw_on(&mut self, budget: Arc<dyn MemoryBudget>) {
-        self.budget = Some(budget);
-    }
-
-    /// Length of all its memories, in bytes.
-    pub fn memories_bytes(&self) -> u64 {
-        self.slot().memory.memories_bytes()
-    }
-
-    /// A memory by index, as long as it is now; `None` when the module has none of its own there.
-    pub fn memory_at(&self, memory: u32) -> Option<&[u8]> {
-        self.unshared().memory.memory_at(self.shelf.module.layout().own_memory(memory)?)
-    }
-
-    /// A range of its first memory for writing; `None` when it is out of bounds.
-    pub fn memory_mut(&mut self, start: u64, bytes: u64) -> Option<&mut [u8]> {
-        self.unshared_mut().memory.memory_mut(start, bytes)
-    }
-
-    /// The bits of a global, by index.
-    ///
-    /// # Panics
-    ///
-    /// When the module has no such global, or its place has the address of another instance's.
-    pub fn global(&self, index: u32) -> u128 {
-        self.check_global(index);
-        self.slot().memory.cell(self.shelf.module.layout().global(index))
-    }
-
-    /// Gives an imported global its value, before the first call, or a mutable one another.
-    ///
-    /// # Panics
-    ///
-    /// When the module has no such global, a call has begun, the value is no value of its type, or its place has the address of another instance's.
-    pub fn set_global(&mut self, index: u32, value: u128) {
-        self.check_global(index);
-        let shelf = self.shelf.clone();
-        let ty = &shelf.module.contract().globals[index as usize].ty;
-        assert!(ty.mutable || self.is_idle(), "globals are imported before the first call");
-        assert!(self.is_value(ty.value, value), "a value of global {index}");
-        self.slot_mut().memory.set_cell(shelf.module.layout().global(index), value);
-    }
-
-    /// All bytes that the guest can reach below and in its image.
-    pub fn image(&self) -> &[u8] {
-        self.unshared().memory.image()
-    }
-
-    /// The same for writing, return addresses and references included: tests of reset fill it. The instance can only be dropped afterwards.
-    pub fn spoil(&mut self) -> &mut [u8] {
-        self.state = State::Spoiled;
-        self.unshared_mut().memory.image_mut()
     }
 
     /// Time for which guest code and builtins have run so far. A turn counts as two slices at most: when it took longer, the kernel had given the
@@ -439,157 +374,10 @@ impl Instance {
         clock::duration(clock::ticks().saturating_sub(started))
     }
 
-    fn answer_builtin(&mut self, builtin: Builtin) {
-        let answer = match builtin {
-            Builtin::MemoryGrow => self.grow_memory(self.argument(1) as u32, self.argument(0)),
-            Builtin::TableGrow => self.grow_table(self.argument(2) as u32, self.argument(1), self.argument(0)),
-            // Only linked instances call the others, and their requests have been taken before.
-            _ => None,
-        };
-        let cell = self.shelf.module.layout().cell(0);
-        self.slot_mut().memory.set_cell(cell, u128::from(answer.unwrap_or(u64::MAX)));
-    }
-
-    /// Lengthens a memory of its own by so many pages; its previous length in pages, or `None` when a limit or the kernel refuses.
-    pub fn grow_memory(&mut self, memory: u32, delta_pages: u64) -> Option<u64> {
-        let shelf = self.shelf.clone();
-        let module = &shelf.module;
-        let plan = module.contract().memories.get(memory as usize)?;
-        let own = module.layout().own_memory(memory)?;
-        let before = self.slot().memory.memory_bytes(own)?;
-        let bytes = delta_pages.checked_mul(plan.page_bytes)?.checked_add(before)?;
-        let others = self.slot().memory.memories_bytes() - before;
-        if bytes > plan.maximum_bytes() || bytes.checked_add(others)? > self.limits.memory_bytes_max {
-            return None;
-        }
-        if bytes > before {
-            self.lengthen(own, bytes, bytes - before)?;
-            self.slot_mut().memory.set_word(module.layout().memory_length(memory), bytes);
-        }
-        Some(before / plan.page_bytes)
-    }
-
-    /// What is taken from the budget is there, or is given back.
-    fn lengthen(&mut self, own_memory: u32, bytes: u64, more: u64) -> Option<()> {
-        if self.budget.as_ref().is_some_and(|budget| !budget.take(more)) {
-            return None;
-        }
-        let grown = self.slot_mut().memory.grow(own_memory, bytes).ok();
-        if grown.is_none() {
-            self.budget.iter().for_each(|budget| budget.give_back(more));
-        }
-        grown
-    }
-
-    /// Lengthens a table of its own by so many elements; its previous length, or `None` when its capacity is too small.
-    pub fn grow_table(&mut self, table: u32, delta: u64, initial: u64) -> Option<u64> {
-        let shelf = self.shelf.clone();
-        let module = &shelf.module;
-        let plan = module.contract().tables.get(table as usize)?;
-        let layout = module.layout();
-        let before = self.table_length(table)?;
-        let after = before.checked_add(delta).filter(|after| *after <= plan.capacity)?;
-        let slot = self.slot_mut();
-        for element in before..after {
-            slot.memory.set_word(layout.table(table) + REFERENCE_BYTES * element, initial);
-        }
-        slot.memory.set_word(layout.table_length(table), after);
-        Some(before)
-    }
-
-    /// Types of the arguments of what waits: requests other than calls have theirs in themselves.
-    fn parameters_of(&self, awaited: &Awaited) -> &[ValueType] {
-        let contract = self.shelf.module.contract();
-        match awaited {
-            Awaited::Import(import) => &contract.imports[*import as usize].ty.parameters,
-            Awaited::Foreign(request) => match **request {
-                ForeignRequest::Call { type_number, .. } => &contract.types[type_number as usize - 1].parameters,
-                _ => &[],
-            },
-        }
-    }
-
-    /// Gives the next call a part of the stack: all of it, or what the waiting call leaves, which is set aside then. False when that is too little: the
-    /// call that was begun is exhausted.
-    fn find_room(&mut self) -> bool {
-        let State::InHostcall { awaited, arguments } = std::mem::replace(&mut self.state, State::Exhausted) else {
-            self.stack_top = self.shelf.module.layout().stack_top;
-            return true;
-        };
-        let slot = self.slot();
-        let stack_top = nested_stack_top(slot.memory.bounds().base, self.stack_top, slot.activation.rsp);
-        let Some(stack_top) = stack_top.filter(|_| self.below.len() + 1 < ACTIVATIONS_MAX) else { return false };
-        let parameters = self.parameters_of(&awaited).len();
-        let arguments = arguments.unwrap_or_else(|| (0..parameters as u32).map(|index| self.cell(index)).collect());
-        let slot = self.slot_mut();
-        // The word that stands for the entry trampoline's return address: whatever lay there, nobody returns to it.
-        slot.memory.set_word(stack_top - 8, 0);
-        let registers = std::mem::take(&mut slot.activation);
-        self.below.push(Waiting { registers: Box::new(registers), awaited, arguments, stack_top: self.stack_top });
-        self.stack_top = stack_top;
-        true
-    }
-
-    /// The topmost call is over: the hostcall that it was nested in waits again, if there is one.
-    pub(crate) fn return_to_the_call_below(&mut self) {
-        self.state = match self.below.pop() {
-            Some(waiting) => {
-                self.slot_mut().activation = *waiting.registers;
-                self.stack_top = waiting.stack_top;
-                State::InHostcall { awaited: waiting.awaited, arguments: Some(waiting.arguments) }
-            }
-            None => State::Idle,
-        };
-    }
-
     /// Whether these bits may stand for a value of this type.
     pub(crate) fn is_value(&self, ty: ValueType, bits: u128) -> bool {
         let is_exception = || ty.is_exception_reference() && self.exception(bits as u64).is_some();
         self.shelf.module.is_value(ty, bits) || is_exception()
-    }
-
-    /// Ends all calls of the instance; the trap tells the frames of all. Without a fault the topmost call had stopped in a hostcall, or never begun.
-    pub(crate) fn end_by_trap(&mut self, kind: TrapKind, fault: Option<Fault>) -> Trap {
-        self.state = State::Trapped;
-        let slot = self.slot.as_ref().expect("an instance has its slot until it is dropped");
-        let mut frames = Vec::new();
-        let topmost = match fault {
-            Some(fault) => Frames::from_fault(&slot.memory, self.stack_top, fault.pc, fault.rbp),
-            None => Frames::from_hostcall(&slot.memory, self.stack_top, &slot.activation),
-        };
-        tell(&mut frames, &self.shelf.module, topmost, fault.is_some());
-        for waiting in self.below.drain(..).rev() {
-            tell(&mut frames, &self.shelf.module, waiting.frames(&slot.memory), false);
-        }
-        Trap { kind, frames }
-    }
-
-    pub(crate) fn cell(&self, index: u32) -> u128 {
-        assert!(index < self.shelf.module.contract().cells, "the module has no cell {index}");
-        self.slot().memory.cell(self.shelf.module.layout().cell(index))
-    }
-
-    pub(crate) fn set_cells(&mut self, values: impl Iterator<Item = u128>) {
-        let shelf = self.shelf.clone();
-        let slot = self.slot_mut();
-        for (value, index) in values.zip(0..) {
-            slot.memory.set_cell(shelf.module.layout().cell(index), value);
-        }
-    }
-
-    fn check_global(&self, index: u32) {
-        let plan = self.shelf.module.contract().globals.get(index as usize);
-        assert!(plan.is_some_and(|plan| !plan.is_linked()), "the module has no global {index} of its own");
-    }
-
-    fn unshared(&self) -> &Slot {
-        assert!(!self.is_shared(), "another instance is linked to this one");
-        self.slot()
-    }
-
-    fn unshared_mut(&mut self) -> &mut Slot {
-        assert!(!self.is_shared(), "another instance is linked to this one");
-        self.slot_mut()
     }
 
     pub(crate) fn is_idle(&self) -> bool {
