@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vivarium_toolchains::{BuildError, Cancel, CheckReport, ContentHash, SourceTree};
 
 use super::builds::{Recent, diagnostic_bytes};
@@ -30,8 +30,8 @@ pub struct Checks {
     builder: Arc<dyn SourceBuilder>,
     limits: Arc<Limits>,
     /// One for each check that runs or waits.
-    places: Semaphore,
-    at_once: Semaphore,
+    places: Arc<Semaphore>,
+    at_once: Arc<Semaphore>,
     known: Mutex<Recent<Key, Arc<CheckReport>>>,
 }
 
@@ -40,8 +40,8 @@ impl Checks {
         let at_once = limits.checks_at_once.max(1);
         Checks {
             builder,
-            places: Semaphore::new(at_once + limits.check_queue_max),
-            at_once: Semaphore::new(at_once),
+            places: Arc::new(Semaphore::new(at_once + limits.check_queue_max)),
+            at_once: Arc::new(Semaphore::new(at_once)),
             known: Mutex::new(Recent::new(limits.check_results_max, limits.check_results_bytes_max)),
             limits,
         }
@@ -54,18 +54,23 @@ impl Checks {
             return Ok(known.clone());
         }
         let check_queue_max = self.limits.check_queue_max;
-        let _place = self.places.try_acquire().map_err(|_| CheckError::QueueFull { check_queue_max })?;
-        let _turn = self.at_once.acquire().await.map_err(|_| CheckError::Defect)?;
-        let report = Arc::new(self.run(source).await?);
+        let place = self.places.clone().try_acquire_owned().map_err(|_| CheckError::QueueFull { check_queue_max })?;
+        let turn = self.at_once.clone().acquire_owned().await.map_err(|_| CheckError::Defect)?;
+        let report = Arc::new(self.run(source, [place, turn]).await?);
         let bytes = report.diagnostics.iter().map(diagnostic_bytes).sum();
         self.known().insert(key, report.clone(), bytes);
         Ok(report)
     }
 
-    async fn run(&self, source: SourceTree) -> Result<CheckReport, CheckError> {
+    /// The permits are the job's: one that nobody waits for any more takes a moment to end.
+    async fn run(&self, source: SourceTree, permits: [OwnedSemaphorePermit; 2]) -> Result<CheckReport, CheckError> {
         let (builder, limits, cancel) = (self.builder.clone(), self.limits.check(), Cancel::new());
         let _cancelled_when_dropped = CancelWhenDropped(cancel.clone());
-        let report = tokio::task::spawn_blocking(move || builder.check(&source, &limits, &cancel)).await;
+        let job = move || {
+            let _permits = permits;
+            builder.check(&source, &limits, &cancel)
+        };
+        let report = tokio::task::spawn_blocking(job).await;
         report.map_err(|_| CheckError::Defect)?.map_err(|error| match error {
             BuildError::TimedOut { .. } | BuildError::CpuExceeded { .. } => CheckError::TimedOut { check_ms: self.limits.check_ms },
             error => CheckError::Failed(error),

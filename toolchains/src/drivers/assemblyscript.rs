@@ -68,7 +68,7 @@ impl Request<'_> {
 }
 
 pub(crate) fn run(tools: &Tools, workers: &Workers, source: &SourceTree, budget: &Budget, purpose: Purpose) -> Result<Built, BuildError> {
-    let mut worker = match workers.take(budget) {
+    let mut worker = match workers.take(purpose, budget) {
         Some(worker) => worker,
         None => worker::Worker::start(tools)?,
     };

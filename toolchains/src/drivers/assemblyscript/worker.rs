@@ -18,6 +18,8 @@ use super::Request;
 
 /// Workers that wait, warm, for a program: about 200 MiB each.
 const WORKERS_IDLE_MAX: usize = 2;
+/// Of these, kept for builds: somebody waits for one, and for a check nobody does.
+const WORKERS_OF_BUILDS: usize = 1;
 /// Compilations before a worker is warm: the first takes 1.4 s of processor time, the second 0.7, a third 0.35, a fourth 0.25.
 const WARMING_COMPILATIONS: usize = 2;
 /// Processor time that loading and warming may take, on top of a build's.
@@ -62,17 +64,18 @@ impl Workers {
     }
 
     /// A warm worker, if one waits and answers. One that died while it waited is thrown away: that is no build's fault.
-    pub fn take(&self, budget: &Budget) -> Option<Worker> {
+    pub fn take(&self, purpose: Purpose, budget: &Budget) -> Option<Worker> {
         loop {
-            let mut worker = self.pop()?;
+            let mut worker = self.pop(purpose)?;
             if worker.answers(budget) {
                 return Some(worker);
             }
         }
     }
 
-    fn pop(&self) -> Option<Worker> {
-        self.lock().idle.pop()
+    fn pop(&self, purpose: Purpose) -> Option<Worker> {
+        let mut pool = self.lock();
+        if may_take(pool.idle.len(), purpose) { pool.idle.pop() } else { None }
     }
 
     /// Starts workers until the pool is full; without tools, none. One that fails is tried again after the next build.
@@ -98,6 +101,10 @@ impl Workers {
     fn lock(&self) -> MutexGuard<'_, Pool> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn may_take(idle: usize, purpose: Purpose) -> bool {
+    idle > if purpose == Purpose::Check { WORKERS_OF_BUILDS } else { 0 }
 }
 
 /// One worker. Dropped, its process is killed and its folder removed.
