@@ -2,7 +2,7 @@
 
 use vivarium_artifact::contract::{Contract, FunctionType, ImportedFunction};
 
-use crate::program::SERVICE_MODULES;
+use crate::program::speaks_of_visitor;
 use crate::table::{HostFunction, knows_module};
 
 /// Which host function answers each import of one module.
@@ -39,9 +39,9 @@ impl Linkage {
         self.functions.get(import as usize).copied()
     }
 
-    /// Whether the program imports the Compute ABI, and so answers through it.
+    /// Whether the program imports what speaks of its visitor, and so answers through the Compute ABI, not the CGI way.
     pub fn exchanges(&self) -> bool {
-        self.functions.iter().any(|function| function.row().module.starts_with(SERVICE_MODULES))
+        self.functions.iter().any(|function| speaks_of_visitor(function.row().module, function.row().name))
     }
 
     /// "module.name" of each import that is known and not implemented: for the deployment's log.

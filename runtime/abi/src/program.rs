@@ -1,7 +1,7 @@
 //! Whether a program is a service or a command, read off its imports and its data.
 //!
-//! A service imports a service ABI, or holds, in a data segment, the name of a CGI variable or of a header that CGI needs: what a program
-//! that answers HTTP the CGI way must read or print. Anything else is a command.
+//! A service imports what speaks of its visitor, or holds, in a data segment, the name of a CGI variable or of a header that CGI needs: what a
+//! program that answers HTTP the CGI way must read or print. Anything else is a command. Stores, logs and requests of their own are for all three.
 
 use vivarium_artifact::contract::ImportedFunction;
 
@@ -17,7 +17,7 @@ pub enum Kind {
 impl Kind {
     /// The kind of a program. `wasm` is the whole module; only its data section counts.
     pub fn of(imports: &[ImportedFunction], wasm: &[u8]) -> Kind {
-        if imports.iter().any(|import| import.module.starts_with(SERVICE_MODULES)) || names_cgi(data_section(wasm)) {
+        if imports.iter().any(|import| speaks_of_visitor(&import.module, &import.name)) || names_cgi(data_section(wasm)) {
             Kind::Service
         } else {
             Kind::Command
@@ -32,8 +32,11 @@ impl Kind {
     }
 }
 
-/// How the names of the modules of a service ABI begin.
-pub(crate) const SERVICE_MODULES: &str = "fastly_";
+/// Whether a function of this name has to do with the visitor, whom the Compute ABI calls "downstream": a program that imports one answers through
+/// that ABI. So does one that announces itself to it, also when it never comes to an answer.
+pub(crate) fn speaks_of_visitor(module: &str, name: &str) -> bool {
+    module == "fastly_abi" || (module.starts_with("fastly_") && (module.contains("downstream") || name.contains("downstream")))
+}
 
 /// In lower case; found in any case, as ASCII or as UTF-16LE (AssemblyScript's strings).
 const CGI_WORDS: &[&[u8]] = &[b"content-type:", b"status:", b"location:", b"request_method", b"query_string", b"path_info"];
@@ -136,9 +139,23 @@ mod tests {
 
     #[test]
     fn a_service_abi_makes_a_service() {
-        let import = |module: &str| ImportedFunction { module: module.into(), name: "init".into(), ty: FunctionType::default() };
-        assert_eq!(Kind::of(&[import("fastly_abi")], b""), Kind::Service);
-        assert_eq!(Kind::of(&[import("wasi_snapshot_preview1")], b""), Kind::Command);
+        let import = |module: &str, name: &str| ImportedFunction { module: module.into(), name: name.into(), ty: FunctionType::default() };
+        for (module, name) in [
+            ("fastly_abi", "init"),
+            ("fastly_http_req", "body_downstream_get"),
+            ("fastly_http_resp", "send_downstream"),
+            ("fastly_http_downstream", "next_request"),
+        ] {
+            assert_eq!(Kind::of(&[import(module, name)], b""), Kind::Service, "{module}.{name}");
+        }
+        for (module, name) in [("wasi_snapshot_preview1", "fd_write"), ("fastly_kv_store", "open"), ("fastly_log", "write")] {
+            assert_eq!(Kind::of(&[import(module, name)], b""), Kind::Command, "{module}.{name}");
+            assert_eq!(Kind::of(&[import(module, name)], &module_of_cgi()), Kind::Service, "{module}.{name}, and it prints a header");
+        }
+    }
+
+    fn module_of_cgi() -> Vec<u8> {
+        module(b"", b"Content-Type: text/plain")
     }
 
     #[test]
