@@ -1,19 +1,30 @@
 //! What a role gives up after exec: the second wall around guests.
 //!
-//! In order: [`end_with_parent`], [`lower`] (priority, limits, no new privileges, not dumpable), then, once every file, thread and socket that the role
-//! needs exists, [`seal`]: a system call that is not on the role's list answers `EPERM` from then on, in all threads. The lists are deny-by-default: no open,
-//! no socket or connect, no send that would connect, no exec, no new process, no `ptrace`, `memfd_create`, `bpf`, `io_uring`; memory may become executable
-//! only as a mapping of a descriptor: that the workshop passed in (sealed artifacts), or, in a compile worker, of the one file that it began with; never by
-//! `mprotect`.
+//! ```text
+//!   Apart::begin ──► .lower(role) ──► .seal() ──► Walls
+//!   namespaces       limits, an empty root,       seccomp, in       what holds, and
+//!   of its own       landlock, capabilities       all threads       what is missing
+//! ```
+//! [`Apart::begin`] comes first in the process, [`Apart::lower`] when all files of the system have been read and before threads are made, [`Lowered::seal`]
+//! once every file, thread and socket that the role needs exists: a system call that is not on the role's list answers `EPERM` from then on. The lists are
+//! deny-by-default: no open, no socket or connect, no send that would connect, no exec, no new process, no `ptrace`, `memfd_create`, `bpf`, `io_uring`;
+//! memory may become executable only as a mapping of a descriptor: that the workshop passed in (sealed artifacts), or, in a compile worker, of the one file
+//! that it began with; never by `mprotect`.
+//!
+//! Parts: `namespaces` and `files` are what a system may refuse to give (it is reported then), `filter` the lists of system calls, which must hold.
 
 use std::io;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal, getrlimit, setrlimit};
+use rustix::thread::{CapabilitySet, CapabilitySets};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use filter::program;
 
+mod files;
 mod filter;
+mod namespaces;
 
 /// Set to [`RISK`] it lets guests run where the kernel has no seccomp filters. Named here once; children inherit it.
 pub const WITHOUT_SECCOMP: &str = "VIVARIUM_WITHOUT_SECCOMP";
@@ -46,44 +57,114 @@ pub enum ConfineError {
     Unavailable(String),
 }
 
+/// What holds around a role, and a sentence for each wall that this system does not give.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Walls {
+    pub seccomp: bool,
+    pub landlock: bool,
+    pub namespaces: bool,
+    pub missing: Vec<String>,
+}
+
+/// A process that ends with its parent, in namespaces of its own where the system gives any.
+#[derive(Debug)]
+pub struct Apart {
+    walls: Walls,
+}
+
+/// A process that has given up its privileges.
+#[derive(Debug)]
+pub struct Lowered {
+    role: Role,
+    walls: Walls,
+}
+
+impl Apart {
+    /// Before anything else: there must be one thread only.
+    pub fn begin() -> io::Result<Apart> {
+        let mut walls = Walls::default();
+        match namespaces::enter() {
+            Ok(()) => walls.namespaces = true,
+            Err(error) => walls.missing.push(format!(
+                "namespaces of its own ({error}): what escapes would share network and mounts with the system; allow user namespaces (sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns, user.max_user_namespaces)"
+            )),
+        }
+        end_with_parent()?;
+        Ok(Apart { walls })
+    }
+
+    /// Priority, limits, files and privileges. After it no file of the system is found any more.
+    pub fn lower(mut self, role: Role) -> Result<Lowered, ConfineError> {
+        // Raising one's own score is always permitted; a system without it works too.
+        let _ = std::fs::write("/proc/self/oom_score_adj", OUT_OF_MEMORY_SCORE);
+        limit(Resource::Core, 0)?;
+        match role {
+            Role::Gateway => raise(Resource::Nofile)?,
+            Role::CompileWorker { memory_bytes_max } => {
+                rustix::process::nice(COMPILE_NICE).map_err(io::Error::from)?;
+                limit(Resource::As, memory_bytes_max)?;
+                limit(Resource::Nofile, COMPILE_DESCRIPTORS_MAX)?;
+            }
+        }
+        self.walls.leave_files();
+        rustix::thread::set_no_new_privs(true).map_err(io::Error::from)?;
+        drop_capabilities()?;
+        rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(io::Error::from)?;
+        // Changing what one may do clears it.
+        end_with_parent()?;
+        Ok(Lowered { role, walls: self.walls })
+    }
+}
+
+impl Walls {
+    fn leave_files(&mut self) {
+        if self.namespaces
+            && let Err(error) = namespaces::leave_files()
+        {
+            self.namespaces = false;
+            self.missing.push(format!("an empty root ({error}): mounts of the system stay in sight"));
+        }
+        match files::deny_all() {
+            Ok(()) => self.landlock = true,
+            Err(reason) => {
+                self.missing
+                    .push(format!("Landlock ({reason}): it needs Linux 5.13 or newer with \"landlock\" among the security modules (lsm=)"));
+            }
+        }
+    }
+}
+
+impl Lowered {
+    /// Applies the role's list to all threads of this process. Without seccomp this is an error, unless the operator accepted the risk.
+    pub fn seal(mut self) -> Result<Walls, ConfineError> {
+        let applied = program(self.role, std::process::id()).map_err(|error| error.to_string()).and_then(|programs| {
+            programs.iter().try_for_each(|program| seccompiler::apply_filter_all_threads(program)).map_err(|error| error.to_string())
+        });
+        match applied {
+            Ok(()) => self.walls.seccomp = true,
+            Err(reason) if std::env::var(WITHOUT_SECCOMP).is_ok_and(|value| value == RISK) => {
+                self.walls.missing.push(format!("seccomp ({reason}): {WITHOUT_SECCOMP} permits guests all the same"));
+            }
+            Err(reason) => return Err(ConfineError::Unavailable(reason)),
+        }
+        Ok(self.walls)
+    }
+}
+
 /// This process is killed when the thread that spawned it ends. Whoever's parent had ended before notices it by the end of its standard input.
-pub fn end_with_parent() -> io::Result<()> {
+fn end_with_parent() -> io::Result<()> {
     Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?)
 }
 
-/// Priority, limits and privileges. Needs files of `/proc`, so it comes before [`seal`].
-pub fn lower(role: Role) -> Result<(), ConfineError> {
-    // Raising one's own score is always permitted; a system without it works too.
-    let _ = std::fs::write("/proc/self/oom_score_adj", OUT_OF_MEMORY_SCORE);
-    limit(Resource::Core, 0)?;
-    match role {
-        Role::Gateway => raise(Resource::Nofile)?,
-        Role::CompileWorker { memory_bytes_max } => {
-            rustix::process::nice(COMPILE_NICE).map_err(io::Error::from)?;
-            limit(Resource::As, memory_bytes_max)?;
-            limit(Resource::Nofile, COMPILE_DESCRIPTORS_MAX)?;
-        }
-    }
-    rustix::thread::set_no_new_privs(true).map_err(io::Error::from)?;
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(io::Error::from)?;
-    Ok(())
+/// Of this thread, and of those that it makes.
+fn drop_capabilities() -> io::Result<()> {
+    let none = CapabilitySet::empty();
+    Ok(rustix::thread::set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?)
 }
 
-/// Descriptors that this process may have, now that [`lower`] has raised the bound.
+/// Descriptors that this process may have, now that [`Apart::lower`] has raised the bound.
 pub fn descriptors_max() -> usize {
     getrlimit(Resource::Nofile).current.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX))
-}
-
-/// Applies the role's list to all threads of this process. Returns whether it holds: false only where the operator accepted the risk.
-pub fn seal(role: Role) -> Result<bool, ConfineError> {
-    let applied = program(role, std::process::id()).map_err(|error| error.to_string()).and_then(|programs| {
-        programs.iter().try_for_each(|program| seccompiler::apply_filter_all_threads(program)).map_err(|error| error.to_string())
-    });
-    match applied {
-        Ok(()) => Ok(true),
-        Err(_) if std::env::var(WITHOUT_SECCOMP).is_ok_and(|value| value == RISK) => Ok(false),
-        Err(reason) => Err(ConfineError::Unavailable(reason)),
-    }
 }
 
 fn limit(resource: Resource, most: u64) -> io::Result<()> {

@@ -70,8 +70,17 @@ impl Server {
 
     /// Starts one over a data folder that another has left.
     pub fn start_in(data: TempDir) -> Server {
-        let mut command = Command::new(binary());
-        command.args(["serve", "--workshop", "127.0.0.1:0", "--gateway", "127.0.0.1:0", "--data"]).arg(data.path());
+        Server::start_as(Command::new(binary()), &[], data)
+    }
+
+    /// With these options of `serve`.
+    pub fn start_with(options: &[&str]) -> Server {
+        Server::start_as(Command::new(binary()), options, TempDir::new().expect("a folder can be made"))
+    }
+
+    /// By a command that ends in the name of the program, with these options of `serve`.
+    pub fn start_as(mut command: Command, options: &[&str], data: TempDir) -> Server {
+        command.args(["serve", "--workshop", "127.0.0.1:0", "--gateway", "127.0.0.1:0", "--data"]).arg(data.path()).args(options);
         command.env("VIVARIUM_TOOLCHAINS", toolchains()).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let url = printed_url(&mut child);

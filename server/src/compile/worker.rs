@@ -13,7 +13,7 @@ use vivarium_compiler::{CompileError, Compiled, FunctionCache, Pack, PackBounds,
 use super::frames::{Blob, FromWorker, Product, ToWorker, read, write};
 use super::pool::Stage;
 use super::start::{Starter, has_start};
-use crate::confine::{self, Role};
+use crate::confine::{Apart, Lowered, Role};
 use crate::control::messages::SourcePlace;
 
 /// Progress is told at most this often for each job.
@@ -27,7 +27,12 @@ const WARM_UP: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x0a\x
 
 /// Runs the role.
 pub fn run() -> ExitCode {
-    match serve(&mut io::stdin(), io::stdout()) {
+    run_beside(|| ())
+}
+
+/// The same, with something else in the process, behind the same walls: `begin` is called before they close. For tests of the walls.
+pub fn run_beside(begin: fn()) -> ExitCode {
+    match Apart::begin().and_then(|apart| serve(apart, begin, &mut io::stdin(), io::stdout())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("vivarium compile-worker: {error}");
@@ -36,8 +41,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn serve(input: &mut Stdin, output: Stdout) -> io::Result<()> {
-    confine::end_with_parent()?;
+fn serve(apart: Apart, begin: fn(), input: &mut Stdin, output: Stdout) -> io::Result<()> {
     let Some(ToWorker::Setup { bounds, in_background }) = read(input)? else {
         return Err(io::Error::other("the first message must set the worker up: it is started by `vivarium serve`"));
     };
@@ -52,7 +56,7 @@ fn serve(input: &mut Stdin, output: Stdout) -> io::Result<()> {
         rustix::process::nice(BACKGROUND_NICE)?;
     }
     let output = &mut compiler.output;
-    if let Err(error) = confine::lower(role).and_then(|()| confine::seal(role)) {
+    if let Err(error) = apart.lower(role).inspect(|_| begin()).and_then(Lowered::seal) {
         write(output, &FromWorker::Unable { sentence: error.to_string() })?;
         return Err(io::Error::other(error));
     }

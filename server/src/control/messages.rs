@@ -5,6 +5,7 @@ use vivarium_artifact::Setting;
 
 pub use super::outcome::{LimitReport, Outcome, SourcePlace, TrapFrame, TrapReport};
 pub use super::timestamp::Timestamp;
+use crate::confine::Walls;
 use crate::limits::Limits;
 use crate::project::Files;
 
@@ -75,6 +76,7 @@ pub enum FromGateway {
     Ready {
         /// The name of the method by which slots are reset.
         reset: String,
+        walls: Walls,
     },
     /// It ends now, for this reason.
     Refused {

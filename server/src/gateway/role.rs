@@ -1,6 +1,6 @@
 //! `vivarium gateway`: prepares, confines itself, serves until its control socket closes.
 //!
-//! receive `Start` → prepare the runtime → lower → prepare threads → seal → `Ready` → carry messages
+//! set apart → receive `Start` → prepare the runtime → lower → prepare threads → seal → `Ready` → carry messages
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -19,7 +19,7 @@ use super::memory::Memory;
 use super::reports::{BATCH_INTERVAL, Reports};
 use super::routes::Routes;
 use super::thread::{self, Shared, TASKS_MAX, Task};
-use crate::confine;
+use crate::confine::{self, Apart, Lowered, Role, Walls};
 use crate::control::channel::{Receiver, Sender, split};
 use crate::control::messages::{FromGateway, Start, ToGateway};
 
@@ -32,8 +32,14 @@ const THREAD_STACK_BYTES: usize = 1 << 20;
 
 /// Runs the role. The control socket is the standard input.
 pub fn run() -> ExitCode {
+    run_beside(|| ())
+}
+
+/// The same, with something else in the process, behind the same walls: `begin` is called where the role's own threads are made. For tests of the walls.
+pub fn run_beside(begin: fn()) -> ExitCode {
+    let apart = Apart::begin();
     let reactor = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match reactor.and_then(|reactor| reactor.block_on(serve())) {
+    match apart.and_then(|apart| reactor?.block_on(serve(apart, begin))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("vivarium gateway: {error}");
@@ -42,13 +48,12 @@ pub fn run() -> ExitCode {
     }
 }
 
-async fn serve() -> io::Result<()> {
-    confine::end_with_parent()?;
+async fn serve(apart: Apart, begin: fn()) -> io::Result<()> {
     let (mut sender, mut receiver) = split(io::stdin().as_fd().try_clone_to_owned()?)?;
     let Some((ToGateway::Start(start), listeners)) = receiver.receive().await? else {
         return Err(io::Error::other("the first control message must be Start: a gateway is started by `vivarium serve`"));
     };
-    let mut control = match Control::prepare(*start, listeners) {
+    let (mut control, walls) = match Control::prepare(*start, listeners, apart, begin) {
         Ok(control) => control,
         Err(sentence) => {
             sender.send(&FromGateway::Refused { sentence: sentence.clone() }, &[]).await?;
@@ -56,7 +61,7 @@ async fn serve() -> io::Result<()> {
         }
     };
     let reset = control.shared.runtime.reset_method().name().to_owned();
-    sender.send(&FromGateway::Ready { reset }, &[]).await?;
+    sender.send(&FromGateway::Ready { reset, walls }, &[]).await?;
     let (answers, answered) = mpsc::channel(ANSWERS_MAX);
     let shared = control.shared.clone();
     // Whichever ends first, the other side is gone.
@@ -103,7 +108,7 @@ struct Control {
 }
 
 impl Control {
-    fn prepare(start: Start, listeners: Vec<OwnedFd>) -> Result<Control, String> {
+    fn prepare(start: Start, listeners: Vec<OwnedFd>, apart: Apart, begin: fn()) -> Result<(Control, Walls), String> {
         let key = VerifyingKey::from_bytes(&start.verifying_key).map_err(|_| "the verifying key is no key")?;
         if listeners.is_empty() {
             return Err("a gateway needs a listener for each thread".into());
@@ -112,7 +117,8 @@ impl Control {
         let settings = RuntimeSettings { slice: Duration::from_micros(start.limits.slice_us), verify_resets: start.verify_resets, reset };
         // Before privileges go: a process that cannot be dumped may not open what tells of its own pages.
         let runtime = Runtime::start(settings).map_err(|error| error.to_string())?;
-        confine::lower(confine::Role::Gateway).map_err(|error| error.to_string())?;
+        let lowered = apart.lower(Role::Gateway).map_err(|error| error.to_string())?;
+        begin();
         let limits = &start.limits;
         let shared = Arc::new(Shared {
             routes: Routes { guest_domain: start.guest_domain.to_ascii_lowercase(), guest_port: start.guest_port },
@@ -126,8 +132,8 @@ impl Control {
         });
         let (threads, begins) = start_threads(&shared, listeners)?;
         let loader = Loader::start(shared.clone(), key, threads.clone())?;
-        seal_and_begin(begins)?;
-        Ok(Control { shared, threads, loader, next_thread: 0 })
+        let walls = seal_and_begin(lowered, begins)?;
+        Ok((Control { shared, threads, loader, next_thread: 0 }, walls))
     }
 
     async fn receive_all(&mut self, mut receiver: Receiver, answers: mpsc::Sender<FromGateway>) -> io::Result<()> {
@@ -245,12 +251,10 @@ fn start_threads(shared: &Arc<Shared>, listeners: Vec<OwnedFd>) -> Result<(Vec<m
 }
 
 /// Seals the process, which has all that it needs, and lets its threads begin.
-fn seal_and_begin(begins: Begins) -> Result<(), String> {
-    if !confine::seal(confine::Role::Gateway).map_err(|error| error.to_string())? {
-        eprintln!("vivarium gateway: running without seccomp, as {} permits", confine::WITHOUT_SECCOMP);
-    }
+fn seal_and_begin(lowered: Lowered, begins: Begins) -> Result<Walls, String> {
+    let walls = lowered.seal().map_err(|error| error.to_string())?;
     for begin in begins {
         begin.send(()).map_err(|_| "a gateway thread ended while it prepared")?;
     }
-    Ok(())
+    Ok(walls)
 }

@@ -20,6 +20,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use vivarium_runtime::{ResetMethod, SealedFile};
 
+use crate::confine::Walls;
 use crate::control::channel::DESCRIPTORS_MAX;
 use crate::control::messages::{CallId, LoadRefusal, Loaded, LogEntry, Run, RunOutcome, RunReport, Timestamp, ToGateway, Wanted};
 use crate::limits::Limits;
@@ -74,6 +75,8 @@ pub struct GatewayStatus {
     pub threads: usize,
     /// By which method it resets slots.
     pub reset: Option<String>,
+    /// What confines it, and what of that this system does not give.
+    pub walls: Option<Walls>,
     pub started_at: Option<Timestamp>,
     /// Why the last one ended.
     pub last_end: Option<String>,
@@ -279,6 +282,17 @@ impl Waiting {
 impl Shared {
     fn calls(&self) -> MutexGuard<'_, HashMap<CallId, Waiting>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is missing is said once, not at each start.
+    fn keep_what_it_is(&self, reset: String, walls: Walls) {
+        let mut status = self.status();
+        if status.walls.as_ref() != Some(&walls) {
+            for sentence in &walls.missing {
+                eprintln!("vivarium: around guests this system does not give {sentence}");
+            }
+        }
+        (status.reset, status.walls) = (Some(reset), Some(walls));
     }
 
     fn status(&self) -> MutexGuard<'_, GatewayStatus> {

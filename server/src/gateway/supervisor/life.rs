@@ -115,8 +115,8 @@ impl Supervisor {
             receiver.receive::<FromGateway>().await
         });
         match first.await.map_err(|_| io::Error::other("it did not become ready in time"))?? {
-            Some((FromGateway::Ready { reset }, _)) => {
-                self.shared.status().reset = Some(reset);
+            Some((FromGateway::Ready { reset, walls }, _)) => {
+                self.shared.keep_what_it_is(reset, walls);
                 Ok(())
             }
             Some((FromGateway::Refused { sentence }, _)) => Err(io::Error::other(sentence)),

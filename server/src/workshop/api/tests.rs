@@ -4,9 +4,7 @@ mod builds;
 mod check;
 mod deployments;
 mod events;
-mod fiddles;
 mod optimising;
-mod shares;
 mod surface;
 
 use std::net::SocketAddr;
