@@ -139,6 +139,15 @@ pub struct Limits {
     pub ttl_seconds_default: u64,
     pub ttl_seconds_max: u64,
     pub blob_bytes_max: u64,
+    /// A stored program with its settings: its source with every character escaped, and assets in base64.
+    pub share_bytes_max: usize,
+    /// All stored programs together. They never expire, so it is far below `blob_bytes_max`.
+    pub shares_bytes_max: u64,
+    /// How many programs one client may store in a minute.
+    pub shares_per_minute_max: usize,
+    pub fiddle_revisions_max: usize,
+    /// Requests that are kept with one program.
+    pub saved_requests_max: usize,
     /// The cache of artifacts, which may vanish.
     pub artifact_bytes_max: u64,
     /// Of one deployment.
@@ -249,6 +258,11 @@ impl Default for Limits {
             ttl_seconds_default: 86_400,
             ttl_seconds_max: 7 * 86_400,
             blob_bytes_max: 4 * GIB,
+            share_bytes_max: 2 * MIB,
+            shares_bytes_max: GIB,
+            shares_per_minute_max: 60,
+            fiddle_revisions_max: 1_000,
+            saved_requests_max: 64,
             artifact_bytes_max: 4 * GIB,
             log_lines_kept: 10_000,
             log_bytes_kept: MIB,

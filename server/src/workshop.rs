@@ -6,7 +6,7 @@
 //!                                     └◄─ events (SSE) ◄───┴───────────┴◄── reports, log lines of guests
 //! ```
 //! Parts: `accept` is the loop of connections, with `write_timeout` for clients that do not read; `guard` refuses what no page of ours sent; [`api`] has a file for each resource; [`builds`],
-//! [`deployments`], `serving` and `optimise` do the work, `checks` reads what is being typed; [`blobs`], [`database`] and `artifacts` keep it; [`events`] tells; `expiry` ends and sweeps;
+//! [`deployments`], `serving` and `optimise` do the work, `checks` reads what is being typed, [`fiddles`] are programs that stay; [`blobs`], [`database`] and `artifacts` keep it; [`events`] tells; `expiry` ends and sweeps;
 //! [`parts`] is what is asked of the rest of the server.
 
 mod accept;
@@ -20,6 +20,7 @@ pub mod database;
 pub mod deployments;
 pub mod events;
 mod expiry;
+pub mod fiddles;
 mod guard;
 mod identifiers;
 mod observer;
@@ -52,6 +53,7 @@ use checks::Checks;
 use database::{Database, DatabaseError};
 use deployments::Deployments;
 use events::Hub;
+use fiddles::Fiddles;
 use optimise::Optimising;
 use parts::Parts;
 
@@ -77,6 +79,7 @@ pub struct Workshop {
     pub(crate) events: Arc<Hub>,
     pub(crate) builds: Builds,
     pub(crate) deployments: Arc<Deployments>,
+    pub(crate) fiddles: Fiddles,
     pub(crate) parts: Parts,
     /// Commands that run.
     pub(crate) runs: Semaphore,
@@ -103,13 +106,14 @@ impl Workshop {
         let artifacts = Arc::new(artifacts);
         let blobs = Arc::new(Blobs::open(folder.blobs(), limits.blob_bytes_max).map_err(StartError::Storage)?);
         let database = Database::open(&folder.database())?;
-        let deployments = Deployments::restore(database, blobs.clone(), events.clone(), addresses.clone(), limits.clone()).await?;
+        let deployments = Deployments::restore(database.clone(), blobs.clone(), events.clone(), addresses.clone(), limits.clone()).await?;
         let deployments = Arc::new(deployments);
         let (observer, questions) = Observer::new(deployments.clone(), events.clone());
         let parts = parts(Arc::new(observer)).map_err(StartError::Gateway)?;
         let pipeline = Arc::new(Pipeline::new(parts.clone(), artifacts.clone(), limits.clone()));
         let builds = Builds::start(pipeline, events.clone(), limits.clone()).map_err(StartError::Thread)?;
         let (runs, optimising) = (Semaphore::new(limits.runs_at_once), Optimising::new(&limits));
+        let fiddles = Fiddles::new(database, blobs.clone(), deployments.clone(), addresses.clone(), limits.clone());
         let checks = Checks::new(parts.builder.clone(), limits.clone());
         let workshop = Arc::new(Workshop {
             limits,
@@ -117,6 +121,7 @@ impl Workshop {
             events,
             builds,
             deployments,
+            fiddles,
             parts,
             runs,
             optimising,

@@ -42,6 +42,9 @@ pub struct WorkshopPage {
     pub stdin: String,
     /// The chosen starter is a command: its arguments and input are shown from the start.
     pub command: bool,
+    /// The stored program in the editor, by its snapshot and as the script is told of it; both empty where it is none.
+    pub stored_id: String,
+    pub stored_json: String,
     /// What a posted form came to.
     pub result: Option<FormResult>,
 }

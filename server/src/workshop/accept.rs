@@ -6,13 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use super::fiddles::Client;
 use super::write_timeout::WriteTimeout;
 use crate::limits::Limits;
 
@@ -31,9 +35,13 @@ pub async fn serve(listener: TcpListener, router: Router, limits: &Limits, ended
             () = &mut ended => break,
         };
         match accepted {
-            Ok((stream, permit)) => {
-                let connection =
-                    http1(limits).serve_connection(TokioIo::new(WriteTimeout::new(stream, idle)), TowerToHyperService::new(router.clone()));
+            Ok((stream, client, permit)) => {
+                let service = TowerToHyperService::new(router.clone());
+                let service = service_fn(move |mut request: Request<Incoming>| {
+                    request.extensions_mut().insert(client);
+                    service.call(request)
+                });
+                let connection = http1(limits).serve_connection(TokioIo::new(WriteTimeout::new(stream, idle)), service);
                 let connection = graceful.watch(connection);
                 tokio::spawn(async move {
                     // How a client breaks off is its own business.
@@ -50,11 +58,14 @@ pub async fn serve(listener: TcpListener, router: Router, limits: &Limits, ended
 }
 
 /// Takes a connection only when there is room for it; others wait in the kernel's queue.
-async fn accept(listener: &TcpListener, connections: &Arc<Semaphore>) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, Client, tokio::sync::OwnedSemaphorePermit)> {
     let permit = connections.clone().acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
+    let (stream, address) = listener.accept().await?;
     stream.set_nodelay(true)?;
-    Ok((stream, permit))
+    Ok((stream, Client(address.ip()), permit))
 }
 
 fn http1(limits: &Limits) -> http1::Builder {

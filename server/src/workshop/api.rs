@@ -4,13 +4,17 @@ mod builds;
 mod check;
 mod deployments;
 mod events;
+mod fiddles;
 mod health;
 mod languages;
 mod limits;
 mod page;
 mod program;
 mod runs;
+mod shares;
+mod snapshot;
 mod starters;
+mod stored;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,9 +44,17 @@ pub(super) fn router(workshop: Arc<Workshop>) -> Router {
         .route("/deployments/{slug}/requests", get(deployments::requests))
         .route("/deployments/{slug}/logs", get(deployments::logs))
         .route("/runs", post(runs::create))
+        .route("/shares", post(shares::create))
+        .route("/shares/{id}", get(shares::show).delete(shares::remove))
+        .route("/fiddles", post(fiddles::create))
+        .route("/fiddles/{id}", get(fiddles::show).put(fiddles::revise).delete(fiddles::remove))
+        .route("/fiddles/{id}/fork", post(fiddles::fork))
+        .route("/fiddles/{id}/revisions", get(fiddles::revisions))
+        .route("/fiddles/{id}/revisions/{number}", get(fiddles::show_revision))
         .route("/events", get(events::stream));
     Router::new()
         .route("/", get(page::show).post(page::submit).layer(CompressionLayer::new()))
+        .merge(stored::routes().layer(CompressionLayer::new()))
         .route("/assets/{*name}", get(page::asset).layer(CompressionLayer::new()))
         .route("/healthz", get(health::show))
         .nest("/api/v1", api)

@@ -45,6 +45,35 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (slug, name)
     ) STRICT, WITHOUT ROWID;
 ",
+    "
+    CREATE TABLE snapshots (
+        id TEXT PRIMARY KEY,
+        sha256 BLOB NOT NULL UNIQUE,
+        bytes INTEGER NOT NULL,
+        created_unix_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE snapshot_owners (
+        sha256 BLOB NOT NULL REFERENCES snapshots (sha256),
+        token_sha256 BLOB NOT NULL,
+        PRIMARY KEY (sha256, token_sha256)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX snapshot_owners_by_token ON snapshot_owners (token_sha256);
+    CREATE TABLE fiddles (
+        id TEXT PRIMARY KEY,
+        token_sha256 BLOB NOT NULL,
+        forked_from TEXT,
+        created_unix_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX fiddles_by_token ON fiddles (token_sha256);
+    CREATE TABLE fiddle_revisions (
+        fiddle_id TEXT NOT NULL REFERENCES fiddles (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        sha256 BLOB NOT NULL REFERENCES snapshots (sha256),
+        created_unix_ms INTEGER NOT NULL,
+        PRIMARY KEY (fiddle_id, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX fiddle_revisions_by_snapshot ON fiddle_revisions (sha256);
+",
 ];
 
 #[derive(Debug, Error)]

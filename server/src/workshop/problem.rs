@@ -16,6 +16,7 @@ use super::checks::CheckError;
 use super::database::DatabaseError;
 use super::deployments::DeploymentError;
 use super::events::SubscribeError;
+use super::fiddles::FiddleError;
 use crate::project::AssetError;
 
 const CONTENT: &str = "application/problem+json";
@@ -36,6 +37,9 @@ pub struct Problem {
     /// Trying again in a moment does not help.
     #[serde(skip)]
     lasts: bool,
+    /// When to try again, where that is known.
+    #[serde(skip)]
+    retry_after_seconds: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build: Option<Box<Build>>,
 }
@@ -47,7 +51,16 @@ fn status_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Re
 impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
         let title = status.canonical_reason().unwrap_or("Error");
-        Problem { kind: "about:blank", title, status, detail: detail.into(), limit: None, lasts: false, build: None }
+        Problem {
+            kind: "about:blank",
+            title,
+            status,
+            detail: detail.into(),
+            limit: None,
+            lasts: false,
+            retry_after_seconds: None,
+            build: None,
+        }
     }
 
     pub fn limit(status: StatusCode, limit: &'static str, detail: impl Into<String>) -> Problem {
@@ -56,6 +69,11 @@ impl Problem {
 
     pub fn bad_request(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// One client asked too often.
+    pub fn too_often(limit: &'static str, retry_after_seconds: u64, detail: impl Into<String>) -> Problem {
+        Problem { retry_after_seconds: Some(retry_after_seconds), ..Problem::limit(StatusCode::TOO_MANY_REQUESTS, limit, detail) }
     }
 
     /// The host failed; the sentence is for the person who runs the server.
@@ -91,7 +109,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, lasts) = (self.status, self.lasts);
+        let (status, lasts, retry_after_seconds) = (self.status, self.lasts, self.retry_after_seconds);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(CONTENT));
@@ -99,6 +117,9 @@ impl IntoResponse for Problem {
             StatusCode::UNAUTHORIZED => drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             StatusCode::SERVICE_UNAVAILABLE if !lasts => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("2"))),
             _ => {}
+        }
+        if let Some(seconds) = retry_after_seconds {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -186,6 +207,31 @@ impl From<DeploymentError> for Problem {
             DeploymentError::Random(_) | DeploymentError::Sweep(_) | DeploymentError::Interrupted(_) => Problem::internal(detail),
             DeploymentError::Blob(error) => error.into(),
             DeploymentError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<FiddleError> for Problem {
+    fn from(error: FiddleError) -> Problem {
+        let detail = error.to_string();
+        match error {
+            FiddleError::UnknownShare(_) | FiddleError::UnknownFiddle(_) | FiddleError::UnknownRevision { .. } => {
+                Problem::new(StatusCode::NOT_FOUND, detail)
+            }
+            FiddleError::TokenMissing => Problem::new(StatusCode::UNAUTHORIZED, detail),
+            FiddleError::NotOwner => Problem::new(StatusCode::FORBIDDEN, detail),
+            FiddleError::Overtaken { .. } => Problem::new(StatusCode::PRECONDITION_FAILED, detail),
+            FiddleError::TooLarge { .. } => Problem::limit(StatusCode::PAYLOAD_TOO_LARGE, "share_bytes_max", detail),
+            FiddleError::TooManyRequests { .. } => Problem::limit(StatusCode::BAD_REQUEST, "saved_requests_max", detail),
+            FiddleError::NameTooLong { .. } => Problem::limit(StatusCode::BAD_REQUEST, "file_name_bytes_max", detail),
+            FiddleError::Request { .. } => Problem::bad_request(detail),
+            FiddleError::Full { .. } => Problem::limit(StatusCode::INSUFFICIENT_STORAGE, "shares_bytes_max", detail),
+            FiddleError::TooManyRevisions { .. } => Problem::limit(StatusCode::CONFLICT, "fiddle_revisions_max", detail),
+            FiddleError::Unreadable(_) | FiddleError::Random(_) | FiddleError::Interrupted(_) => Problem::internal(detail),
+            FiddleError::Source(error) => error.into(),
+            FiddleError::Assets(error) => error.into(),
+            FiddleError::Blob(error) => error.into(),
+            FiddleError::Database(error) => error.into(),
         }
     }
 }

@@ -285,12 +285,15 @@ impl Loaded {
 }
 
 /// A handler's future is dropped when its client goes away; what has begun to become durable must not stop half-way.
-pub(super) async fn run_to_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T, DeploymentError>> + Send + 'static,
-) -> Result<T, DeploymentError> {
-    tokio::spawn(work).await.map_err(interrupted)?
+pub(super) async fn run_to_end<T: Send + 'static, E: From<Interrupted> + Send + 'static>(
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, E> {
+    tokio::spawn(work).await.map_err(|error| Interrupted(error.into()))?
 }
 
+/// A task of the server ended before its work.
+pub(super) struct Interrupted(pub std::io::Error);
+
 fn interrupted(error: impl Into<std::io::Error>) -> DeploymentError {
-    DeploymentError::Interrupted(error.into())
+    Interrupted(error.into()).into()
 }

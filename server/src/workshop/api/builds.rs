@@ -67,12 +67,12 @@ pub(super) async fn artifact(State(workshop): State<Arc<Workshop>>, Path((id, na
     }
 }
 
-fn wasm(id: &str, product: &Product) -> Response {
+pub(super) fn wasm(id: &str, product: &Product) -> Response {
     let headers = [(CONTENT_TYPE, "application/wasm".to_owned()), (CONTENT_DISPOSITION, format!("attachment; filename=\"{id}.wasm\""))];
     (headers, product.wasm.to_vec()).into_response()
 }
 
-async fn wat(product: Product, wat_bytes_max: usize) -> Result<Response, Problem> {
+pub(super) async fn wat(product: Product, wat_bytes_max: usize) -> Result<Response, Problem> {
     // A thread of its own: a panic of the printer ends that one only.
     let printed = tokio::task::spawn_blocking(move || print(&product.wasm, wat_bytes_max)).await;
     let text = printed.unwrap_or_else(|_| Err(Problem::internal("Vivarium itself failed while it showed this wasm as text")))?;

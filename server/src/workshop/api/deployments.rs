@@ -113,7 +113,7 @@ pub(super) async fn change(
             workshop.parts.guests.expire(&slug, view.expires_at.unix_ms);
         }
         let view = workshop.deployments.view(&slug).ok_or(DeploymentError::Unknown(slug))?;
-        Ok(workshop.deployments.with_variables(view))
+        Ok::<_, DeploymentError>(workshop.deployments.with_variables(view))
     });
     Ok(Json(view.await?))
 }
@@ -127,7 +127,7 @@ pub(super) async fn stop(
     let view = run_to_end(async move {
         let view = workshop.deployments.stop(&slug, owner).await?;
         workshop.parts.guests.expire(&slug, view.expires_at.unix_ms);
-        Ok(view)
+        Ok::<_, DeploymentError>(view)
     });
     Ok(Json(view.await?))
 }

@@ -27,6 +27,7 @@ use crate::pages::{
 use crate::project::{Assets, Project};
 use crate::workshop::builds::Build;
 use crate::workshop::deployments::DeploymentView;
+use crate::workshop::fiddles::Snapshot;
 use crate::workshop::problem::Problem;
 use crate::workshop::serving::Target;
 use crate::workshop::{Workshop, addresses::Addresses};
@@ -52,6 +53,9 @@ pub(super) struct Submission {
     args: String,
     #[serde(default)]
     stdin: String,
+    /// The snapshot whose other files belong to the code.
+    #[serde(default)]
+    stored: String,
 }
 
 pub(super) async fn show(State(workshop): State<Arc<Workshop>>, Query(choice): Query<Choice>) -> Result<Response, Problem> {
@@ -64,6 +68,23 @@ pub(super) async fn show(State(workshop): State<Arc<Workshop>>, Query(choice): Q
         command: starter.kind == ProgramKind::Command,
         stdin: starter.stdin.to_owned(),
         ..frame(&workshop, starter.name)?
+    };
+    Ok(render(&workshop.addresses, StatusCode::OK, &page))
+}
+
+/// The page with a stored program in its editor. `id` is that of the snapshot, `view` what the script is told.
+pub(super) fn show_stored(workshop: &Workshop, snapshot: &Snapshot, id: &str, view: &serde_json::Value) -> Result<Response, Problem> {
+    let language = snapshot.project.language;
+    let page = WorkshopPage {
+        language: language.name().to_owned(),
+        starter: snapshot.name.clone(),
+        code: snapshot.files().get(language.main_file()).cloned().unwrap_or_default(),
+        command: snapshot.kind == Some(ProgramKind::Command),
+        arguments: snapshot.arguments.clone(),
+        stdin: snapshot.stdin.clone(),
+        stored_id: id.to_owned(),
+        stored_json: view.to_string(),
+        ..frame(workshop, "")?
     };
     Ok(render(&workshop.addresses, StatusCode::OK, &page))
 }
@@ -85,6 +106,7 @@ pub(super) async fn submit(State(workshop): State<Arc<Workshop>>, Form(form): Fo
         owner_token: came_to.owner_token,
         result: Some(came_to.result),
         arguments: form.args.clone(),
+        stored_id: form.stored.clone(),
         code,
         stdin,
         ..frame(&workshop, &form.starter)?
@@ -114,7 +136,8 @@ struct CameTo {
 
 impl Attempt<'_> {
     async fn make(&self, workshop: &Arc<Workshop>) -> Result<CameTo, Problem> {
-        let files = BTreeMap::from([(self.language.main_file().to_owned(), self.code.to_owned())]);
+        let (mut files, assets) = self.stored_files(workshop).await?;
+        files.insert(self.language.main_file().to_owned(), self.code.to_owned());
         let (build, product) = Program::from_source(self.language.name().to_owned(), files).built(workshop).await?;
         let result = FormResult {
             diagnostics: build.build.diagnostics.iter().map(diagnostic_line).collect(),
@@ -124,20 +147,27 @@ impl Attempt<'_> {
         if product.kind == ProgramKind::Command {
             let args = self.form.args.split_whitespace().map(str::to_owned).collect();
             let program = Program::of_build(build.build.id);
-            let ran = NewRun { program, args, stdin: self.stdin.to_owned(), env: BTreeMap::new(), assets: Assets::default() }
-                .run(workshop)
-                .await?;
+            let ran = NewRun { program, args, stdin: self.stdin.to_owned(), env: BTreeMap::new(), assets }.run(workshop).await?;
             let message = outcome_text(&ran.outcome);
             let exit_code = ran.exit_code.map(|code| code as i32);
             let command = CommandOutput { exit_code, stdout: ran.stdout, stderr: ran.stderr, message };
             let result = FormResult { command: Some(command), stages: stages(&ran.timings), ..result };
             return Ok(CameTo { result, slug: self.form.slug.clone(), owner_token: self.form.owner_token.clone() });
         }
-        let project = Project::new(&build.source, Assets::default(), &workshop.limits)?;
+        let project = Project::new(&build.source, assets, &workshop.limits)?;
         let view = workshop.deploy(build, product, project, self.target()).await?;
         let result = FormResult { deployment: Some(deployment_line(&view)), stages: stages(&view.timings), ..result };
         let owner_token = view.owner_token.unwrap_or_else(|| self.form.owner_token.clone());
         Ok(CameTo { result, slug: view.slug, owner_token })
+    }
+
+    /// The files that the form does not show, of the program that it began as.
+    async fn stored_files(&self, workshop: &Workshop) -> Result<(BTreeMap<String, String>, Assets), Problem> {
+        if self.form.stored.is_empty() {
+            return Ok(Default::default());
+        }
+        let project = workshop.fiddles.shared(&self.form.stored).await?.snapshot.project;
+        Ok(if project.language == self.language { (project.files, project.assets) } else { Default::default() })
     }
 
     fn target(&self) -> Target {

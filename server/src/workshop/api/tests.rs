@@ -4,7 +4,9 @@ mod builds;
 mod check;
 mod deployments;
 mod events;
+mod fiddles;
 mod optimising;
+mod shares;
 mod surface;
 
 use std::net::SocketAddr;

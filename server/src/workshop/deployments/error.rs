@@ -5,6 +5,7 @@ use thiserror::Error;
 use super::variables::VariableError;
 use crate::workshop::blobs::BlobError;
 use crate::workshop::database::DatabaseError;
+use crate::workshop::serving::Interrupted;
 
 #[derive(Debug, Error)]
 pub enum DeploymentError {
@@ -36,4 +37,10 @@ pub enum DeploymentError {
     Blob(#[from] BlobError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+impl From<Interrupted> for DeploymentError {
+    fn from(Interrupted(error): Interrupted) -> DeploymentError {
+        DeploymentError::Interrupted(error)
+    }
 }

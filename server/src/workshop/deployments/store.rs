@@ -132,7 +132,8 @@ pub fn remove(connection: &mut Connection, slugs: &[String]) -> rusqlite::Result
 
 /// Every blob that a row names.
 pub fn named_blobs(connection: &mut Connection) -> rusqlite::Result<HashSet<BlobHash>> {
-    let mut statement = connection.prepare("SELECT source_sha256 FROM revisions UNION SELECT wasm_sha256 FROM revisions")?;
+    let mut statement = connection
+        .prepare("SELECT source_sha256 FROM revisions UNION SELECT wasm_sha256 FROM revisions UNION SELECT sha256 FROM snapshots")?;
     statement.query_map([], |row| row.get(0).map(BlobHash))?.collect()
 }
 

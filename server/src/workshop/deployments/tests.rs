@@ -185,3 +185,24 @@ async fn reports_and_lines_reach_rings_and_streams() {
     assert_eq!((logs.len(), deployments.requests(&slug).unwrap().len()), (2, 1));
     assert_eq!(deployments.view(&slug).unwrap().state, DeploymentState::Limited);
 }
+
+#[tokio::test]
+async fn what_a_stored_program_holds_is_not_swept() {
+    let place = tempfile::tempdir().unwrap();
+    let deployments = Arc::new(open(place.path(), Limits::default()).await);
+    let (database, blobs) = (deployments.database.clone(), deployments.blobs.clone());
+    let fiddles = crate::workshop::fiddles::Fiddles::new(
+        database,
+        blobs,
+        deployments.clone(),
+        deployments.addresses.clone(),
+        deployments.limits.clone(),
+    );
+    let snapshot: crate::workshop::fiddles::Snapshot =
+        serde_json::from_value(serde_json::json!({ "language": "c", "files": { "main.c": "fern" } })).unwrap();
+    let shared = fiddles.share(snapshot.clone(), None).await.unwrap().view;
+    let hash = crate::workshop::blobs::BlobHash::of(&snapshot.canonical());
+    assert!(deployments.database.call(store::named_blobs).await.unwrap().contains(&hash));
+    assert!(!fiddles.unshare(&shared.id, shared.owner_token.as_deref()).await.unwrap());
+    assert!(!deployments.database.call(store::named_blobs).await.unwrap().contains(&hash));
+}

@@ -1,0 +1,172 @@
+//! What a stored program's address answers with: the page, one of its files, all of them as a zip, its wasm.
+//!
+//! ```text
+//! /s/<share>         /f/<fiddle>         /f/<fiddle>/r/<n>         the page with the program in it
+//!           .zip .wasm .wat   of each                              its files; what they build to, built when it is asked for
+//!           /raw/main.c                                            one file, as text
+//! ```
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde_json::Value;
+
+use super::page;
+use super::program::Program;
+use super::snapshot::readable;
+use super::{bearer_token, builds};
+use crate::workshop::Workshop;
+use crate::workshop::fiddles::{Snapshot, zip_of};
+use crate::workshop::problem::Problem;
+
+/// What somebody shared is for those who have the link, not for those who search the web.
+const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
+
+pub(super) fn routes() -> Router<Arc<Workshop>> {
+    Router::new()
+        .route("/s/{name}", get(share))
+        .route("/s/{id}/raw/{*file}", get(share_file))
+        .route("/f/{name}", get(fiddle))
+        .route("/f/{id}/raw/{*file}", get(fiddle_file))
+        .route("/f/{id}/r/{name}", get(revision))
+        .route("/f/{id}/r/{number}/raw/{*file}", get(revision_file))
+}
+
+/// A stored program, however it was asked for.
+struct Found {
+    /// Of its snapshot.
+    id: String,
+    snapshot: Snapshot,
+    /// What the page is told of it.
+    view: Value,
+}
+
+#[derive(Clone, Copy)]
+enum Form {
+    Page,
+    Zip,
+    Wasm,
+    Wat,
+}
+
+async fn share(State(workshop): State<Arc<Workshop>>, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+    let (id, form) = form_of(&name);
+    find_share(&workshop, id).await?.answer(&workshop, form, &headers).await
+}
+
+async fn fiddle(State(workshop): State<Arc<Workshop>>, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+    let (id, form) = form_of(&name);
+    find_fiddle(&workshop, id, None).await?.answer(&workshop, form, &headers).await
+}
+
+async fn revision(
+    State(workshop): State<Arc<Workshop>>,
+    Path((id, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (number, form) = form_of(&name);
+    find_fiddle(&workshop, &id, Some(number_of(number)?)).await?.answer(&workshop, form, &headers).await
+}
+
+async fn share_file(
+    State(workshop): State<Arc<Workshop>>,
+    Path((id, file)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    find_share(&workshop, &id).await?.file(&file, &headers)
+}
+
+async fn fiddle_file(
+    State(workshop): State<Arc<Workshop>>,
+    Path((id, file)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    find_fiddle(&workshop, &id, None).await?.file(&file, &headers)
+}
+
+async fn revision_file(
+    State(workshop): State<Arc<Workshop>>,
+    Path((id, number, file)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    find_fiddle(&workshop, &id, Some(number_of(&number)?)).await?.file(&file, &headers)
+}
+
+async fn find_share(workshop: &Workshop, id: &str) -> Result<Found, Problem> {
+    let view = workshop.fiddles.shared(id).await?;
+    Ok(Found { id: view.id.clone(), snapshot: view.snapshot.clone(), view: json_of(&view)? })
+}
+
+async fn find_fiddle(workshop: &Workshop, id: &str, number: Option<u32>) -> Result<Found, Problem> {
+    let view = workshop.fiddles.fiddle(id, number).await?;
+    Ok(Found { id: view.share_id.clone(), snapshot: view.snapshot.clone(), view: json_of(&view)? })
+}
+
+impl Found {
+    async fn answer(self, workshop: &Arc<Workshop>, form: Form, headers: &HeaderMap) -> Result<Response, Problem> {
+        let response = match form {
+            Form::Page => page::show_stored(workshop, &self.snapshot, &self.id, &self.view)?,
+            Form::Zip => readable(headers, &self.id, self.zip()),
+            Form::Wasm => readable(headers, &self.id, builds::wasm(&self.id, &self.product(workshop, headers).await?)),
+            Form::Wat => {
+                let product = self.product(workshop, headers).await?;
+                readable(headers, &self.id, builds::wat(product, workshop.limits.wat_bytes_max).await?)
+            }
+        };
+        Ok(unlisted(response))
+    }
+
+    async fn product(&self, workshop: &Arc<Workshop>, headers: &HeaderMap) -> Result<crate::workshop::builds::Product, Problem> {
+        let language = self.snapshot.project.language.name().to_owned();
+        let program = Program::from_source(language, self.snapshot.files().clone()).by(bearer_token(headers));
+        let (_, product) = program.built(workshop).await?;
+        Ok(product)
+    }
+
+    fn zip(&self) -> Response {
+        let name = if self.snapshot.name.is_empty() { &self.id } else { &self.snapshot.name };
+        let safe: String = name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
+        let disposition = format!("attachment; filename=\"{safe}.zip\"");
+        let headers = [(CONTENT_TYPE, "application/zip".to_owned()), (CONTENT_DISPOSITION, disposition)];
+        (headers, zip_of(&self.snapshot.project.program_files())).into_response()
+    }
+
+    fn file(&self, name: &str, headers: &HeaderMap) -> Result<Response, Problem> {
+        let source = self.snapshot.files().get(name).map(|text| ("text/plain; charset=utf-8", text.clone().into_bytes()));
+        let mut files = self.snapshot.project.program_files().into_iter();
+        let found = source.or_else(|| files.find(|(known, _)| known == name).map(|(_, bytes)| ("application/octet-stream", bytes)));
+        let Some((kind, bytes)) = found else {
+            let names: Vec<_> = self.snapshot.files().keys().map(String::as_str).collect();
+            return Err(Problem::new(StatusCode::NOT_FOUND, format!("it has no such file: its files are {}", names.join(", "))));
+        };
+        Ok(unlisted(readable(headers, &self.id, ([(CONTENT_TYPE, kind)], bytes))))
+    }
+}
+
+fn unlisted(mut response: Response) -> Response {
+    response.headers_mut().insert(ROBOTS, HeaderValue::from_static("noindex"));
+    response
+}
+
+/// "Qm3xV7kT2dA.zip" is an id and what is asked of it.
+fn form_of(name: &str) -> (&str, Form) {
+    match name.split_once('.') {
+        Some((id, "zip")) => (id, Form::Zip),
+        Some((id, "wasm")) => (id, Form::Wasm),
+        Some((id, "wat")) => (id, Form::Wat),
+        _ => (name, Form::Page),
+    }
+}
+
+fn number_of(text: &str) -> Result<u32, Problem> {
+    text.parse().map_err(|_| Problem::new(StatusCode::NOT_FOUND, "a revision is a number, as in /f/<id>/r/3"))
+}
+
+fn json_of(view: &impl serde::Serialize) -> Result<Value, Problem> {
+    serde_json::to_value(view).map_err(|error| Problem::internal(format!("the stored program cannot be shown: {error}")))
+}

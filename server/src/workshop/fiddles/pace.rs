@@ -1,0 +1,85 @@
+//! How often one client may store: a bucket for each address, filled evenly over a minute.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+const MINUTE_SECONDS: f64 = 60.0;
+/// Addresses that are remembered. Beyond it those whose bucket is full again are forgotten, then all: nobody is refused for others' sake.
+const CLIENTS_MAX: usize = 4_096;
+
+/// Who asks: the address of a connection's other end. Behind a proxy that is the proxy.
+#[derive(Clone, Copy, Debug)]
+pub struct Client(pub IpAddr);
+
+pub struct Pace {
+    per_minute: f64,
+    clients: Mutex<HashMap<IpAddr, Bucket>>,
+}
+
+struct Bucket {
+    left: f64,
+    at: Instant,
+}
+
+impl Pace {
+    pub fn new(per_minute_max: usize) -> Pace {
+        Pace { per_minute: per_minute_max.max(1) as f64, clients: Mutex::default() }
+    }
+
+    /// Takes one from the client's bucket, or says after how many seconds there is one again.
+    pub fn take(&self, client: IpAddr, now: Instant) -> Result<(), u64> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if clients.len() >= CLIENTS_MAX && !clients.contains_key(&client) {
+            clients.retain(|_, bucket| bucket.filled(self.per_minute, now) < self.per_minute);
+            if clients.len() >= CLIENTS_MAX {
+                clients.clear();
+            }
+        }
+        let bucket = clients.entry(client).or_insert(Bucket { left: self.per_minute, at: now });
+        bucket.left = bucket.filled(self.per_minute, now);
+        bucket.at = now;
+        if bucket.left < 1.0 {
+            return Err(((1.0 - bucket.left) * MINUTE_SECONDS / self.per_minute).ceil() as u64);
+        }
+        bucket.left -= 1.0;
+        Ok(())
+    }
+}
+
+impl Bucket {
+    fn filled(&self, per_minute: f64, now: Instant) -> f64 {
+        let since = now.saturating_duration_since(self.at).as_secs_f64();
+        (self.left + since * per_minute / MINUTE_SECONDS).min(per_minute)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    #[test]
+    fn each_client_has_so_many_a_minute_and_is_told_when_there_is_one_again() {
+        let pace = Pace::new(2);
+        let (fern, moss) = (IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)));
+        let now = Instant::now();
+        assert_eq!((pace.take(fern, now), pace.take(fern, now), pace.take(fern, now)), (Ok(()), Ok(()), Err(30)));
+        assert_eq!(pace.take(moss, now), Ok(()));
+        let later = now + Duration::from_secs(30);
+        assert_eq!((pace.take(fern, later), pace.take(fern, later)), (Ok(()), Err(30)));
+        assert_eq!(pace.take(fern, now + Duration::from_secs(3600)), Ok(()));
+    }
+
+    #[test]
+    fn many_clients_do_not_grow_it_without_bound() {
+        let pace = Pace::new(1);
+        let now = Instant::now();
+        for number in 0..10_000 {
+            assert_eq!(pace.take(IpAddr::V4(Ipv4Addr::from_bits(number)), now), Ok(()));
+        }
+        assert!(pace.clients.lock().unwrap().len() <= CLIENTS_MAX);
+    }
+}
