@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! workshop  WorkshopPage                                      served by the workshop, `workshop_policy` as its CSP
+//! embed     EmbedPage                                         served by the workshop into pages of others, `embed_policy` as its CSP
 //! visitor   TrappedPage LimitedPage BadAnswerPage …           served by the gateway, `VISITOR_POLICY` as their CSP
 //! ```
 //! All values are escaped by the templates; nothing here trusts a name, a path or a message of a guest.
 
+mod embed;
 mod filters;
 mod visitor;
 mod workshop;
 
+pub use embed::{EmbedPage, embed_policy};
 pub use visitor::{
     BadAnswerPage, ExpiredPage, Frame, LimitedPage, TrappedPage, UnavailablePage, UnknownPage, VISITOR_POLICY, Waiting, WaitingPage,
     WrongHostPage,

@@ -192,17 +192,18 @@ describe("the workshop", { skip: url === undefined && "VIVARIUM_URL names no ser
     assert.ok((await workshop.banner()).includes(address), "its URL is still shown");
   });
 
-  test("Share copies a link that opens the program elsewhere, and a damaged one says so", async () => {
+  test("a private link opens the program elsewhere, and a damaged one says so", async () => {
     await workshop.chooseLanguage("c");
     const typed = await workshop.code();
-    const link = await workshop.shared();
+    const { link, said } = await workshop.shared("private");
+    assert.match(said, /stored nowhere/);
     assert.match(link, /^http:\/\/[^/]+\/#v1:[A-Za-z0-9_-]+$/);
     const visitor = await workshop.someoneElse(link);
     await visitor.codeHolds(typed.split("\n").find((line) => line.includes("hello")));
     assert.equal(await visitor.code(), typed);
     assert.equal(await visitor.page.evaluate(() => location.hash), "", "what is typed next is no longer what the link holds");
     await visitor.page.goto(link.slice(0, -40));
-    await visitor.page.locator("#share-sheet", { hasText: "damaged" }).waitFor();
+    assert.match(await visitor.refusal(), /damaged/);
     assert.equal(await visitor.code(), typed, "and nothing was replaced");
     await visitor.page.context().close();
   });

@@ -226,12 +226,33 @@ export class Workshop {
     await this.page.locator("#program-name", { hasText: name }).waitFor();
   }
 
-  /** Presses Share; the link in the clipboard. */
-  async shared() {
+  /** Presses Share: the link is in the clipboard. `choice` is what it is to lead to, where it is not the usual one. */
+  async shared(choice) {
     await this.page.locator("#share").click();
-    await this.page.locator("#share-sheet", { hasText: "Link copied" }).waitFor();
+    const sheet = this.page.locator("#share-sheet");
+    await sheet.getByText("Link copied").waitFor();
+    if (choice !== undefined) {
+      await sheet.locator(`input[value="${choice}"]`).check();
+      await sheet.locator(`input[value="${choice}"]:checked`).waitFor();
+    }
+    const said = await sheet.innerText();
     await this.page.keyboard.press("Escape");
-    return await this.page.evaluate(() => navigator.clipboard.readText());
+    await sheet.waitFor({ state: "hidden" });
+    return { link: await this.page.evaluate(() => navigator.clipboard.readText()), said };
+  }
+
+  /** Deletes what is stored of the program that is shown. */
+  async deleteShared() {
+    await this.page.locator("#share").click();
+    this.page.once("dialog", (dialog) => dialog.accept());
+    await this.page.getByRole("button", { name: "Delete what is stored" }).click();
+    await this.page.locator("#share-sheet").waitFor({ state: "hidden" });
+  }
+
+  async refusal() {
+    const sheet = this.page.locator("#share-sheet", { hasText: "cannot be opened" });
+    await sheet.waitFor();
+    return await sheet.innerText();
   }
 
   async codeHolds(text) {

@@ -23,15 +23,21 @@ export class Unreachable extends Error {
 }
 
 interface Call {
-  method?: "GET" | "POST" | "PATCH" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   body?: unknown;
   token?: string | null;
+  /** The snapshot that the change began with. */
+  ifMatch?: string;
   signal?: AbortSignal;
 }
 
-async function call<Answer>(path: string, { method = "GET", body, token, signal }: Call = {}): Promise<Answer> {
+export async function call<Answer>(
+  path: string,
+  { method = "GET", body, token, ifMatch, signal }: Call = {},
+): Promise<Answer> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (ifMatch !== undefined) headers["If-Match"] = `"${ifMatch}"`;
   if (token) headers.Authorization = `Bearer ${token}`;
   const response = await fetch(`/api/v1${path}`, {
     method,
@@ -84,8 +90,9 @@ export function cancelBuild(id: string): Promise<unknown> {
 }
 
 /** With the slug and token of one that exists, its next revision. */
-export function deploy(buildId: string, slug: string | null, token: string | null): Promise<Deployment> {
-  const body = slug !== null && token !== null ? { build_id: buildId, slug } : { build_id: buildId };
+export function deploy(buildId: string, assets: Files, slug: string | null, token: string | null): Promise<Deployment> {
+  const of = { build_id: buildId, assets };
+  const body = slug !== null && token !== null ? { ...of, slug } : of;
   return call("/deployments", { method: "POST", body, token });
 }
 
@@ -102,8 +109,14 @@ export function keep(slug: string, token: string | null, ttlSeconds: number): Pr
   });
 }
 
-export function run(buildId: string, args: string[], stdin: string, signal: AbortSignal): Promise<RunResult> {
-  return call("/runs", { method: "POST", body: { build_id: buildId, args, stdin }, signal });
+export function run(
+  buildId: string,
+  assets: Files,
+  args: string[],
+  stdin: string,
+  signal: AbortSignal,
+): Promise<RunResult> {
+  return call("/runs", { method: "POST", body: { build_id: buildId, assets, args, stdin }, signal });
 }
 
 export async function isHealthy(): Promise<boolean> {

@@ -1,16 +1,19 @@
 // The state that the page begins with: what the server wrote into it, and what this browser kept.
 
 import { byId } from "./dom.js";
-import type { Language, Starter } from "./objects.js";
+import type { Fiddle, Language, Share, Starter } from "./objects.js";
 import {
   broughtBack,
   chosenLanguage,
   isAside,
+  isWork,
   keepOwnerToken,
   programOf,
+  programOfSnapshot,
   putAside,
   restored,
   save,
+  storedOf,
 } from "./programs.js";
 import type { Program, Workshop } from "./state.js";
 
@@ -38,8 +41,10 @@ export function initialWorkshop(): Workshop {
     online: true,
     missingSlug: null,
     problem: 0,
+    putAside: null,
     previewVersion: 0,
   };
+  takeStored(workshop);
   takeSlug(workshop);
   takeTyped(workshop, embedded.language);
   takeStarter(workshop);
@@ -51,6 +56,24 @@ function firstLanguage(embedded: Embedded): string {
   const wanted = new URLSearchParams(location.search).get("language") ?? chosenLanguage() ?? embedded.language;
   const known = embedded.languages.find((language) => language.name === wanted && language.available);
   return known?.name ?? embedded.language;
+}
+
+/** The page of a share or a fiddle opens that program. What was typed upon it here stays, and nothing of it is lost when a newer revision comes. */
+function takeStored(workshop: Workshop): void {
+  const embedded = document.getElementById("stored-data")?.textContent;
+  if (!embedded) return;
+  const view = JSON.parse(embedded) as Share | Fiddle;
+  const language = workshop.languages.find((known) => known.name === view.language);
+  const here = workshop.programs[view.language];
+  if (language === undefined || here === undefined) return;
+  workshop.language = language.name;
+  const stored = storedOf(view);
+  if (here.stored?.share === stored.share) return;
+  if (isWork(here, workshop.starters)) {
+    putAside(here);
+    workshop.putAside = here.starter;
+  }
+  workshop.programs[language.name] = programOfSnapshot(language, view, stored);
 }
 
 /** `/#SLUG`, as the visitor's pages link to it, opens the program that is deployed there, also one that was put aside. */

@@ -11,9 +11,12 @@ import {
   EditorState,
   type Extension,
   type StateEffect,
+  StateField,
   type Text,
 } from "@codemirror/state";
 import {
+  Decoration,
+  type DecorationSet,
   drawSelection,
   EditorView,
   highlightActiveLine,
@@ -37,10 +40,18 @@ export interface EditorCommands {
   changed(file: string, text: Text): void;
 }
 
+/** How an editor differs from that of the workshop. */
+export interface EditorOptions {
+  readOnly?: boolean;
+  /** Lines that stand out, counted from 1, both included. */
+  lines?: [first: number, last: number] | null;
+}
+
 export class Editor {
   readonly #view: EditorView;
   readonly #commands: EditorCommands;
   readonly #nonce: string;
+  readonly #options: EditorOptions;
   readonly #left = new Map<string, { state: EditorState; scroll: StateEffect<unknown> }>();
   readonly #grammar = new Compartment();
   readonly #label = new Compartment();
@@ -50,8 +61,9 @@ export class Editor {
   #file = "";
   #diagnostics: Diagnostic[] = [];
 
-  constructor(place: HTMLElement, nonce: string, commands: EditorCommands) {
+  constructor(place: HTMLElement, nonce: string, commands: EditorCommands, options: EditorOptions = {}) {
     this.#commands = commands;
+    this.#options = options;
     this.#nonce = nonce;
     this.#view = new EditorView({ state: this.#stateOf("", "", "") });
     // A region that scrolls must be reachable by keyboard (WCAG 2.1.1).
@@ -103,6 +115,12 @@ export class Editor {
     const effects = EditorView.scrollIntoView(offset, { y: "center" });
     this.#view.dispatch({ selection: EditorSelection.cursor(offset), effects });
     this.#view.focus();
+  }
+
+  /** Scrolls so that this line is the first that is seen. */
+  scrollTo(line: number): void {
+    const offset = offsetOf(this.#view.state.doc, line, 1);
+    this.#view.dispatch({ effects: EditorView.scrollIntoView(offset, { y: "start", yMargin: 0 }) });
   }
 
   focus(): void {
@@ -166,6 +184,8 @@ export class Editor {
       search,
       indentUnit.of(indent),
       EditorState.tabSize.of(4),
+      EditorState.readOnly.of(this.#options.readOnly === true),
+      this.#options.lines ? standingOut(...this.#options.lines) : [],
       this.#grammar.of([]),
       syntaxHighlighting(classHighlighter),
       // Ctrl+Enter stands before the default keymap, which would insert a line.
@@ -182,6 +202,22 @@ export class Editor {
       }),
     ];
   }
+}
+
+const STANDS_OUT = Decoration.line({ class: "stands-out" });
+
+/** They follow the text as it is changed above them. */
+function standingOut(first: number, last: number): Extension {
+  return StateField.define<DecorationSet>({
+    create: ({ doc }) => {
+      const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+      return Decoration.set(
+        numbers.filter((number) => number <= doc.lines).map((number) => STANDS_OUT.range(doc.line(number).from)),
+      );
+    },
+    update: (marks, { changes }) => marks.map(changes),
+    provide: (field) => EditorView.decorations.from(field),
+  });
 }
 
 /** Escape and then Tab leaves the editor either way. */

@@ -1,30 +1,29 @@
 // A program as part of an address: JSON, deflated, in base64url. Nothing of it is stored anywhere, and the part behind `#` is never sent.
 
-import type { Files, Kind, Language } from "./objects.js";
-import { programOf } from "./programs.js";
+import type { Language, SavedRequest, Snapshot } from "./objects.js";
+import { programOfSnapshot } from "./programs.js";
 import type { Program } from "./state.js";
 
 /** What a link may unpack to. The server's own bound of a source is half of it; the rest is input and names. */
 const UNPACKED_BYTES_MAX = 512 * 1024;
 
-interface Shared {
-  language: string;
-  name: string;
-  files: Files;
-  arguments?: string;
-  stdin?: string;
-  kind?: Kind;
-  path?: string;
+/** All that a link holds of a program, and all that the server keeps of one. */
+export function snapshotOf(program: Program): Snapshot {
+  const { language, starter, files, assets, stdin, kind, path, savedRequests } = program;
+  const snapshot: Snapshot = { language, name: starter, files };
+  if (Object.keys(assets).length > 0) snapshot.assets = assets;
+  if (program.arguments !== "") snapshot.arguments = program.arguments;
+  if (stdin !== "") snapshot.stdin = stdin;
+  if (kind !== null) snapshot.kind = kind;
+  if (path !== "/") snapshot.path = path;
+  if (savedRequests.length > 0) snapshot.requests = savedRequests;
+  return snapshot;
 }
 
 export async function linkOf(program: Program): Promise<string> {
-  const { language, starter, files, stdin, kind, path } = program;
-  const shared: Shared = { language, name: starter, files };
-  if (program.arguments !== "") shared.arguments = program.arguments;
-  if (stdin !== "") shared.stdin = stdin;
-  if (kind !== null) shared.kind = kind;
-  if (path !== "/") shared.path = path;
-  const packed = new Blob([JSON.stringify(shared)]).stream().pipeThrough(new CompressionStream("deflate-raw"));
+  const packed = new Blob([JSON.stringify(snapshotOf(program))])
+    .stream()
+    .pipeThrough(new CompressionStream("deflate-raw"));
   const bytes = new Uint8Array(await new Response(packed).arrayBuffer());
   const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
   return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
@@ -39,18 +38,21 @@ export async function programOfLink(text: string, languages: Language[]): Promis
   if (language === undefined)
     throw new Error("This link holds a program in a language that this workshop does not have.");
   if (!isProgram(shared, language)) throw new Error("This link holds no program that this workshop can open.");
-  return {
-    ...programOf(language, null),
-    starter: textOf(shared.name).slice(0, 60) || "untitled",
+  const snapshot: Snapshot = {
+    language: shared.language,
+    name: textOf(shared.name).slice(0, 60),
     files: shared.files,
+    assets: textsOf(shared.assets),
     arguments: textOf(shared.arguments),
     stdin: textOf(shared.stdin),
-    kind: shared.kind === "command" || shared.kind === "service" ? shared.kind : null,
     path: textOf(shared.path).startsWith("/") ? textOf(shared.path) : "/",
+    requests: requestsOf(shared.requests),
   };
+  if (shared.kind === "command" || shared.kind === "service") snapshot.kind = shared.kind;
+  return programOfSnapshot(language, snapshot, null);
 }
 
-async function unpacked(text: string): Promise<Shared> {
+async function unpacked(text: string): Promise<Snapshot> {
   const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   const reader = stream.getReader();
@@ -66,15 +68,37 @@ async function unpacked(text: string): Promise<Shared> {
     }
     json += decoder.decode(value, { stream: true });
   }
-  const shared = JSON.parse(json + decoder.decode()) as Shared | null;
+  const shared = JSON.parse(json + decoder.decode()) as Snapshot | null;
   if (typeof shared !== "object" || shared === null) throw new Error("no object");
   return shared;
 }
 
-function isProgram(shared: Shared, language: Language): boolean {
+function isProgram(shared: Snapshot, language: Language): boolean {
   const { files } = shared;
   if (typeof files !== "object" || files === null || !(language.main_file in files)) return false;
   return Object.values(files).every((text) => typeof text === "string");
+}
+
+function textsOf(value: unknown): Record<string, string> {
+  const entries = typeof value === "object" && value !== null ? Object.entries(value) : [];
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+}
+
+function requestsOf(value: unknown): SavedRequest[] {
+  const all: unknown[] = Array.isArray(value) ? value : [];
+  return all.filter((one) => typeof one === "object" && one !== null).map((one) => requestOf(one as SavedRequest));
+}
+
+function requestOf({ name, method, path, headers, body, tests }: SavedRequest): SavedRequest {
+  const pairs = Array.isArray(headers) ? headers.filter((pair) => Array.isArray(pair) && pair.length === 2) : [];
+  return {
+    name: textOf(name),
+    method: textOf(method),
+    path: textOf(path),
+    headers: pairs.map(([header, text]) => [textOf(header), textOf(text)]),
+    body: textOf(body),
+    tests: textOf(tests),
+  };
 }
 
 function textOf(value: unknown): string {

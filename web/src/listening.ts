@@ -32,9 +32,11 @@ export class Listening {
             program.elsewhere = true;
             program.deployedFiles = null;
           }
+          // A revision is told of when it is made, and again when it answers.
+          const answers = program.elsewhere && known?.timings.load === null && deployment.timings.load !== null;
           heardDeployment(program, deployment);
           // What is served has changed: the preview shows the page that visitors get now.
-          if (ended || newer) store.state.previewVersion += 1;
+          if (ended || newer || answers) store.state.previewVersion += 1;
         }),
       log: (line) => this.#withSlug(line.slug, (program) => addRow(program, rowOfLog(line))),
       request: (report) =>

@@ -1,45 +1,39 @@
 // The workshop page: one state, the views that draw it, and the events and keys that change it.
 //
-//   boot ─► Store<Workshop> ─► views (chip, strip, problems, logs, requests, preview, …)
+//   boot ─► Store<Workshop> ─► views (chip, files, problems, …)        programs.ts keeps what is typed
 //              ▲      ▲
-//        run.ts│      │listening.ts (one EventSource)      programs.ts keeps what is typed
+//        run.ts│      │listening.ts (one EventSource), in the chunk of answering.ts with the views of what answered
 
+import type { Answering } from "./answering.js";
+import { isHealthy } from "./api.js";
 import { initialWorkshop } from "./boot.js";
 import { Checking } from "./checking.js";
 import { chipView } from "./chip.js";
-import { commandView } from "./command.js";
-import { addressView, bannerView, expiryView } from "./deployment.js";
 import { byId } from "./dom.js";
 import { Editor } from "./editor.js";
 import { filesView } from "./files.js";
 import { connectKeyboard, isMac } from "./keyboard.js";
-import { Listening } from "./listening.js";
-import { logsView } from "./logs.js";
+import type { Kind } from "./objects.js";
 import { connectPanels, pageView, runButtonView } from "./panels.js";
-import { previewView } from "./preview.js";
 import { type Place, problemsView } from "./problems.js";
 import { chooseLanguage, save } from "./programs.js";
-import { requestsView } from "./requests.js";
-import { cancel, keepDeployment, run } from "./run.js";
 import { connectSharing } from "./sharing.js";
 import { connectSplitters } from "./splitters.js";
-import { connectStarters } from "./starters.js";
+import { connectStarters, putAsideView } from "./starters.js";
 import { currentProgram, isBusy, type Tab, type Workshop } from "./state.js";
 import { Store } from "./store.js";
-import { stripView } from "./strip.js";
 import { connectTabKey } from "./tab_key.js";
 import { connectThemeSwitch } from "./theme.js";
 import { Typing } from "./typing.js";
 
-const COUNTDOWN_MS = 1000;
+const RETRY_MS = 2000;
 
 const store = new Store<Workshop>(initialWorkshop());
 const typing = new Typing(store);
 const checking = new Checking(store, () => typing.flush());
-const listening = new Listening(store);
 const nonce = byId<HTMLLinkElement>("styles").nonce;
 const editor = new Editor(byId("editor"), nonce, {
-  run: press,
+  run: () => press(),
   nextProblem,
   changed: (file, text) => {
     typing.changed(file, text);
@@ -49,15 +43,47 @@ const editor = new Editor(byId("editor"), nonce, {
 
 // ---------- commands
 
-function press(): void {
+/** `kind` serves a program that looks like a command. */
+function press(kind: Kind | null = null): void {
   typing.flush();
-  void run(store);
+  void answering().then((answering) => answering.run(kind));
 }
 
-/** As a service, though it looks like a command. */
-function serve(): void {
-  typing.flush();
-  void run(store, "service");
+let answered: Promise<Answering> | null = null;
+let answer: Answering | null = null;
+
+/** What a run needs, loaded once. A server that is gone is asked again until it has it. */
+function answering(): Promise<Answering> {
+  answered ??= loadAnswering();
+  return answered;
+}
+
+async function loadAnswering(): Promise<Answering> {
+  for (;;) {
+    const chunk = await import("./answering.js").catch(() => null);
+    store.update((workshop) => (workshop.online = chunk !== null));
+    if (chunk !== null) {
+      answer = chunk.connectAnswering(store, {
+        run: (kind) => press(kind ?? null),
+        reload,
+        selectRequest,
+        touched: () => typing.touched(),
+      });
+      return answer;
+    }
+    do await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    while (!(await isHealthy()));
+  }
+}
+
+/** Something was run, or looks as if it will be in a moment. */
+function wantsAnswering(workshop: Workshop): boolean {
+  const { attempt, slug, kind } = currentProgram(workshop);
+  return attempt !== null || slug !== null || kind === "command" || workshop.missingSlug !== null;
+}
+
+function cancel(): void {
+  answer?.cancel();
 }
 
 function reload(): void {
@@ -107,7 +133,7 @@ function openLanguage(name: string): void {
   });
   const program = currentProgram(store.state);
   editor.show(program);
-  void listening.recall(program);
+  if (program.slug !== null) void answering().then((answering) => answering.recall(program));
 }
 
 /** Another program is in that language's place. */
@@ -128,7 +154,7 @@ function selectRequest(id: number): void {
 function connectForm(): void {
   byId<HTMLFormElement>("program").addEventListener("submit", (event) => {
     event.preventDefault();
-    if (isBusy(currentProgram(store.state))) cancel(store);
+    if (isBusy(currentProgram(store.state))) cancel();
     else press();
   });
   for (const radio of document.querySelectorAll<HTMLInputElement>('input[name="language"]')) {
@@ -146,6 +172,14 @@ function showLanguage(workshop: Workshop): void {
   byId<HTMLSelectElement>("phone-language").value = workshop.language;
 }
 
+/** The address of a stored program stands for it only while it is the one that is shown. */
+function addressBar(workshop: Workshop): void {
+  const { stored } = currentProgram(workshop);
+  const of = /^\/[sf]\/([^/]+)/.exec(location.pathname)?.[1];
+  if (of !== undefined && of !== stored?.fiddle && of !== stored?.share)
+    history.replaceState(null, "", `/${location.hash}`);
+}
+
 function showMarks(workshop: Workshop): void {
   const { diagnostics } = currentProgram(workshop);
   editor.mark(diagnostics, diagnostics[workshop.problem] ?? null);
@@ -158,33 +192,29 @@ function goTo(pane: Tab): void {
   else byId("url-path").focus();
 }
 
-const deploymentCommands = { run: press, keep: () => void keepDeployment(store), reload };
-const expiry = expiryView(deploymentCommands);
-
 editor.show(currentProgram(store.state));
 connectForm();
 connectPanels(store);
 connectSplitters();
 connectThemeSwitch();
 connectTabKey(editor);
-connectKeyboard({ run: press, cancel: () => cancel(store), nextProblem, goTo, reload });
+connectKeyboard({ run: () => press(), cancel, nextProblem, goTo, reload });
 connectStarters(store, openReplaced);
 connectSharing(store, () => typing.flush(), openReplaced);
 store.show(pageView());
 store.show(showLanguage);
+store.show(putAsideView());
+store.show(addressBar);
 store.show(chipView());
 store.show(runButtonView(isMac));
-store.show(stripView(store));
 store.show(filesView(store, openFile, () => editor.focus()));
 store.show(problemsView(goToPlace, chooseProblem));
 store.show(showMarks);
-store.show(logsView(selectRequest));
-store.show(requestsView(selectRequest));
-store.show(commandView(store, () => typing.touched(), serve));
-store.show(addressView(deploymentCommands));
-store.show(bannerView(deploymentCommands));
-store.show(previewView(store, () => typing.touched()));
-store.show(expiry);
-store.show((workshop) => listening.follow(workshop));
-setInterval(() => expiry(store.state), COUNTDOWN_MS);
-void listening.recall(currentProgram(store.state));
+store.show((workshop) => {
+  if (answered === null && wantsAnswering(workshop)) void answering();
+});
+// Whoever types or points is about to press Run.
+for (const sign of ["keydown", "pointerdown"] as const)
+  window.addEventListener(sign, () => void answering(), { once: true, passive: true });
+if (currentProgram(store.state).slug !== null)
+  void answering().then((answering) => answering.recall(currentProgram(store.state)));

@@ -18,6 +18,55 @@ export type Timings = Record<Stage, number | null>;
 export type Kind = "service" | "command";
 export type Files = Record<string, string>;
 
+/** A request that is kept with a program, and what its answer must be like: assertions, one a line. */
+export interface SavedRequest {
+  name: string;
+  method?: string;
+  path?: string;
+  headers?: [name: string, value: string][];
+  body?: string;
+  tests?: string;
+}
+
+/** A program with every setting, as shares and fiddles keep it. What is empty is left out. */
+export interface Snapshot {
+  language: string;
+  files: Files;
+  /** Files that no compiler reads, in base64. */
+  assets?: Files;
+  name?: string;
+  kind?: Kind;
+  arguments?: string;
+  stdin?: string;
+  path?: string;
+  requests?: SavedRequest[];
+}
+
+/** A snapshot under the address of its content. It never changes. */
+export interface Share extends Snapshot {
+  id: string;
+  url: string;
+  bytes: number;
+  created_at: string;
+  owner_token?: string;
+}
+
+/** A program that goes on, at one of its revisions. */
+export interface Fiddle extends Snapshot {
+  id: string;
+  url: string;
+  revision: number;
+  newest_revision: number;
+  revision_url: string;
+  share_id: string;
+  share_url: string;
+  bytes: number;
+  forked_from?: string;
+  created_at: string;
+  revised_at: string;
+  owner_token?: string;
+}
+
 export interface Language {
   name: string;
   display_name: string;

@@ -1,7 +1,7 @@
 // Programs as this browser keeps them: one for each language, saved while it is typed, and the owner tokens of their deployments.
 
-import type { Files, Kind, Language, Starter } from "./objects.js";
-import type { Program } from "./state.js";
+import type { Fiddle, Files, Kind, Language, SavedRequest, Share, Snapshot, Starter } from "./objects.js";
+import type { Program, Stored } from "./state.js";
 
 const PROGRAM = "vivarium:program:";
 const ASIDE = "vivarium:aside:";
@@ -21,6 +21,9 @@ interface Saved {
   slug: string | null;
   path: string;
   deployedFiles: string | null;
+  assets: Files;
+  savedRequests: SavedRequest[];
+  stored: Stored | null;
 }
 
 export function programOf(language: Language, starter: Starter | null): Program {
@@ -28,6 +31,7 @@ export function programOf(language: Language, starter: Starter | null): Program 
     language: language.name,
     starter: starter?.name ?? "untitled",
     files: starter === null ? { [language.main_file]: "" } : { ...starter.files },
+    assets: {},
     activeFile: language.main_file,
     arguments: "",
     stdin: starter?.stdin ?? "",
@@ -43,10 +47,43 @@ export function programOf(language: Language, starter: Starter | null): Program 
     rowsVersion: 0,
     rowsLeftOut: 0,
     requests: [],
+    savedRequests: [],
+    stored: null,
     runs: [],
     selected: null,
     lastTotal: null,
   };
+}
+
+/** The program of a snapshot; nothing of it was run here yet. */
+export function programOfSnapshot(language: Language, snapshot: Snapshot, stored: Stored | null): Program {
+  return {
+    ...programOf(language, null),
+    starter: snapshot.name || "untitled",
+    files: snapshot.files,
+    assets: snapshot.assets ?? {},
+    arguments: snapshot.arguments ?? "",
+    stdin: snapshot.stdin ?? "",
+    kind: snapshot.kind ?? null,
+    path: snapshot.path || "/",
+    savedRequests: snapshot.requests ?? [],
+    stored,
+  };
+}
+
+export function storedOf(view: Share | Fiddle): Stored {
+  const isFiddle = "revision" in view;
+  return isFiddle
+    ? { fiddle: view.id, revision: view.revision, share: view.share_id }
+    : { fiddle: null, revision: 0, share: view.id };
+}
+
+/** Whether somebody would miss it: it is no starter as it came, or it has a URL. */
+export function isWork(program: Program, starters: Starter[]): boolean {
+  const isUntouched = starters.some(
+    (known) => known.language === program.language && JSON.stringify(known.files) === JSON.stringify(program.files),
+  );
+  return !isUntouched || program.slug !== null;
 }
 
 /** The program last typed in this language, else its first starter. */
@@ -89,8 +126,21 @@ export function broughtBack(language: Language, slug: string | null = null): Pro
 }
 
 function savedOf(program: Program): Saved {
-  const { starter, files, activeFile, stdin, kind, slug, path, deployedFiles } = program;
-  return { starter, files, activeFile, arguments: program.arguments, stdin, kind, slug, path, deployedFiles };
+  const { starter, files, assets, activeFile, stdin, kind, slug, path, deployedFiles, savedRequests, stored } = program;
+  return {
+    starter,
+    files,
+    assets,
+    activeFile,
+    arguments: program.arguments,
+    stdin,
+    kind,
+    slug,
+    path,
+    deployedFiles,
+    savedRequests,
+    stored,
+  };
 }
 
 export function ownerToken(slug: string | null): string | null {

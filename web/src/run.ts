@@ -118,17 +118,17 @@ async function deployBuild(store: Store<Workshop>, program: Program, build: Buil
 /** The next revision at the same URL; a new URL where the old one is unknown here or no longer ours. */
 async function deployAgain(program: Program, buildId: string): Promise<Deployment> {
   try {
-    return await api.deploy(buildId, program.slug, ownerToken(program.slug));
+    return await api.deploy(buildId, program.assets, program.slug, ownerToken(program.slug));
   } catch (error) {
     const gone = error instanceof api.ApiError && [401, 403, 404, 410].includes(error.status);
     if (!gone || program.slug === null) throw error;
-    return await api.deploy(buildId, null, null);
+    return await api.deploy(buildId, program.assets, null, null);
   }
 }
 
 async function runCommand(store: Store<Workshop>, program: Program, attempt: Attempt, build: Build): Promise<void> {
   const line = program.arguments;
-  const result = await api.run(build.id, splitArguments(line), program.stdin, attempt.abort.signal);
+  const result = await api.run(build.id, program.assets, splitArguments(line), program.stdin, attempt.abort.signal);
   if (attempt.cancelled) return;
   store.update((workshop) => {
     const id = (program.runs.at(-1)?.id ?? 0) + 1;

@@ -2,7 +2,7 @@
 
 import { byId } from "./dom.js";
 import { replaceProgram } from "./starters.js";
-import { currentProgram, type Workshop } from "./state.js";
+import type { Workshop } from "./state.js";
 import type { Store } from "./store.js";
 
 const LINK = "#v1:";
@@ -12,8 +12,13 @@ const sheet = () => import("./share_sheet.js");
 export function connectSharing(store: Store<Workshop>, flush: () => void, open: (language: string) => void): void {
   byId("share").addEventListener("click", () => {
     flush();
-    void sheet().then(({ showSheet }) => showSheet(currentProgram(store.state), `${location.origin}/${LINK}`));
+    void sheet().then(({ showSheet }) => showSheet(store, `${location.origin}/${LINK}`));
   });
+  const missing = JSON.parse(document.getElementById("missing-data")?.textContent ?? "null") as string | null;
+  if (missing !== null) {
+    history.replaceState(null, "", "/");
+    void sheet().then(({ showRefusal }) => showRefusal(missing));
+  }
   const take = () => void takeLink(store, flush, open);
   window.addEventListener("hashchange", take);
   take();

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { byId, setText } from "./dom.js";
-import { broughtBack, programOf, putAside, save } from "./programs.js";
+import { broughtBack, isWork, programOf, putAside, save } from "./programs.js";
 import { currentProgram, type Program, type Workshop } from "./state.js";
 import type { Store } from "./store.js";
 
@@ -43,7 +43,7 @@ export function connectStarters(store: Store<Workshop>, open: (language: string)
     if (event.key === "Enter") menu.open = false;
   });
   aside.querySelector("button")?.addEventListener("click", () => {
-    aside.hidden = true;
+    store.update((workshop) => (workshop.putAside = null));
     bringBack(store, store.state.language, open);
   });
 }
@@ -73,17 +73,14 @@ export function replaceProgram(store: Store<Workshop>, program: Program, open: (
   const { programs, starters } = store.state;
   const before = programs[program.language];
   if (before === undefined) return;
-  const untouched = starters.some(
-    (known) => known.language === program.language && JSON.stringify(known.files) === JSON.stringify(before.files),
-  );
-  const kept = !untouched || before.slug !== null;
+  const kept = isWork(before, starters);
   if (kept) putAside(before);
   store.update((workshop) => {
     workshop.programs[program.language] = program;
     workshop.panel = "build";
+    workshop.putAside = kept ? before.starter : null;
   });
   save(program);
-  tell(kept ? before.starter : null);
   open(program.language);
 }
 
@@ -93,9 +90,12 @@ function bringBack(store: Store<Workshop>, languageName: string, open: (language
   if (program !== null) replaceProgram(store, program, open);
 }
 
-function tell(name: string | null): void {
+/** Says that a program was put aside for the one that is shown. */
+export function putAsideView(): (workshop: Workshop) => void {
   const aside = byId("put-aside");
-  aside.hidden = name === null;
   const text = aside.querySelector("span");
-  if (text !== null && name !== null) setText(text, `${name} was put aside, with its URL.`);
+  return ({ putAside }) => {
+    aside.hidden = putAside === null;
+    if (text !== null && putAside !== null) setText(text, `${putAside} was put aside, with its URL.`);
+  };
 }

@@ -17,6 +17,7 @@ import type {
   Place,
   RequestReport,
   RunResult,
+  SavedRequest,
   Starter,
   Timings,
 } from "./objects.js";
@@ -55,12 +56,23 @@ export interface Run {
   result: RunResult;
 }
 
+/** Where the server keeps a program. */
+export interface Stored {
+  /** The fiddle that it is a revision of; none for a share that was opened by itself. */
+  fiddle: string | null;
+  revision: number;
+  /** The snapshot that it began as. */
+  share: string;
+}
+
 /** What was typed in one language, and what became of it. */
 export interface Program {
   language: string;
   /** What it is called: the name of the starter it began as, until it is given another. */
   starter: string;
   files: Files;
+  /** Files that no compiler reads, in base64. */
+  assets: Files;
   activeFile: string;
   arguments: string;
   stdin: string;
@@ -82,6 +94,9 @@ export interface Program {
   /** How many rows went because there were too many. */
   rowsLeftOut: number;
   requests: RequestReport[];
+  /** Requests to send again, with what their answers must be like. */
+  savedRequests: SavedRequest[];
+  stored: Stored | null;
   runs: Run[];
   selected: number | null;
   /** Sum of the stages of the last build that went through: the strip's scale while the next one grows. */
@@ -103,6 +118,8 @@ export interface Workshop {
   online: boolean;
   /** The deployment that the address named, where this browser does not have its code. */
   missingSlug: string | null;
+  /** Name of the program that was put aside for the one that is shown. */
+  putAside: string | null;
   /** Index of the problem that is told in the text; -1 for none. */
   problem: number;
   /** Grows when the preview is to be asked again. */

@@ -45,6 +45,8 @@ pub struct WorkshopPage {
     /// The stored program in the editor, by its snapshot and as the script is told of it; both empty where it is none.
     pub stored_id: String,
     pub stored_json: String,
+    /// A sentence: why the address leads to no program.
+    pub missing: String,
     /// What a posted form came to.
     pub result: Option<FormResult>,
 }

@@ -3,6 +3,7 @@
 mod builds;
 mod check;
 mod deployments;
+mod embed;
 mod events;
 mod fiddles;
 mod health;
@@ -25,6 +26,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
@@ -55,7 +57,10 @@ pub(super) fn router(workshop: Arc<Workshop>) -> Router {
     Router::new()
         .route("/", get(page::show).post(page::submit).layer(CompressionLayer::new()))
         .merge(stored::routes().layer(CompressionLayer::new()))
-        .route("/assets/{*name}", get(page::asset).layer(CompressionLayer::new()))
+        .route("/e/", get(embed::show_empty).layer(CompressionLayer::new()))
+        .route("/e/{id}", get(embed::show).layer(CompressionLayer::new()))
+        .route("/embed.js", get(embed::script).layer(CompressionLayer::new()))
+        .route("/assets/{*name}", get(page::asset).layer(CompressionLayer::new().quality(CompressionLevel::Best)))
         .route("/healthz", get(health::show))
         .nest("/api/v1", api)
         .layer(DefaultBodyLimit::max(workshop.limits.api_body_bytes_max))

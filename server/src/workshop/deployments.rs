@@ -370,7 +370,7 @@ impl Deployments {
         Ok(view)
     }
 
-    fn tell(&self, slug: &str) {
+    pub(super) fn tell(&self, slug: &str) {
         if let Some(view) = self.view(slug) {
             self.events.publish(&Topic::Deployment(slug.to_owned()), "deployment", &view);
         }

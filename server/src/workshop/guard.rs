@@ -17,6 +17,13 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// For whatever has no policy of its own: nothing of it may do anything in a browser.
 const CLOSED_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
+/// An answer that pages of others may show within theirs, and use: it is asked for by links that this server gave for that.
+#[derive(Clone, Copy)]
+pub struct Framable;
+
+/// What such an answer has instead. Whom it lets frame it is in its own policy.
+const FRAMABLE_HEADERS: [(HeaderName, &str); 1] = [(HeaderName::from_static("cross-origin-resource-policy"), "cross-origin")];
+
 const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("x-content-type-options"), "nosniff"),
     (HeaderName::from_static("x-frame-options"), "DENY"),
@@ -34,8 +41,12 @@ pub async fn guard(State(workshop): State<Arc<Workshop>>, request: Request, next
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
+    let framable = response.extensions().get::<Framable>().is_some();
     let headers = response.headers_mut();
-    for (name, value) in HEADERS {
+    if framable {
+        headers.extend(FRAMABLE_HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    }
+    for (name, value) in HEADERS.into_iter().filter(|(name, _)| !framable || name != "x-frame-options") {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(CLOSED_POLICY));

@@ -23,6 +23,8 @@ pub(super) struct WorkshopTemplate {
     workshop_json: String,
     stored_id: String,
     stored_json: String,
+    missing: String,
+    missing_json: String,
     languages: Vec<LanguageChoice>,
     language: String,
     main_file: String,
@@ -84,6 +86,12 @@ impl WorkshopTemplate {
             workshop_json: embeddable(&workshop_json(page)),
             stored_id: page.stored_id.clone(),
             stored_json: embeddable(&page.stored_json),
+            missing: page.missing.clone(),
+            missing_json: if page.missing.is_empty() {
+                String::new()
+            } else {
+                embeddable(&serde_json::Value::from(page.missing.clone()).to_string())
+            },
             languages: page.languages.clone(),
             language: page.language.clone(),
             main_file: main_file.map(|choice| choice.main_file.clone()).unwrap_or_default(),

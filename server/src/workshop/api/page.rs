@@ -59,17 +59,20 @@ pub(super) struct Submission {
 }
 
 pub(super) async fn show(State(workshop): State<Arc<Workshop>>, Query(choice): Query<Choice>) -> Result<Response, Problem> {
-    let starter = choose(&choice)?;
+    Ok(render(&workshop.addresses, StatusCode::OK, &beginning(&workshop, &choice)?))
+}
+
+fn beginning(workshop: &Workshop, choice: &Choice) -> Result<WorkshopPage, Problem> {
+    let starter = choose(choice)?;
     let code = starter.files.iter().find(|(name, _)| *name == starter.language.main_file()).map_or("", |(_, text)| text);
-    let page = WorkshopPage {
+    Ok(WorkshopPage {
         language: starter.language.name().to_owned(),
         starter: starter.name.to_owned(),
         code: code.to_owned(),
         command: starter.kind == ProgramKind::Command,
         stdin: starter.stdin.to_owned(),
-        ..frame(&workshop, starter.name)?
-    };
-    Ok(render(&workshop.addresses, StatusCode::OK, &page))
+        ..frame(workshop, starter.name)?
+    })
 }
 
 /// The page with a stored program in its editor. `id` is that of the snapshot, `view` what the script is told.
@@ -87,6 +90,13 @@ pub(super) fn show_stored(workshop: &Workshop, snapshot: &Snapshot, id: &str, vi
         ..frame(workshop, "")?
     };
     Ok(render(&workshop.addresses, StatusCode::OK, &page))
+}
+
+/// The page that begins with a starter, and says why the address leads to nothing.
+pub(super) fn show_missing(workshop: &Workshop, problem: &Problem) -> Result<Response, Problem> {
+    let page = beginning(workshop, &Choice { language: None, starter: None })?;
+    let page = WorkshopPage { missing: problem.detail.clone(), ..page };
+    Ok(render(&workshop.addresses, problem.status(), &page))
 }
 
 pub(super) async fn submit(State(workshop): State<Arc<Workshop>>, Form(form): Form<Submission>) -> Result<Response, Problem> {

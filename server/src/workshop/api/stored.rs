@@ -21,6 +21,7 @@ use super::program::Program;
 use super::snapshot::readable;
 use super::{bearer_token, builds};
 use crate::workshop::Workshop;
+use crate::workshop::builds::Product;
 use crate::workshop::fiddles::{Snapshot, zip_of};
 use crate::workshop::problem::Problem;
 
@@ -56,12 +57,12 @@ enum Form {
 
 async fn share(State(workshop): State<Arc<Workshop>>, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
     let (id, form) = form_of(&name);
-    find_share(&workshop, id).await?.answer(&workshop, form, &headers).await
+    answer(&workshop, find_share(&workshop, id).await, form, &headers).await
 }
 
 async fn fiddle(State(workshop): State<Arc<Workshop>>, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
     let (id, form) = form_of(&name);
-    find_fiddle(&workshop, id, None).await?.answer(&workshop, form, &headers).await
+    answer(&workshop, find_fiddle(&workshop, id, None).await, form, &headers).await
 }
 
 async fn revision(
@@ -70,7 +71,11 @@ async fn revision(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (number, form) = form_of(&name);
-    find_fiddle(&workshop, &id, Some(number_of(number)?)).await?.answer(&workshop, form, &headers).await
+    let found = match number_of(number) {
+        Ok(number) => find_fiddle(&workshop, &id, Some(number)).await,
+        Err(problem) => Err(problem),
+    };
+    answer(&workshop, found, form, &headers).await
 }
 
 async fn share_file(
@@ -107,21 +112,24 @@ async fn find_fiddle(workshop: &Workshop, id: &str, number: Option<u32>) -> Resu
     Ok(Found { id: view.share_id.clone(), snapshot: view.snapshot.clone(), view: json_of(&view)? })
 }
 
-impl Found {
-    async fn answer(self, workshop: &Arc<Workshop>, form: Form, headers: &HeaderMap) -> Result<Response, Problem> {
-        let response = match form {
-            Form::Page => page::show_stored(workshop, &self.snapshot, &self.id, &self.view)?,
-            Form::Zip => readable(headers, &self.id, self.zip()),
-            Form::Wasm => readable(headers, &self.id, builds::wasm(&self.id, &self.product(workshop, headers).await?)),
-            Form::Wat => {
-                let product = self.product(workshop, headers).await?;
-                readable(headers, &self.id, builds::wat(product, workshop.limits.wat_bytes_max).await?)
-            }
-        };
-        Ok(unlisted(response))
-    }
+/// Where a person is led to a program that is not there, a page says so.
+async fn answer(workshop: &Arc<Workshop>, found: Result<Found, Problem>, form: Form, headers: &HeaderMap) -> Result<Response, Problem> {
+    let response = match (found, form) {
+        (Ok(found), Form::Page) => page::show_stored(workshop, &found.snapshot, &found.id, &found.view)?,
+        (Err(problem), Form::Page) => page::show_missing(workshop, &problem)?,
+        (Err(problem), _) => return Err(problem),
+        (Ok(found), Form::Zip) => readable(headers, &found.id, found.zip()),
+        (Ok(found), Form::Wasm) => readable(headers, &found.id, builds::wasm(&found.id, &found.product(workshop, headers).await?)),
+        (Ok(found), Form::Wat) => {
+            let product = found.product(workshop, headers).await?;
+            readable(headers, &found.id, builds::wat(product, workshop.limits.wat_bytes_max).await?)
+        }
+    };
+    Ok(unlisted(response))
+}
 
-    async fn product(&self, workshop: &Arc<Workshop>, headers: &HeaderMap) -> Result<crate::workshop::builds::Product, Problem> {
+impl Found {
+    async fn product(&self, workshop: &Arc<Workshop>, headers: &HeaderMap) -> Result<Product, Problem> {
         let language = self.snapshot.project.language.name().to_owned();
         let program = Program::from_source(language, self.snapshot.files().clone()).by(bearer_token(headers));
         let (_, product) = program.built(workshop).await?;

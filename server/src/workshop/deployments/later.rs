@@ -9,12 +9,15 @@ use crate::workshop::database::DatabaseError;
 const REQUEST_IDS_AHEAD: u64 = 1_000;
 
 impl Deployments {
-    /// Microseconds that the first load of a revision took, for its timings.
+    /// Microseconds that the first load of a revision took, for its timings. From now on it answers: who listens is told once more.
     pub fn note_load(&self, slug: &str, number: u32, load_us: f64) {
-        let mut entries = self.entries();
-        if let Some(revision) = entries.get_mut(slug).and_then(|deployment| deployment.revisions.get_mut(&number)) {
-            revision.timings.load.get_or_insert(load_us);
+        let first = match self.entries().get_mut(slug).and_then(|deployment| deployment.revisions.get_mut(&number)) {
+            Some(revision) if revision.timings.load.is_none() => revision.timings.load.replace(load_us).is_none(),
+            _ => false,
+        };
+        if first {
             self.loads_unwritten.lock().unwrap_or_else(PoisonError::into_inner).push((slug.to_owned(), number));
+            self.tell(slug);
         }
     }
 

@@ -127,3 +127,29 @@ async fn what_may_not_be_stored_is_refused_with_its_limit() {
     assert!(refused.head.contains("retry-after: "), "{}", refused.head);
     server.end().await;
 }
+
+#[tokio::test]
+async fn only_an_embed_may_stand_within_pages_of_others() {
+    let place = tempfile::tempdir().unwrap();
+    let server = start(place.path(), Limits::default()).await;
+    let files = json!({ "main.c": "fern </script><b>", "leaf.h": "moss" });
+    let made = server.post("/api/v1/shares", None, json!({ "language": "c", "files": files })).await.json();
+    let id = made["id"].as_str().unwrap();
+    let page = server.get(&format!("/e/{id}?file=leaf.h&lines=3-9&theme=dark&view=run&ro=1")).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    assert!(page.head.contains("frame-ancestors *") && !page.head.contains("x-frame-options"), "{}", page.head);
+    assert!(page.head.contains("cross-origin-resource-policy: cross-origin"), "{}", page.head);
+    for part in ["data-theme=\"dark\"", "data-view=\"run\"", "\"lines\":[3,9]", "\"read_only\":true", "tabindex=\"0\">moss</pre>"] {
+        assert!(page.body.contains(part), "{part}: {}", page.body);
+    }
+    assert!(!page.body.contains("fern </script>"), "the program is text, in the script's data too");
+    let odd = server.get(&format!("/e/{id}?theme=%22%3E&lines=x&file=other&view=explore")).await;
+    assert!(odd.status == 200 && odd.body.contains("data-view=\"code\"") && !odd.body.contains("data-theme"), "{}", odd.body);
+    let fiddle = server.post("/api/v1/fiddles", None, program("reed")).await.json();
+    assert!(server.get(&format!("/e/{}", fiddle["id"].as_str().unwrap())).await.body.contains("reed"));
+    assert_eq!((server.get("/e/").await.status, server.get("/e/nothing-here").await.status), (200, 404));
+    for path in ["/".to_owned(), format!("/s/{id}"), format!("/s/{id}/raw/main.c"), "/e/nothing-here".into()] {
+        assert!(server.get(&path).await.head.contains("x-frame-options: deny"), "{path}");
+    }
+    server.end().await;
+}
