@@ -88,7 +88,8 @@ describe("embedding", { skip: url === undefined && "VIVARIUM_URL names no server
     const client = await page.context().newCDPSession(page);
     await client.send("Network.enable");
     let bytes = 0;
-    client.on("Network.loadingFinished", ({ encodedDataLength }) => (bytes += encodedDataLength));
+    // Bodies as they travel, packed; what heads of answers add is not counted.
+    client.on("Network.dataReceived", ({ encodedDataLength }) => (bytes += encodedDataLength));
     await page.goto(share.url.replace("/s/", "/e/"));
     await page.locator(".tok-typeName").first().waitFor();
     await page.close();
