@@ -119,7 +119,7 @@ pub fn compile_cached(
     let linking = Instant::now();
     progress(Stage::Link, functions, functions);
     let image = image::draw(&module, &placement, &plan);
-    let artifact = link::link(&module, plan, image, &code.functions, lines::table(wasm))?;
+    let artifact = link::link(&module, plan, image, &code.functions, lines::table(wasm), policy.code_bytes_max)?;
     let timings = Timings {
         validate_us: microseconds(validated),
         translate_us: microseconds(code.translate),

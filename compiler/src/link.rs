@@ -29,14 +29,12 @@ pub fn link(
     image: Vec<u8>,
     functions: &[(Job, CompiledFunction)],
     lines: Vec<u8>,
+    code_bytes_max: u64,
 ) -> Result<Artifact, CompileError> {
     let mut text = Text::new(stubs::stubs());
     let placed: Vec<Placed<'_>> = functions.iter().map(|(job, function)| text.place_function(*job, function)).collect();
     text.place_offset_table(module.function_types.len());
-    text.place_segments(module, &plan.late);
-    if text.bytes.len() as u64 > TEXT_BYTES_MAX {
-        return Err(CompileError::limit("size of the compiled code in bytes", text.bytes.len() as u64, TEXT_BYTES_MAX));
-    }
+    text.place_segments(module, &plan.late, code_bytes_max.min(TEXT_BYTES_MAX))?;
     placed.iter().try_for_each(|placed| text.relocate(placed))?;
     text.fill_offset_table(module.function_types.len())?;
     let mut contract = plan.contract;
@@ -119,11 +117,22 @@ impl Text {
 
     /// Passive segments and late ones; of the others, which have length zero from the beginning, only a place is needed. Of late element segments too:
     /// the initializer has their items in its code.
-    fn place_segments(&mut self, module: &ValidatedModule<'_>, late: &[LateSegment]) {
+    fn place_segments(&mut self, module: &ValidatedModule<'_>, late: &[LateSegment], text_bytes_max: u64) -> Result<(), CompileError> {
+        // An item takes eight bytes, and in the binary one: what would be too much is not made.
+        let check = |text: &Text, more: usize| {
+            let total = text.bytes.len() as u64 + more as u64;
+            if total <= text_bytes_max {
+                Ok(())
+            } else {
+                Err(CompileError::limit("size of the compiled code in bytes", total, text_bytes_max))
+            }
+        };
+        check(self, 0)?;
         for (segment, index) in module.data.iter().zip(0..) {
             let offset = self.align(8);
             self.symbols.insert(Symbol::DataSegment(index), offset);
             if segment.mode.is_passive() || late.contains(&LateSegment::Data(index)) {
+                check(self, segment.bytes.len())?;
                 self.bytes.extend_from_slice(segment.bytes);
             }
         }
@@ -131,9 +140,11 @@ impl Text {
             let offset = self.align(8);
             self.symbols.insert(Symbol::ElementSegment(index), offset);
             if segment.mode.is_passive() {
+                check(self, 8 * segment.items.len())?;
                 self.bytes.extend(segment.items.iter().flat_map(|item| item.to_le_bytes()));
             }
         }
+        Ok(())
     }
 
     fn offset_of(&self, symbol: Symbol) -> Result<u32, CompileError> {

@@ -31,7 +31,7 @@ pub struct Policy {
     pub clauses_of_call_max: u64,
     /// Largest stack frame of a function, in bytes; the compiler itself permits none that could jump over the guard below a stack.
     pub frame_bytes_max: u64,
-    /// Largest machine code of a module, in bytes.
+    /// Largest machine code of a module with what lies beside it, its passive segments above all, in bytes.
     pub code_bytes_max: u64,
     /// Largest part of a slot below memory 0, in bytes: stack, context and tables. The runtime's slots have room for 16 MiB.
     pub head_bytes_max: u64,

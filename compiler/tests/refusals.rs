@@ -178,6 +178,21 @@ fn code_that_grows_too_large_is_refused() {
     assert!(error.starts_with("size of the compiled code in bytes: ") && error.ends_with(", the limit is 10"), "{error}");
 }
 
+/// Each item is a byte of the binary and eight beside the code.
+#[test]
+fn passive_segments_count_as_code() {
+    let policy = Policy { code_bytes_max: 20_000, ..Policy::default() };
+    let elements = |count: usize| format!("(module (table 1 funcref) (elem func {}) (func))", "0 ".repeat(count));
+    let error = refuse(&elements(2_600), &policy).to_string();
+    assert!(error.starts_with("size of the compiled code in bytes: ") && error.ends_with(", the limit is 20000"), "{error}");
+    let error = refuse(&format!("(module (memory 1) (data \"{}\"))", "x".repeat(20_000)), &policy).to_string();
+    assert!(error.starts_with("size of the compiled code in bytes: "), "{error}");
+    for fits in [elements(2_000), format!("(module (memory 1) (data (i32.const 0) \"{}\"))", "x".repeat(20_000))] {
+        let wasm = wat::parse_str(fits).unwrap();
+        assert!(compile(&wasm, &policy, Setting::Fast, &|_, _, _| {}).is_ok());
+    }
+}
+
 #[test]
 fn a_stack_frame_that_could_jump_over_the_guard_is_refused() {
     let policy = Policy { frame_bytes_max: 1000, ..Policy::default() };

@@ -101,12 +101,13 @@ fn encode_target(bytes: &mut Vec<u8>, environment: &Environment<'_>) {
     let contract = environment.contract();
     let policy = environment.policy;
     encode(bytes, &(BUILD, contract.setting, &contract.cpu_features));
-    encode(bytes, &(policy.operators_of_function_max, policy.values_of_function_max, policy.frame_bytes_max));
+    encode(bytes, &(policy.operators_of_function_max, policy.values_of_function_max, policy.frame_bytes_max, policy.clauses_of_call_max));
 }
 
-/// What shared code depends on beside its body: whether lengths are fixed, and all about memory but how much of it there is at first.
+/// What shared code depends on beside its body: whether lengths are fixed, and all about memory but how much of it there is at first. Of a memory without
+/// guard that too: no check is made of what lies below the least length that it can have.
 fn encode_places(bytes: &mut Vec<u8>, contract: &Contract) {
-    let memory = |plan: &MemoryPlan| match plan.minimum_pages == plan.maximum_pages {
+    let memory = |plan: &MemoryPlan| match plan.minimum_pages == plan.maximum_pages || !plan.is_guarded() {
         true => plan.clone(),
         false => MemoryPlan { minimum_pages: 0, image_bytes: 0, ..plan.clone() },
     };

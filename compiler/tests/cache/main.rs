@@ -1,6 +1,7 @@
 //! The cache of functions: with it and without it the artifact is the same, whatever was compiled before; and what should be found is found.
 
 mod calls;
+mod memories;
 mod relocated;
 
 use std::sync::Arc;
