@@ -67,3 +67,10 @@ fn gdb_reads_functions_by_name_where_it_is_installed() {
     println!("gdb read the file");
     assert!(printed.contains("Dump of assembler code for function twice:") && printed.contains("<leaf>"), "{printed}");
 }
+
+#[test]
+fn perf_lists_functions_by_name_where_it_is_installed() {
+    let Some(printed) = run("perf", &["probe", "-F", "-x"]) else { return };
+    println!("perf read the file");
+    assert_eq!(printed.lines().collect::<Vec<_>>(), ["leaf", "twice"], "{printed}");
+}

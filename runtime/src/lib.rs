@@ -3,7 +3,7 @@
 //! **In and out.** A sealed file with a signed artifact goes in ([`SealedFile`], [`Runtime::load`]); a [`LoadedModule`] comes out. A [`Pool`] turns it
 //! into [`Instance`]s, one for each request; [`Instance::resume`] runs one until its next [`Exit`].
 //!
-//! **Parts.** [`module`]: verify, check, map. [`slot`]: the memory map of a slot, drawn once, and what an address in it means. [`pool`]: which slot a
+//! **Parts.** [`verified`]: signature, parts and sizes, checked once. [`module`]: mapped code. [`slot`]: the memory map of a slot, drawn once, and what an address in it means. [`pool`]: which slot a
 //! module gets. [`instance`]: the states of an instance and its exits. [`activations`]: calls that wait below a nested one. `stack`: the guest's
 //! frames. [`link`]: instances that import from each other, for the specification's tests. [`reset`] and [`write_set`]: how a slot is given back,
 //! and which of its pages are known to be written. [`trap`]: what is told of a trap. [`turn`]: when a guest's turn is over. [`profile`] and
@@ -35,12 +35,13 @@ mod stack;
 mod sys;
 pub mod trap;
 pub mod turn;
+pub mod verified;
 pub mod write_set;
 
 pub use exceptions::Exception;
 pub use instance::{Exit, Instance, InvokeError};
 pub use link::{ForeignRequest, LinkError, LinkedExit};
-pub use module::{LoadError, LoadedModule};
+pub use module::LoadedModule;
 pub use pool::{AcquireError, InstanceLimits, MemoryBudget, Pool};
 pub use profile::{Profile, ProfiledStack};
 pub use reset::ResetMethod;
@@ -48,3 +49,4 @@ pub use runtime::{Runtime, RuntimeError, RuntimeSettings};
 pub use sys::file::{EmptyFile, NotSealed, SealedFile};
 pub use sys::kernel::REQUESTS as RESET_REQUESTS;
 pub use trap::{Frame, SourcePlace, Trap};
+pub use verified::{LoadError, VerifiedArtifact, VerifiedArtifacts};

@@ -7,12 +7,13 @@ use std::time::Duration;
 use ed25519_dalek::VerifyingKey;
 use thiserror::Error;
 
-use crate::module::{LoadError, LoadedModule};
+use crate::module::LoadedModule;
 use crate::pool::Pool;
 use crate::reset::{Ladder, ResetMethod};
 use crate::sys::file::SealedFile;
 use crate::sys::region::region_bytes;
 use crate::sys::{arena, clock, kernel, signals};
+use crate::verified::{LoadError, VerifiedArtifact};
 
 /// How a process runs guests.
 #[derive(Debug, Clone, Copy)]
@@ -74,9 +75,19 @@ impl Runtime {
         self.ladder.best()
     }
 
-    /// Verifies a signed artifact, checks it, and maps its code.
+    /// Verifies a signed artifact and maps its code.
     pub fn load(&self, file: SealedFile, key: &VerifyingKey) -> Result<Arc<LoadedModule>, LoadError> {
-        LoadedModule::load(file, key).map(Arc::new)
+        self.map(&self.verify(file, key)?)
+    }
+
+    /// Checks a signed artifact from end to end.
+    pub fn verify(&self, file: SealedFile, key: &VerifyingKey) -> Result<Arc<VerifiedArtifact>, LoadError> {
+        VerifiedArtifact::verify(file, key).map(Arc::new)
+    }
+
+    /// Maps the code of a verified artifact, in time that does not depend on its size.
+    pub fn map(&self, artifact: &Arc<VerifiedArtifact>) -> Result<Arc<LoadedModule>, LoadError> {
+        LoadedModule::map(artifact.clone()).map(Arc::new)
     }
 
     /// Prepares the calling thread to run guests in `slots` slots: other signals than the runtime's are blocked on it from now on.

@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use ed25519_dalek::SigningKey;
 use tempfile::TempDir;
+use vivarium_artifact::{FunctionType, Setting, SignedArtifact};
+use vivarium_compiler::{ImportPolicy, Policy, compile};
 use vivarium_tests::server::{binary, toolchains};
 
 struct Terminal {
@@ -168,4 +171,88 @@ fn a_profile_tells_where_a_program_spends_its_time() {
     assert_eq!(json["profiles"][0]["type"], "sampled");
     let ran = terminal.vivarium(&["run", "--profile", "no/such/folder/file", "hot.c"], "");
     assert!(!ran.status.success() && stderr(&ran).contains("cannot write the profile"), "{}", stderr(&ran));
+}
+
+/// Compiles with these bounds and signs with the terminal's own key, as an older version of the product with other bounds would have done.
+fn compiled_with(terminal: &Terminal, policy: &Policy, wat: &str) {
+    let wasm = wat::parse_str(wat).unwrap();
+    let mut file = compile(&wasm, policy, Setting::Fast, &|_, _, _| {}).unwrap().artifact.encode().unwrap();
+    let key = std::fs::read(terminal.path().join("data/signing.key")).unwrap();
+    SignedArtifact::sign(&mut file, &SigningKey::from_bytes(key.first_chunk().unwrap()));
+    std::fs::write(terminal.path().join("module.viva"), file).unwrap();
+}
+
+#[test]
+fn an_artifact_beyond_the_tenants_policy_is_refused_by_name_whichever_way_it_is_run() {
+    let terminal = Terminal::new();
+    // Makes the key.
+    terminal.write("module.wat", "(module (func (export \"_start\")))");
+    assert!(terminal.vivarium(&["compile", "module.wat", "-o", "module.viva"], "").status.success());
+    let policy = Policy::default();
+    let unknown = ImportPolicy::new([("moon", "rise", FunctionType::default())]);
+    for (policy, wat, words) in [
+        (Policy { memory_bytes_max: 1 << 30, ..policy.clone() }, "(memory 1)", "the limit memory_bytes_max is 134217728"),
+        (Policy { table_elements_max: 10_001, ..policy.clone() }, "(table 1 funcref)", "the limit table_elements_max is 10000"),
+        (Policy { stack_bytes: 2 << 20, ..policy.clone() }, "", "the limit stack_bytes is 1048576"),
+        (Policy { linked: true, ..policy.clone() }, "", "is to be linked to other instances"),
+        (Policy { imports: unknown, ..policy.clone() }, "(import \"moon\" \"rise\" (func))", "moon.rise"),
+    ] {
+        compiled_with(&terminal, &policy, &format!("(module {wat} (func (export \"_start\")))"));
+        for arguments in [&["run", "module.viva"][..], &["run", "--invoke", "_start", "module.viva"]] {
+            let output = terminal.vivarium(arguments, "");
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", stderr(&output));
+            assert!(stderr(&output).contains(words), "{arguments:?} says {}, not {words}", stderr(&output));
+        }
+    }
+}
+
+#[test]
+fn inspect_shows_what_catches_exceptions_and_where() {
+    let terminal = Terminal::new();
+    let wat = "(module (tag $e (param i32)) (func $throw (throw $e (i32.const 1)))
+        (func $careful (export \"careful\") (result i32) (block $h (result i32) (try_table (catch $e $h) (call $throw)) (i32.const 0)))
+        (func (export \"_start\")))";
+    terminal.write("module.wat", wat);
+    assert!(terminal.vivarium(&["compile", "module.wat", "-o", "module.viva"], "").status.success());
+    let shown = stdout(&terminal.vivarium(&["inspect", "module.viva"], ""));
+    let handler = shown.lines().find(|line| line.starts_with("handler")).unwrap_or_else(|| panic!("no handler in {shown}"));
+    assert!(handler.contains("careful at 0x") && handler.contains("tag 0 to 0x"), "{handler}");
+    assert!(shown.lines().any(|line| line.starts_with("tag") && line.contains("0: ") && line.contains("i32")), "{shown}");
+    let json: serde_json::Value = serde_json::from_slice(&terminal.vivarium(&["inspect", "--json", "module.viva"], "").stdout).unwrap();
+    let handler = &json["handlers"][0];
+    assert_eq!((&handler["function"], &handler["clauses"][0]["tag"]), (&"careful".into(), &0.into()), "{handler}");
+    let (call, landing) = (handler["return_offset"].as_u64().unwrap(), handler["clauses"][0]["landing_offset"].as_u64().unwrap());
+    assert!(landing > call, "a handler of this function lies behind its calls: {handler}");
+}
+
+/// The code runs from a mapping of the artifact itself, so that a profiler that is shown the file knows its functions.
+#[test]
+fn perf_names_the_functions_of_a_running_program_where_it_may_record() {
+    let terminal = Terminal::new();
+    terminal.write(
+        "spin.wat",
+        "(module (func $spinning (param i32) (loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
+            (func (export \"_start\") (call $spinning (i32.const 300000000))))",
+    );
+    assert!(terminal.vivarium(&["compile", "spin.wat", "-o", "spin.viva"], "").status.success());
+    let perf = |arguments: &[&str]| {
+        let data = terminal.path().join("data");
+        Command::new("perf").args(arguments).current_dir(terminal.path()).env("VIVARIUM_DATA", data).output()
+    };
+    let recorded = perf(&["record", "-e", "cpu-clock", "-o", "perf.data", binary().to_str().unwrap(), "run", "spin.viva"]);
+    let Some(_) = recorded.ok().filter(|output| output.status.success()) else {
+        println!("perf is not installed here, or may not record");
+        return;
+    };
+    let shown = terminal.path().join("shown");
+    std::fs::create_dir(&shown).unwrap();
+    std::fs::copy(terminal.path().join("spin.viva"), shown.join("memfd:vivarium-artifact (deleted)")).unwrap();
+    let output = perf(&["report", "-i", "perf.data", "--stdio", "--symfs", shown.to_str().unwrap()]).unwrap();
+    let report = stdout(&output);
+    let busiest = report.lines().find(|line| line.contains('%') && !line.starts_with('#'));
+    assert!(
+        busiest.is_some_and(|line| line.contains("memfd:vivarium-artifact") && line.ends_with("spinning")),
+        "{report}{}",
+        stderr(&output)
+    );
 }

@@ -1,12 +1,14 @@
 //! What is loaded is what was signed, sealed, of this version and for this processor; anything else is refused by name.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
+use vivarium_artifact::sign::SIGNATURE_BYTES;
 use vivarium_artifact::{Artifact, CallSite, Clause, HandlerTable, Setting, SignedArtifact};
 use vivarium_compiler::{Policy, compile};
-use vivarium_runtime::SealedFile;
-use vivarium_tests::engine::runtime;
+use vivarium_runtime::{SealedFile, VerifiedArtifacts};
+use vivarium_tests::engine::{call, limits, runtime};
 
 fn key() -> SigningKey {
     SigningKey::from_bytes(&[5; 32])
@@ -103,4 +105,32 @@ fn handlers_of_exceptions_that_contradict_the_code_are_refused() {
             "{lie}"
         );
     }
+}
+
+fn signed_wat(wat: &str) -> Vec<u8> {
+    let wasm = wat::parse_str(wat).unwrap();
+    signed(&compile(&wasm, &Policy::default(), Setting::Fast, &|_, _, _| {}).unwrap().artifact)
+}
+
+/// Of a file with a signature that is known nothing else is looked at: what runs is what was verified, whatever else the second file holds.
+#[test]
+fn what_is_verified_already_is_mapped_without_being_read_again() {
+    let file = signed_wat("(module (func (export \"f\") (result i32) (i32.const 4711)))");
+    let verified = VerifiedArtifacts::new(key().verifying_key());
+    let first = verified.obtain(SealedFile::from_bytes(&file).unwrap()).unwrap();
+    let mut forged = file.clone();
+    forged[..file.len() - SIGNATURE_BYTES].fill(0xcc);
+    let second = verified.obtain(SealedFile::from_bytes(&forged).unwrap()).unwrap();
+    assert!(Arc::ptr_eq(&first, &second));
+    let modules = [&first, &second].map(|artifact| runtime().map(artifact).unwrap());
+    let pool = runtime().pool(2).unwrap();
+    for module in &modules {
+        let mut instance = pool.acquire(module, limits()).unwrap();
+        assert_eq!(call(&mut instance, "f", &[]).unwrap(), [4711]);
+    }
+    // When nobody has it any more, it is not known any more.
+    drop((first, second, modules, pool));
+    assert!(verified.obtain(SealedFile::from_bytes(&forged).unwrap()).is_err());
+    assert!(verified.obtain(SealedFile::from_bytes(&file).unwrap()).is_ok());
+    assert!(verified.obtain(SealedFile::from_bytes(&[0; 40]).unwrap()).is_err(), "too short for a signature");
 }

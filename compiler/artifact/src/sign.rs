@@ -3,7 +3,7 @@
 //! A signed file is the ELF file followed by 64 bytes of Ed25519 signature over its digest; readers of ELF ignore what follows. The digest is SHA-256 over
 //! the pages that are not all zero, each with its number, and the file's length: most of an image is a stack that nobody has used yet.
 
-use std::io::{self, Read};
+use std::ops::Range;
 
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest as _, Sha256};
@@ -16,8 +16,6 @@ pub const SIGNATURE_BYTES: usize = 64;
 /// What is signed is this and the digest, so that the key's signatures mean nothing elsewhere.
 const CONTEXT: &[u8] = b"vivarium artifact\0";
 
-/// How much of a file is read at once, in bytes: a multiple of the page.
-const CHUNK_BYTES: usize = 64 << 10;
 const PAGE: usize = PAGE_BYTES as usize;
 
 /// Digest of an encoded artifact without its signature.
@@ -27,9 +25,22 @@ pub struct Digest(pub [u8; 32]);
 impl Digest {
     /// The digest of these bytes.
     pub fn of(bytes: &[u8]) -> Digest {
-        let mut hasher = PageHasher::default();
-        hasher.update(bytes);
-        hasher.finish()
+        Digest::of_data(bytes, std::iter::once(0..bytes.len().div_ceil(PAGE)))
+    }
+
+    /// The digest of these bytes, of which only the pages in these runs, by number, may hold anything but zeros.
+    fn of_data(bytes: &[u8], data: impl IntoIterator<Item = Range<usize>>) -> Digest {
+        let mut hasher = Sha256::new();
+        for number in data.into_iter().flatten() {
+            let page = bytes.get(number * PAGE..).unwrap_or_default();
+            let page = &page[..page.len().min(PAGE)];
+            if page.iter().any(|byte| *byte != 0) {
+                hasher.update((number as u64).to_le_bytes());
+                hasher.update(page);
+            }
+        }
+        hasher.update((bytes.len() as u64).to_le_bytes());
+        Digest(hasher.finalize().into())
     }
 
     fn message(&self) -> Vec<u8> {
@@ -49,34 +60,9 @@ impl std::fmt::Debug for Digest {
     }
 }
 
-/// Hashes pages as they come; only the last piece may end inside a page.
-#[derive(Default)]
-struct PageHasher {
-    hasher: Sha256,
-    pages: u64,
-    bytes: u64,
-}
-
-impl PageHasher {
-    fn update(&mut self, piece: &[u8]) {
-        for page in piece.chunks(PAGE) {
-            if page.iter().any(|byte| *byte != 0) {
-                self.hasher.update(self.pages.to_le_bytes());
-                self.hasher.update(page);
-            }
-            self.pages += 1;
-        }
-        self.bytes += piece.len() as u64;
-    }
-
-    fn finish(mut self) -> Digest {
-        self.hasher.update(self.bytes.to_le_bytes());
-        Digest(self.hasher.finalize().into())
-    }
-}
-
-fn unreadable(_: io::Error) -> ArtifactError {
-    ArtifactError::Damaged("it cannot be read to its end")
+/// The signature at the end of a signed file, unchecked.
+pub fn signature(file: &[u8]) -> Result<&[u8; SIGNATURE_BYTES], ArtifactError> {
+    file.last_chunk().ok_or(ArtifactError::Foreign)
 }
 
 /// An encoded artifact whose signature has been made or checked here.
@@ -95,29 +81,21 @@ impl SignedArtifact {
 
     /// Checks version, then signature, of a signed file.
     pub fn verify(file: &[u8], key: &VerifyingKey) -> Result<SignedArtifact, ArtifactError> {
-        SignedArtifact::verify_reader(file, file.len() as u64, key)
+        SignedArtifact::verify_data(file, std::iter::once(0..file.len().div_ceil(PAGE)), key)
     }
 
-    /// The same for a file of `file_bytes` that is read piece by piece: a mapping of a sparse file would fill its holes by being looked at.
-    pub fn verify_reader(mut file: impl Read, file_bytes: u64, key: &VerifyingKey) -> Result<SignedArtifact, ArtifactError> {
-        let mut left = file_bytes.checked_sub(SIGNATURE_BYTES as u64).ok_or(ArtifactError::Foreign)?;
-        let mut hasher = PageHasher::default();
-        let mut chunk = vec![0; CHUNK_BYTES];
-        let mut first = true;
-        while left > 0 {
-            let length = left.min(CHUNK_BYTES as u64) as usize;
-            file.read_exact(&mut chunk[..length]).map_err(unreadable)?;
-            if std::mem::take(&mut first) {
-                check_version(&chunk[..length])?;
-            }
-            hasher.update(&chunk[..length]);
-            left -= length as u64;
-        }
-        let mut signature = [0; SIGNATURE_BYTES];
-        file.read_exact(&mut signature).map_err(unreadable)?;
-        let digest = hasher.finish();
-        key.verify_strict(&digest.message(), &Signature::from_bytes(&signature)).map_err(|_| ArtifactError::Signature)?;
-        if first { Err(ArtifactError::Foreign) } else { Ok(SignedArtifact { digest }) }
+    /// The same for a sparse file, with the runs of pages, by number and in order, that are no holes: looking at a hole would fill it.
+    pub fn verify_data(
+        file: &[u8],
+        data: impl IntoIterator<Item = Range<usize>>,
+        key: &VerifyingKey,
+    ) -> Result<SignedArtifact, ArtifactError> {
+        let signature = Signature::from_bytes(signature(file)?);
+        let elf = &file[..file.len() - SIGNATURE_BYTES];
+        check_version(elf)?;
+        let digest = Digest::of_data(elf, data);
+        key.verify_strict(&digest.message(), &signature).map_err(|_| ArtifactError::Signature)?;
+        Ok(SignedArtifact { digest })
     }
 }
 
@@ -141,12 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn reading_in_pieces_gives_the_digest_of_the_whole() {
-        let key = SigningKey::from_bytes(&[1; 32]);
-        let mut file: Vec<u8> = (0..CHUNK_BYTES + 3 * PAGE + 11).map(|index| (index / PAGE % 3) as u8).collect();
-        file[..12].copy_from_slice(b"\x7fELF\x02\x01\x01\0\0VIV");
-        file[12..16].copy_from_slice(&u32::from(crate::FORMAT_VERSION).to_le_bytes());
-        let signed = SignedArtifact::sign(&mut file, &key);
-        assert_eq!(SignedArtifact::verify(&file, &key.verifying_key()).unwrap().digest, signed.digest);
+    fn holes_need_not_be_looked_at() {
+        let mut file = vec![0; 40 * PAGE + 11];
+        for page in [0, 3, 4, 39] {
+            file[page * PAGE + 7] = 1;
+        }
+        let digest = Digest::of(&file);
+        assert_eq!(Digest::of_data(&file, [0..1, 3..5, 39..41]), digest);
+        assert_ne!(Digest::of_data(&file, [0..1, 3..5]), digest, "what is left out counts as zeros");
+        assert_eq!(Digest::of_data(&file, [0..41, 50..60]), digest, "there is nothing behind the end");
     }
 }

@@ -6,7 +6,7 @@
 use std::io;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use vivarium_artifact::{TrapKind, TrapTable};
 
@@ -35,7 +35,7 @@ pub struct Arena {
 pub struct MappedCode {
     start: usize,
     bytes: usize,
-    traps: TrapTable,
+    traps: Arc<TrapTable>,
     granule: u32,
     granules: u32,
 }
@@ -60,7 +60,7 @@ fn arena() -> io::Result<&'static Arena> {
 
 impl MappedCode {
     /// Maps the text of a sealed file. The box must live as long as any instance of the module may run.
-    pub fn map(file: &SealedFile, text: std::ops::Range<usize>, traps: TrapTable) -> io::Result<Box<MappedCode>> {
+    pub fn map(file: &SealedFile, text: std::ops::Range<usize>, traps: Arc<TrapTable>) -> io::Result<Box<MappedCode>> {
         let arena = arena()?;
         let granules = (text.len() as u64).div_ceil(GRANULE_BYTES) as u32;
         let taken = arena.ranges.lock().unwrap_or_else(PoisonError::into_inner).take(granules.max(1));

@@ -1,10 +1,9 @@
 //! Sealed files: memory that nobody can change any more, so that what was verified is what is mapped.
 
 use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
-use std::os::unix::fs::FileExt as _;
 use std::ptr::null_mut;
 
 use thiserror::Error;
@@ -87,11 +86,6 @@ impl SealedFile {
         unsafe { std::slice::from_raw_parts(self.view, self.bytes) }
     }
 
-    /// Reads the file from its beginning, without filling its holes.
-    pub fn reader(&self) -> impl Read + '_ {
-        Reader { file: &self.file, position: 0 }
-    }
-
     /// Which pages of a range, which begins on a page, hold data, as runs of page numbers within the range. The holes of the others are not looked at.
     pub fn data_pages(&self, range: Range<usize>) -> io::Result<Vec<Range<usize>>> {
         let mut runs = Vec::new();
@@ -107,7 +101,7 @@ impl SealedFile {
 
     /// Where data, or a hole, begins from here; `None` when nothing of the kind follows.
     fn seek(&self, position: usize, whence: i32) -> io::Result<Option<usize>> {
-        // SAFETY: moves the position of a descriptor of ours, by which nobody reads: `reader` and mappings have their own.
+        // SAFETY: moves the position of a descriptor of ours, by which nobody reads: mappings have their own.
         let found = unsafe { libc::lseek(self.file.as_raw_fd(), position as i64, whence) };
         match usize::try_from(found) {
             Ok(found) => Ok(Some(found)),
@@ -142,20 +136,6 @@ impl Drop for SealedFile {
     fn drop(&mut self) {
         // SAFETY: this value mapped that range; slices of it borrowed this value.
         unsafe { libc::munmap(self.view.cast_mut().cast(), self.bytes) };
-    }
-}
-
-/// A position of its own over a file that others may read too.
-struct Reader<'a> {
-    file: &'a File,
-    position: u64,
-}
-
-impl Read for Reader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.file.read_at(buffer, self.position)?;
-        self.position += length as u64;
-        Ok(length)
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use clap::Args;
 use vivarium_abi::HostInput;
-use vivarium_runtime::{Pool, Runtime, RuntimeSettings, SealedFile};
+use vivarium_runtime::{Pool, Runtime, RuntimeSettings, SealedFile, VerifiedArtifacts};
 
 use super::artifact::Signed;
 use super::failure::Failure;
@@ -97,12 +97,14 @@ impl Run {
         let pool = runtime.pool(1).map_err(Failure::system)?;
         let file = SealedFile::from_bytes(&signed.bytes).map_err(Failure::system)?;
         if let Some(function) = &self.invoke {
-            let module = runtime.load(file, &signed.key).map_err(Failure::program)?;
+            let artifact = runtime.verify(file, &signed.key).map_err(Failure::program)?;
+            limits.tenant().check(artifact.contract()).map_err(Failure::program)?;
+            let module = runtime.map(&artifact).map_err(Failure::program)?;
             let (arguments, folders) = (vec![program_name(&self.path)], folders::given(opened));
             let input = HostInput { arguments, environment: self.env, folders, ..HostInput::default() };
             return invoke::invoke(&pool, &module, function, &self.arguments, input, limits.memory_bytes_max, recording);
         }
-        let program = Program::load(runtime, file, &signed.key, limits.tenant(), signed.files);
+        let program = Program::load(runtime, &VerifiedArtifacts::new(signed.key), file, limits.tenant(), signed.files);
         let program = Arc::new(program.map_err(|refusal| Failure::program(refusal.sentence))?);
         let arguments = std::iter::once(program_name(&self.path)).chain(self.arguments).collect();
         let files = program.files.clone();

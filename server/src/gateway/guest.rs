@@ -12,12 +12,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use ed25519_dalek::VerifyingKey;
 use vivarium_abi::files::ProjectFiles;
 use vivarium_abi::{Answer, Host, HostInput, HostLimits, LimitReached, Linkage, LogLine, Wait, entry_point};
 use vivarium_artifact::{MemoryPlan, TenantPolicy};
 use vivarium_runtime::{
     AcquireError, Exit, Instance, InstanceLimits, LoadError, LoadedModule, MemoryBudget, Pool, Profile, Runtime, SealedFile, Trap,
+    VerifiedArtifacts,
 };
 
 use crate::control::messages::{LimitReport, LoadRefusal, Outcome, SourcePlace, TrapFrame, TrapReport};
@@ -31,6 +31,8 @@ const NAME_SHOWN_BYTES_MAX: usize = 128;
 #[derive(Debug)]
 pub struct Program {
     pub module: Arc<LoadedModule>,
+    /// How long it took to take it in, in microseconds.
+    pub load_us: f64,
     linkage: Linkage,
     entry: u32,
     /// Whether it answers through the Compute ABI, not the CGI way.
@@ -92,23 +94,26 @@ pub struct Guest {
 }
 
 impl Program {
-    /// Verifies, maps and resolves a signed artifact in a sealed file, and compares its contract with what programs may have here.
+    /// Takes in a signed artifact in a sealed file: verified unless it is among these, compared with what programs may have here, mapped and resolved.
     pub fn load(
         runtime: &Runtime,
+        verified: &VerifiedArtifacts,
         file: SealedFile,
-        key: &VerifyingKey,
         policy: TenantPolicy,
         files: Files,
     ) -> Result<Program, LoadRefusal> {
-        let module = runtime.load(file, key);
-        let module = module.map_err(|error| LoadRefusal { passing: matches!(error, LoadError::Map(_)), sentence: error.to_string() })?;
+        let started = Instant::now();
+        let refused = |error: LoadError| LoadRefusal { passing: matches!(error, LoadError::Map(_)), sentence: error.to_string() };
         let for_good = |sentence: String| LoadRefusal { sentence, passing: false };
-        policy.check(module.contract()).map_err(|violation| for_good(violation.to_string()))?;
+        let artifact = verified.obtain(file).map_err(refused)?;
+        policy.check(artifact.contract()).map_err(|violation| for_good(violation.to_string()))?;
+        let module = runtime.map(&artifact).map_err(refused)?;
+        let load_us = started.elapsed().as_secs_f64() * 1e6;
         let linkage = Linkage::resolve(module.contract()).map_err(|error| for_good(error.to_string()))?;
         let entry = entry_point(module.contract()).map_err(|error| for_good(error.to_string()))?;
         let files = project::tree(files).map_err(|error| for_good(error.to_string()))?;
         let (exchanges, hinted) = (linkage.exchanges(), AtomicBool::new(false));
-        Ok(Program { module, linkage, entry, exchanges, files, hinted })
+        Ok(Program { module, load_us, linkage, entry, exchanges, files, hinted })
     }
 
     /// Length of what an instance begins with: stack, tables and all memories, in bytes.

@@ -1,4 +1,4 @@
-//! The thread that takes artifacts in: checks the signature, maps the code, resolves the imports. That reads the whole artifact, so it must keep neither
+//! The thread that takes artifacts in: checks the signature, maps the code, resolves the imports. That reads the whole of an artifact that is new, so it must keep neither
 //! messages of the workshop nor visitors waiting. Answers come when they are ready, not in the order of the questions.
 
 use std::os::fd::OwnedFd;
@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use ed25519_dalek::VerifyingKey;
 use tokio::sync::mpsc;
-use vivarium_runtime::{LoadedModule, SealedFile};
+use vivarium_runtime::{LoadedModule, SealedFile, VerifiedArtifacts};
 
 use super::deployments::Revision;
 use super::guest::Program;
@@ -43,7 +43,8 @@ pub struct Loader {
 /// The thread's own.
 struct Loading {
     shared: Arc<Shared>,
-    key: VerifyingKey,
+    /// Whatever is loaded twice, for a fork or for a Run of what is deployed, is read once.
+    verified: VerifiedArtifacts,
     threads: Vec<mpsc::Sender<Task>>,
     next_thread: usize,
 }
@@ -52,7 +53,7 @@ impl Loader {
     /// Starts the thread: to be called before the process is sealed.
     pub fn start(shared: Arc<Shared>, key: VerifyingKey, threads: Vec<mpsc::Sender<Task>>) -> Result<Loader, String> {
         let (jobs, received) = sync_channel(JOBS_MAX);
-        let loading = Loading { shared, key, threads, next_thread: 0 };
+        let loading = Loading { shared, verified: VerifiedArtifacts::new(key), threads, next_thread: 0 };
         let builder = std::thread::Builder::new().name("gateway-loader".into()).stack_size(STACK_BYTES);
         builder.spawn(move || loading.take_all(received)).map_err(|error| format!("starting a thread failed: {error}"))?;
         Ok(Loader { jobs })
@@ -112,7 +113,7 @@ impl Loading {
         };
         match purpose {
             Purpose::Serve(loaded) => {
-                let (load_us, bytes) = (program.module.load_us(), program.module.artifact_bytes() as u64 + files_bytes);
+                let (load_us, bytes) = (program.load_us, program.module.artifact_bytes() as u64 + files_bytes);
                 let (slug, revision, module) = (loaded.slug.clone(), loaded.revision, program.module.clone());
                 let gone = self.shared.deployments.load(loaded, program, bytes);
                 let is_same = |gone: &Arc<Revision<Arc<Program>>>| gone.loaded.slug == slug && gone.loaded.revision == revision;
@@ -147,7 +148,7 @@ impl Loading {
         let passing = |sentence: String| LoadRefusal { sentence, passing: true };
         let descriptor = descriptor.ok_or_else(|| passing("the artifact's descriptor is missing".into()))?;
         let file = SealedFile::receive(descriptor).map_err(|error| passing(format!("the artifact was refused: {error}")))?;
-        Program::load(&self.shared.runtime, file, &self.key, self.shared.start.limits.tenant(), files)
+        Program::load(&self.shared.runtime, &self.verified, file, self.shared.start.limits.tenant(), files)
     }
 }
 

@@ -71,7 +71,7 @@ fn exit_code(outcome: &Outcome) -> Option<u32> {
 }
 
 fn loaded_in(program: &Program) -> Timings {
-    Timings { load: Some(program.module.load_us()), ..Timings::default() }
+    Timings { load: Some(program.load_us), ..Timings::default() }
 }
 
 fn not_begun(outcome: Outcome, program: &Program) -> RunOutcome {

@@ -10,7 +10,7 @@ use vivarium::limits::Limits;
 use vivarium_abi::{HostInput, Wait};
 use vivarium_artifact::{Setting, SignedArtifact};
 use vivarium_compiler::{ImportPolicy, Policy};
-use vivarium_runtime::{Pool, Runtime, RuntimeSettings, SealedFile};
+use vivarium_runtime::{Pool, Runtime, RuntimeSettings, SealedFile, VerifiedArtifacts};
 
 use crate::programs::sleeper;
 
@@ -24,7 +24,8 @@ fn program(runtime: &Runtime, wat: &str) -> Arc<Program> {
     let mut file = compiled.artifact.encode().unwrap();
     SignedArtifact::sign(&mut file, &key);
     let file = SealedFile::from_bytes(&file).unwrap();
-    Arc::new(Program::load(runtime, file, &key.verifying_key(), Limits::default().tenant(), vec![]).unwrap())
+    let verified = VerifiedArtifacts::new(key.verifying_key());
+    Arc::new(Program::load(runtime, &verified, file, Limits::default().tenant(), vec![]).unwrap())
 }
 
 fn begin(pool: &Pool, program: &Arc<Program>) -> Guest {
