@@ -1,7 +1,7 @@
 // Usage: externs.mjs CRATES TARGET DEST <MESSAGES
 //
-// Copies what cargo says that it built, for the target and procedural macros, to DEST, and writes DEST/externs: name, version and file of each
-// dependency of CRATES/Cargo.toml, by the name that it has there.
+// Copies what cargo says that it built, for the target and procedural macros, to DEST, and writes DEST/externs: of each dependency of
+// CRATES/Cargo.toml the name that programs use, version, file and, where it differs, its own name.
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
@@ -26,6 +26,7 @@ for (const [, name, , spec] of wanted.matchAll(/^([\w-]+) = (("[^"]*")|\{.*\})/g
   const crate = /package = "([^"]+)"/.exec(value)?.[1] ?? name;
   const file = built.get(`${crate} ${version}`);
   if (!file) throw new Error(`${crate} ${version} was not built`);
-  lines.push(`${name.replaceAll("-", "_")} ${version} ${file}`);
+  const used = name.replaceAll("-", "_");
+  lines.push([used, version, file, ...(used === crate ? [] : [crate])].join(" "));
 }
 writeFileSync(join(dest, "externs"), lines.join("\n") + "\n");

@@ -5,16 +5,23 @@ use std::path::Path;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
+use crate::Library;
+use crate::diagnostic::{Diagnostic, Note};
+use crate::messages::{Messages, rustc};
+
 /// Where they lie in the root.
 const FOLDER: &str = "rust/crates";
 /// A line for each crate; a longer file is none.
 const EXTERNS_BYTES_MAX: u64 = 64 * 1024;
 
-/// One crate by the name that programs use.
+/// One crate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Crate {
-    pub name: String,
-    pub version: String,
+struct Crate {
+    /// What programs call it.
+    name: String,
+    /// Its own name: an older version of a crate has another for programs.
+    package: String,
+    version: String,
     file: String,
 }
 
@@ -36,13 +43,20 @@ impl Crates {
     fn parse(text: &str) -> Crates {
         let entry = |line: &str| {
             let mut words = line.split(' ').map(str::to_owned);
-            Some(Crate { name: words.next()?, version: words.next()?, file: words.next()? })
+            let (name, version, file) = (words.next()?, words.next()?, words.next()?);
+            Some(Crate { package: words.next().unwrap_or_else(|| name.clone()), name, version, file })
         };
         Crates { crates: text.lines().filter_map(entry).collect(), digest: HEXLOWER.encode(&Sha256::digest(text.as_bytes())) }
     }
 
-    pub fn all(&self) -> &[Crate] {
-        &self.crates
+    /// As programs and their authors know them.
+    pub fn libraries(&self) -> Vec<Library> {
+        let library = |Crate { name, package, version, .. }: &Crate| Library {
+            name: name.clone(),
+            version: version.clone(),
+            link: format!("https://docs.rs/{package}/{version}"),
+        };
+        self.crates.iter().map(library).collect()
     }
 
     /// Of the list: the files' names carry the digests of what is in them.
@@ -59,6 +73,27 @@ impl Crates {
         }
         options
     }
+
+    /// Adds what there is to each message that says that a crate is missing: rustc itself would have cargo fetch it.
+    pub fn name_alternatives(&self, messages: &mut Messages) {
+        let missing: Vec<&mut Diagnostic> = messages.diagnostics.iter_mut().filter(|found| rustc::missing_crate(found).is_some()).collect();
+        if missing.is_empty() {
+            return;
+        }
+        let sentence = self.sentence();
+        messages.output.push_str(&format!("note: {sentence}\n"));
+        for diagnostic in missing {
+            diagnostic.notes.insert(0, Note { message: sentence.clone(), file: None, line: None, column: None });
+        }
+    }
+
+    fn sentence(&self) -> String {
+        let names: Vec<&str> = self.crates.iter().map(|found| found.name.as_str()).collect();
+        match names.as_slice() {
+            [] => "no crates are installed here beside std: toolchains/crates/install builds them".to_owned(),
+            names => format!("the crates that programs may use here are {}", names.join(", ")),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -67,9 +102,10 @@ mod tests {
 
     #[test]
     fn each_line_is_a_crate() {
-        let crates = Crates::parse("fern 1.2.3 libfern-abc.rlib\nmoss_2 2.0.0 libmoss-def.rlib\n");
-        let names: Vec<(&str, &str)> = crates.all().iter().map(|found| (found.name.as_str(), found.version.as_str())).collect();
-        assert_eq!(names, [("fern", "1.2.3"), ("moss_2", "2.0.0")]);
+        let crates = Crates::parse("fern 1.2.3 libfern-abc.rlib\nmoss_2 2.0.0 libmoss-def.rlib moss\n");
+        let libraries: Vec<_> = crates.libraries().into_iter().map(|Library { name, link, .. }| (name, link)).collect();
+        let expected = [("fern", "https://docs.rs/fern/1.2.3"), ("moss_2", "https://docs.rs/moss/2.0.0")];
+        assert_eq!(libraries, expected.map(|(name, link)| (name.to_owned(), link.to_owned())));
         let expected = [
             "-Ldependency=/r/rust/crates",
             "--extern",
@@ -78,6 +114,6 @@ mod tests {
             "moss_2=/r/rust/crates/libmoss-def.rlib",
         ];
         assert_eq!(crates.options("/r"), expected);
-        assert!(Crates::parse("one word").all().is_empty());
+        assert!(Crates::parse("two words").libraries().is_empty());
     }
 }

@@ -23,6 +23,7 @@ mod drivers;
 mod jail;
 mod job;
 mod language;
+mod libraries;
 pub mod library;
 mod linked;
 mod messages;
@@ -37,9 +38,9 @@ mod toolchains;
 mod verdict;
 
 pub use build::{BuildError, BuildLimits, BuildReport, Cancel, CheckReport, WasmBinary};
-pub use crates::Crate;
 pub use diagnostic::{Diagnostic, Note, Severity};
 pub use jail::{JailKind, OpenOptions, run_role as run_jail_role};
 pub use language::{Language, ProgramKind};
+pub use libraries::Library;
 pub use source::{ContentHash, SourceError, SourceLimits, SourceTree};
 pub use toolchains::{LanguageStatus, Toolchains};

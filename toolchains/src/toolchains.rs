@@ -6,13 +6,15 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::crates::{Crate, Crates};
+use crate::crates::Crates;
 use crate::drivers::assemblyscript::{Workers, sdk_digest};
 use crate::drivers::{self, Built, Purpose, Tools};
 use crate::jail::{self, JailKind, OpenOptions};
 use crate::process::{Budget, Spawner};
 use crate::stamp::Stamp;
-use crate::{BuildError, BuildLimits, BuildReport, Cancel, CheckReport, Diagnostic, Language, Severity, SourceTree, WasmBinary, job, text};
+use crate::{
+    BuildError, BuildLimits, BuildReport, Cancel, CheckReport, Diagnostic, Language, Library, Severity, SourceTree, WasmBinary, job, text,
+};
 
 /// Changes when a driver's options or the SDK do, so that no cache keeps what the drivers before it made.
 const DRIVERS_VERSION: u32 = 2;
@@ -28,6 +30,7 @@ pub struct LanguageStatus {
     pub reason: Option<String>,
     /// What mends that: a command to type.
     pub mend: Option<String>,
+    pub libraries: Vec<Library>,
 }
 
 /// Why compilers cannot be run, and what mends it.
@@ -72,6 +75,7 @@ impl Toolchains {
             version: absence.is_none().then(|| self.tool(language)),
             reason: absence.map(|absence| absence.reason.clone()),
             mend: absence.map(|absence| absence.mend.clone()),
+            libraries: self.libraries(language),
         }
     }
 
@@ -154,9 +158,13 @@ impl Toolchains {
         }
     }
 
-    /// The crates that Rust programs may use; empty when none have been built.
-    pub fn crates(&self) -> &[Crate] {
-        self.tools.as_ref().map_or(&[], |tools| tools.crates.all())
+    /// What programs of a language may use beside its own library; empty when nothing has been built.
+    pub fn libraries(&self, language: Language) -> Vec<Library> {
+        let Ok(tools) = &self.tools else { return Vec::new() };
+        match language {
+            Language::Rust => tools.crates.libraries(),
+            Language::C | Language::Cpp | Language::AssemblyScript | Language::Wat => Vec::new(),
+        }
     }
 
     /// Changes whenever the toolchain would make other output from the same source: part of the key of every cache.

@@ -119,8 +119,10 @@ impl SourceBuilder for Stand {
             version: None,
             reason: Some("it is not here".into()),
             mend: Some("install it".into()),
+            libraries: Vec::new(),
         };
-        let c = LanguageStatus { language: Language::C, available: true, version: Some("clang 1".into()), reason: None, mend: None };
+        let version = Some("clang 1".into());
+        let c = LanguageStatus { language: Language::C, available: true, version, reason: None, mend: None, libraries: Vec::new() };
         vec![c, missing(Language::Rust)]
     }
 

@@ -47,7 +47,8 @@ pub(crate) fn run(tools: &Tools, source: &SourceTree, budget: &Budget, purpose: 
     let finished = tools.run_wordy(&job, budget, &format!("{root}/rust/bin/rustc"), &args, PRINTED_TIMES)?;
     let code = verdict::exit_code(&finished, &budget.limits)?;
     let printed = text::with_user_paths(&String::from_utf8_lossy(&finished.output), &paths);
-    let messages = rustc::read(&printed, source.files());
+    let mut messages = rustc::read(&printed, source.files());
+    tools.crates.name_alternatives(&mut messages);
     let wasm = if code == 0 && purpose == Purpose::Build { Some(read_linked(&job, WASM, &budget.limits)?) } else { None };
     Ok(Built { wasm, diagnostics: messages.diagnostics, output: text::plain(&messages.output) })
 }

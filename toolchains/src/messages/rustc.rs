@@ -64,6 +64,13 @@ pub(crate) fn read(text: &str, sources: &Sources) -> Messages {
     messages
 }
 
+/// The crate that a message says is not there.
+pub(crate) fn missing_crate(diagnostic: &Diagnostic) -> Option<&str> {
+    const SAID: &[&str] = &["unlinked crate `", "no external crate `", "can't find crate for `"];
+    let behind = SAID.iter().find_map(|said| Some(diagnostic.message.split_once(said)?.1));
+    Some(behind?.split_once('`')?.0)
+}
+
 /// As rustc prints it. Of a failed link without the command line, which is ours and long.
 fn for_people(message: &Message) -> String {
     if !is_link_failure(message) {

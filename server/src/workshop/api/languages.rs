@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use vivarium_toolchains::LanguageStatus;
+use vivarium_toolchains::{LanguageStatus, Library};
 
 use crate::workshop::Workshop;
 
@@ -24,11 +24,13 @@ pub(super) struct LanguageView {
     pub version: Option<String>,
     /// A sentence, when it is not available.
     pub reason: Option<String>,
+    /// What its programs may use beside its own library.
+    pub libraries: Vec<Library>,
 }
 
 impl From<LanguageStatus> for LanguageView {
     fn from(status: LanguageStatus) -> LanguageView {
-        let LanguageStatus { language, available, version, reason, mend } = status;
+        let LanguageStatus { language, available, version, reason, mend, libraries } = status;
         let reason = match (reason, mend) {
             (Some(reason), Some(mend)) => Some(format!("{reason}: {mend}")),
             (reason, _) => reason,
@@ -40,6 +42,7 @@ impl From<LanguageStatus> for LanguageView {
             available,
             version,
             reason,
+            libraries,
         }
     }
 }
