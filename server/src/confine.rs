@@ -162,7 +162,7 @@ fn drop_capabilities() -> io::Result<()> {
     Ok(rustix::thread::set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?)
 }
 
-/// Descriptors that this process may have, now that [`Apart::lower`] has raised the bound.
+/// Descriptors that this process may have, once the bound has been raised.
 pub fn descriptors_max() -> usize {
     getrlimit(Resource::Nofile).current.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX))
 }
@@ -170,6 +170,11 @@ pub fn descriptors_max() -> usize {
 fn limit(resource: Resource, most: u64) -> io::Result<()> {
     let most = getrlimit(resource).maximum.map_or(most, |hard| hard.min(most));
     Ok(setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?)
+}
+
+/// Raises the number of descriptors that this process may have to what the system permits.
+pub fn raise_descriptors() -> io::Result<()> {
+    raise(Resource::Nofile)
 }
 
 /// Up to what the system permits.

@@ -4,7 +4,8 @@
 //!
 //! **Parts.** [`workshop`]: pages, API, builds, database. [`gateway`]: the process that serves visitors, and its supervisor. [`compile`]:
 //! the workers that turn wasm into artifacts. [`control`]: messages between workshop and gateway. [`processes`]: the one place that spawns.
-//! [`confine`]: what a role gives up after it began. [`command_line`]: the commands. [`limits`]: every bound. [`project`]: the
+//! [`confine`]: what a role gives up after it began. [`command_line`]: the commands. [`limits`]: every bound. [`callers`] and [`heads`]: what both
+//! ports keep of connections. [`project`]: the
 //! files of a program. [`reset`]: how slots are given back here. [`sparse`]: files without their zeros. [`data_folder`]: what is kept.
 //!
 //! **Invariants.** The workshop neither compiles nor runs a guest. No request of a visitor crosses a process boundary. What was
@@ -15,12 +16,14 @@
 #![forbid(unsafe_code)]
 
 pub mod assets;
+pub mod callers;
 pub mod command_line;
 pub mod compile;
 pub mod confine;
 pub mod control;
 pub mod data_folder;
 pub mod gateway;
+pub mod heads;
 pub mod limits;
 pub mod pages;
 pub mod processes;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use vivarium_artifact::TenantPolicy;
 use vivarium_toolchains::{BuildLimits, SourceLimits};
 
@@ -52,6 +53,13 @@ pub struct Limits {
     pub build_output_bytes_max: usize,
     pub builds_at_once: usize,
     pub build_queue_max: usize,
+    /// Of one client. Clients take turns in the queue.
+    pub builds_queued_per_client_max: usize,
+    /// How many builds, deployments, runs and checks one client may ask for in a minute.
+    pub builds_per_minute_max: usize,
+    pub deployments_per_minute_max: usize,
+    pub runs_per_minute_max: usize,
+    pub checks_per_minute_max: usize,
     /// Finished builds kept in memory, with their wasm.
     pub build_results_max: usize,
     pub build_results_bytes_max: usize,
@@ -116,6 +124,8 @@ pub struct Limits {
     pub headers_max: usize,
     pub connections_max: usize,
     pub workshop_connections_max: usize,
+    /// Of one address, to each of the two ports. Behind a front proxy all visitors come from its address.
+    pub connections_per_address_max: usize,
     /// What a drain at the end waits for requests in flight.
     pub drain_ms: u64,
 
@@ -195,6 +205,11 @@ impl Default for Limits {
             build_output_bytes_max: 256 * KIB,
             builds_at_once: cores,
             build_queue_max: 64,
+            builds_queued_per_client_max: 32,
+            builds_per_minute_max: 300,
+            deployments_per_minute_max: 300,
+            runs_per_minute_max: 300,
+            checks_per_minute_max: 600,
             build_results_max: 256,
             build_results_bytes_max: 256 * MIB,
             build_wait_seconds_max: 60,
@@ -241,6 +256,7 @@ impl Default for Limits {
             headers_max: 96,
             connections_max: 10_000,
             workshop_connections_max: 1_024,
+            connections_per_address_max: 512,
             drain_ms: 5_000,
 
             in_flight_per_deployment_max: 64,
@@ -277,7 +293,32 @@ impl Default for Limits {
     }
 }
 
+/// What is wrong with a bound that the operator gave.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum LimitError {
+    #[error("--limit takes NAME=NUMBER, not {0:?}")]
+    Form(String),
+    #[error("there is no limit {0:?}: GET /api/v1/limits lists their names")]
+    Unknown(String),
+    #[error("the limit {name} cannot be {value:?}: give a whole number")]
+    Value { name: String, value: String },
+}
+
 impl Limits {
+    /// These bounds with some changed, each given as `NAME=NUMBER`.
+    pub fn changed(&self, changes: &[String]) -> Result<Limits, LimitError> {
+        let mut fields = serde_json::to_value(self).unwrap_or_default();
+        for change in changes {
+            let (name, value) = change.split_once('=').ok_or_else(|| LimitError::Form(change.clone()))?;
+            let field = fields.get_mut(name).ok_or_else(|| LimitError::Unknown(name.to_owned()))?;
+            let refused = || LimitError::Value { name: name.to_owned(), value: value.to_owned() };
+            *field = value.parse::<u64>().map_err(|_| refused())?.into();
+            // Its field may be too narrow for it.
+            serde_json::from_value::<Limits>(fields.clone()).map_err(|_| refused())?;
+        }
+        Ok(serde_json::from_value(fields).unwrap_or_else(|_| self.clone()))
+    }
+
     /// The bounds of a source tree.
     pub fn source(&self) -> SourceLimits {
         SourceLimits {
@@ -336,5 +377,19 @@ mod tests {
         assert!(fields.values().all(serde_json::Value::is_u64));
         assert_eq!(fields["source_bytes_max"], 262_144);
         assert_eq!(fields["cpu_ms"], 500);
+    }
+
+    #[test]
+    fn bounds_are_changed_by_name() {
+        let changed = |changes: &[&str]| Limits::default().changed(&changes.iter().map(|change| (*change).to_owned()).collect::<Vec<_>>());
+        let limits = changed(&["cpu_ms=7", "headers_max=9", "cpu_ms=8"]).unwrap();
+        assert_eq!((limits.cpu_ms, limits.headers_max, limits.wall_ms), (8, 9, 10_000));
+        assert_eq!(changed(&["cpu_ms"]), Err(LimitError::Form("cpu_ms".into())));
+        assert_eq!(changed(&["cpu=7"]), Err(LimitError::Unknown("cpu".into())));
+        for value in ["", "-1", "1.5", "x", "99999999999999999999"] {
+            assert_eq!(changed(&[&format!("cpu_ms={value}")]), Err(LimitError::Value { name: "cpu_ms".into(), value: value.into() }));
+        }
+        let narrow = changed(&["scratch_nodes_max=4294967296"]).unwrap_err();
+        assert!(narrow.to_string().contains("scratch_nodes_max cannot be"), "{narrow}");
     }
 }

@@ -5,7 +5,7 @@
 //!                                     │                    │           │
 //!                                     └◄─ events (SSE) ◄───┴───────────┴◄── reports, log lines of guests
 //! ```
-//! Parts: `accept` is the loop of connections, with `write_timeout` for clients that do not read; `guard` refuses what no page of ours sent; [`api`] has a file for each resource; [`builds`],
+//! Parts: `accept` is the loop of connections, with `write_timeout` for clients that do not read; `guard` refuses what no page of ours sent, `pace` what one client asks for too often; [`api`] has a file for each resource; [`builds`],
 //! [`deployments`], `serving` and `optimise` do the work, `checks` reads what is being typed, [`fiddles`] are programs that stay; [`blobs`], [`database`] and `artifacts` keep it; [`events`] tells; `expiry` ends and sweeps;
 //! [`parts`] is what is asked of the rest of the server.
 
@@ -25,6 +25,8 @@ mod guard;
 mod identifiers;
 mod observer;
 mod optimise;
+mod overheard;
+mod pace;
 pub mod parts;
 mod problem;
 mod serving;
@@ -55,6 +57,7 @@ use deployments::Deployments;
 use events::Hub;
 use fiddles::Fiddles;
 use optimise::Optimising;
+use pace::Paces;
 use parts::Parts;
 
 /// Why the workshop did not start.
@@ -85,6 +88,7 @@ pub struct Workshop {
     pub(crate) runs: Semaphore,
     pub(crate) optimising: Optimising,
     pub(crate) checks: Checks,
+    pub(crate) paces: Paces,
     blobs: Arc<Blobs>,
     artifacts: Arc<Artifacts>,
     started_at: Instant,
@@ -115,6 +119,7 @@ impl Workshop {
         let (runs, optimising) = (Semaphore::new(limits.runs_at_once), Optimising::new(&limits));
         let fiddles = Fiddles::new(database, blobs.clone(), deployments.clone(), addresses.clone(), limits.clone());
         let checks = Checks::new(parts.builder.clone(), limits.clone());
+        let paces = Paces::new(&limits);
         let workshop = Arc::new(Workshop {
             limits,
             addresses,
@@ -126,6 +131,7 @@ impl Workshop {
             runs,
             optimising,
             checks,
+            paces,
             blobs,
             artifacts,
             started_at: Instant::now(),

@@ -16,3 +16,4 @@ pub mod services;
 pub mod shapes;
 pub mod spec;
 pub mod table;
+pub mod wire;

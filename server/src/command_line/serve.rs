@@ -15,6 +15,7 @@ use super::Context;
 use super::failure::Failure;
 use crate::compile::library;
 use crate::compile::pool::CompilePool;
+use crate::confine;
 use crate::data_folder::DataFolder;
 use crate::gateway::listeners::bind_all;
 use crate::gateway::supervisor::{Gateway, GatewaySettings};
@@ -45,6 +46,9 @@ pub struct Serve {
     /// Anybody who reaches it may build and deploy; needed for an address that others can reach
     #[arg(long)]
     open: bool,
+    /// Another bound than usual, by its name in GET /api/v1/limits; may be given several times
+    #[arg(long = "limit", value_name = "NAME=NUMBER")]
+    limits: Vec<String>,
     /// Compare every slot with its image after each reset; slow, for tests
     #[arg(long, hide = true)]
     verify_resets: bool,
@@ -59,19 +63,20 @@ struct Listeners {
 
 impl Serve {
     pub fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        let limits = Limits::default().changed(&self.limits).map_err(Failure::usage)?;
+        confine::raise_descriptors().map_err(Failure::system)?;
         let folder = context.data_folder()?;
         let _lock = folder.lock()?;
         let listeners = self.listen()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::system)?;
-        runtime.block_on(self.serve(context, &folder, listeners))?;
+        runtime.block_on(self.serve(context, &folder, limits, listeners))?;
         // Threads that still wait for a compiler do not keep the process.
         runtime.shutdown_background();
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn serve(&self, context: &Context, folder: &DataFolder, listeners: Listeners) -> Result<(), Failure> {
+    async fn serve(&self, context: &Context, folder: &DataFolder, limits: Limits, listeners: Listeners) -> Result<(), Failure> {
         let Listeners { workshop: listener, gateway, addresses } = listeners;
-        let limits = Limits::default();
         let toolchains = Arc::new(Toolchains::open(&folder.toolchains()));
         let verifying_key = folder.signing_key()?.verifying_key().to_bytes();
         let settings = GatewaySettings {

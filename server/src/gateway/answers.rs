@@ -25,9 +25,19 @@ const OF_THE_CONNECTION: [HeaderName; 8] = [
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
 ];
+/// What would reach siblings, or outlive the deployment in the browser of whoever visited it: cookies and storage of a whole site that would be cleared,
+/// scripts between a page and its server, other addresses and protocols from now on, a site's own protection from its siblings.
+const OF_THE_SITE: [HeaderName; 7] = [
+    HeaderName::from_static("clear-site-data"),
+    HeaderName::from_static("service-worker-allowed"),
+    HeaderName::from_static("strict-transport-security"),
+    HeaderName::from_static("public-key-pins"),
+    HeaderName::from_static("alt-svc"),
+    HeaderName::from_static("expect-ct"),
+    HeaderName::from_static("origin-agent-cluster"),
+];
 /// What would reach beyond one deployment where several share an origin.
-const OF_THE_ORIGIN: [HeaderName; 3] =
-    [SET_COOKIE, HeaderName::from_static("clear-site-data"), HeaderName::from_static("service-worker-allowed")];
+const OF_THE_ORIGIN: [HeaderName; 1] = [SET_COOKIE];
 /// All deployments share an origin in the path form: its documents get an opaque one.
 const PATH_FORM_POLICY: HeaderValue = HeaderValue::from_static("sandbox allow-scripts allow-forms allow-popups");
 
@@ -57,6 +67,13 @@ pub fn sentence(status: StatusCode, sentence: &'static str) -> Answer {
     if status == StatusCode::METHOD_NOT_ALLOWED {
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
     }
+    answer
+}
+
+/// What follows a request that was not understood may be anything: the connection is closed.
+pub fn not_understood(said: &'static str) -> Answer {
+    let mut answer = sentence(StatusCode::BAD_REQUEST, said);
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     answer
 }
 
@@ -101,7 +118,7 @@ pub fn not_a_guests(headers: &HeaderMap) -> Option<HeaderName> {
 
 /// What the guest said.
 pub fn of_guest(status: StatusCode, mut headers: HeaderMap, body: impl Into<Payload>) -> Answer {
-    for name in OF_THE_CONNECTION {
+    for name in OF_THE_CONNECTION.into_iter().chain(OF_THE_SITE) {
         headers.remove(name);
     }
     keep_own_cookies(&mut headers);
@@ -158,6 +175,11 @@ mod tests {
             ("transfer-encoding", "chunked"),
             ("content-length", "7"),
             ("x-own", "kept"),
+            ("clear-site-data", "\"*\""),
+            ("service-worker-allowed", "/"),
+            ("strict-transport-security", "max-age=1"),
+            ("alt-svc", "h3=\":1\""),
+            ("origin-agent-cluster", "?0"),
             ("set-cookie", "a=1; Path=/"),
             ("set-cookie", "b=2; domain=localhost"),
             ("set-cookie", "c=3; Secure;DOMAIN = x"),

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -15,7 +16,10 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
+use super::answers;
 use super::payload::Payload;
+use crate::callers::{Callers, refuse};
+use crate::heads::Framing;
 use crate::limits::Limits;
 use watch::{Watch, Watched};
 
@@ -63,6 +67,7 @@ pub async fn accept<V: Visitors>(
     listener: tokio::net::TcpListener,
     visitors: Rc<V>,
     connections: Arc<Semaphore>,
+    callers: Arc<Callers>,
     limits: ConnectionLimits,
 ) {
     let Ok(local) = listener.local_addr() else { return };
@@ -70,12 +75,17 @@ pub async fn accept<V: Visitors>(
         let Ok(permit) = connections.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, peer)) => {
+                let Some(caller) = callers.enter(peer.ip()) else {
+                    // What cannot be told is closed all the same.
+                    drop(stream.into_std().map(refuse));
+                    continue;
+                };
                 // Without it, an answer waits for the acknowledgement of the one before it; a connection that refuses works, only slower.
                 let _ = stream.set_nodelay(true);
                 let serving = serve(stream, Visitor { peer, local }, visitors.clone(), limits);
                 tokio::task::spawn_local(async move {
                     serving.await;
-                    drop(permit);
+                    drop((permit, caller));
                 });
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
@@ -89,14 +99,21 @@ where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     V: Visitors,
 {
-    let phase = Rc::new(Watch::new());
+    let phase = Rc::new(Watch::new(limits.header_bytes_max));
     let watched = Watched::new(stream, phase.clone());
     let serving = phase.clone();
     let service = service_fn(move |request| {
         let busy = serving.clone().serve();
+        let judged = serving.judge_head();
         let answer = visitors.clone().answer(request, visitor);
         async move {
-            let mut response = answer.await;
+            let mut response = match judged {
+                Ok(_) => answer.await,
+                Err(refused) => answers::not_understood(refused),
+            };
+            if judged == Ok(Framing::Last) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             // What is streamed is being served until the guest is done with it.
             response.body_mut().hold(busy);
             Ok::<_, Infallible>(response)

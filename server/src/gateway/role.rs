@@ -19,6 +19,7 @@ use super::memory::Memory;
 use super::reports::{BATCH_INTERVAL, Reports};
 use super::routes::Routes;
 use super::thread::{self, Shared, TASKS_MAX, Task};
+use crate::callers::Callers;
 use crate::confine::{self, Apart, Lowered, Role, Walls};
 use crate::control::channel::{Receiver, Sender, split};
 use crate::control::messages::{FromGateway, Start, ToGateway};
@@ -94,9 +95,10 @@ async fn send_all(reports: &Reports, mut sender: Sender, mut answers: mpsc::Rece
     }
 }
 
-/// Connections for which there are descriptors.
+/// Connections for which there are descriptors. Where there are few, half of them are for everything else.
 fn connections_possible() -> usize {
-    confine::descriptors_max().saturating_sub(DESCRIPTORS_RESERVED).max(1)
+    let most = confine::descriptors_max();
+    most - DESCRIPTORS_RESERVED.min(most / 2)
 }
 
 /// The control thread's side of a gateway.
@@ -128,6 +130,7 @@ impl Control {
             memory: Memory::new(limits),
             threads: listeners.len(),
             connections: Arc::new(Semaphore::new(limits.connections_max.min(connections_possible()))),
+            callers: Callers::new(limits.connections_per_address_max),
             start,
         });
         let (threads, begins) = start_threads(&shared, listeners)?;

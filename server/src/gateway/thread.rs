@@ -16,6 +16,7 @@ use super::routes::Routes;
 use super::run_queue::RunQueue;
 use super::runs;
 use super::turns::Turns;
+use crate::callers::Callers;
 use crate::control::messages::{CallId, FromGateway, LimitReport, Outcome, Run, Start};
 
 /// Tasks from the control thread that wait.
@@ -38,6 +39,8 @@ pub struct Shared {
     pub threads: usize,
     /// Permits of all threads: one for each connection.
     pub connections: Arc<Semaphore>,
+    /// Theirs by address.
+    pub callers: Arc<Callers>,
 }
 
 /// From the control thread.
@@ -118,7 +121,8 @@ impl Thread {
         let limits = ConnectionLimits::of(&self.shared.start.limits);
         let runner = self.clone();
         tokio::task::spawn_local(async move { runner.queue.run().await });
-        let accepting = tokio::task::spawn_local(accept(listener, self.clone(), self.shared.connections.clone(), limits));
+        let (connections, callers) = (self.shared.connections.clone(), self.shared.callers.clone());
+        let accepting = tokio::task::spawn_local(accept(listener, self.clone(), connections, callers, limits));
         while let Some(task) = tasks.recv().await {
             match task {
                 Task::Run { call, program, run, answers } => {

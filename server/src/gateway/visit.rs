@@ -66,7 +66,7 @@ impl Visitors for Thread {
             }
             Route::NotFound => answers::sentence(StatusCode::NOT_FOUND, "The path form of a deployment is /_d/<slug>/.\n"),
             Route::Misdirected => refusals.wrong_host(&parts.headers),
-            Route::BadHost => answers::sentence(StatusCode::BAD_REQUEST, "A request names its host in exactly one valid Host header.\n"),
+            Route::BadHost => answers::not_understood("A request names its host in exactly one valid Host header.\n"),
         }
     }
 }

@@ -1,12 +1,15 @@
 //! The loop of connections. `axum::serve` waits for ever for a header that was half sent, so the loop is our own: every header has its
 //! time, and so has whatever a client is to take; connections are counted.
 
+use std::convert::Infallible;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use http::HeaderValue;
+use http::header::CONNECTION;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -17,7 +20,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::fiddles::Client;
+use super::guard::Head;
+use super::overheard::Overheard;
 use super::write_timeout::WriteTimeout;
+use crate::callers::{Callers, refuse};
+use crate::confine;
+use crate::heads::{Framing, Heads};
 use crate::limits::Limits;
 
 /// After an error of `accept` (no descriptors left): long enough not to spin, short enough not to be noticed.
@@ -26,7 +34,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Serves until `ended`, calls `ending`, and lets what is in flight finish for `drain_ms`.
 pub async fn serve(listener: TcpListener, router: Router, limits: &Limits, ended: impl Future<Output = ()>, ending: impl FnOnce()) {
     let idle = Duration::from_millis(limits.idle_ms);
-    let connections = Arc::new(Semaphore::new(limits.workshop_connections_max));
+    // The other half is for files, and for what processes are started with.
+    let connections = Arc::new(Semaphore::new(limits.workshop_connections_max.min(confine::descriptors_max() / 2)));
+    let callers = Callers::new(limits.connections_per_address_max);
     let graceful = GracefulShutdown::new();
     let mut ended = std::pin::pin!(ended);
     loop {
@@ -36,17 +46,33 @@ pub async fn serve(listener: TcpListener, router: Router, limits: &Limits, ended
         };
         match accepted {
             Ok((stream, client, permit)) => {
+                let Some(caller) = callers.enter(client.0) else {
+                    // What cannot be told is closed all the same.
+                    drop(stream.into_std().map(refuse));
+                    continue;
+                };
                 let service = TowerToHyperService::new(router.clone());
+                let heads = Arc::new(Mutex::new(Heads::new(limits.header_bytes_max)));
+                let overheard = Overheard::new(WriteTimeout::new(stream, idle), heads.clone());
                 let service = service_fn(move |mut request: Request<Incoming>| {
+                    let head = heads.lock().unwrap_or_else(PoisonError::into_inner).judge_next();
                     request.extensions_mut().insert(client);
-                    service.call(request)
+                    request.extensions_mut().insert(Head(head));
+                    let answer = service.call(request);
+                    async move {
+                        let mut answer = answer.await?;
+                        if head == Ok(Framing::Last) {
+                            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                        }
+                        Ok::<_, Infallible>(answer)
+                    }
                 });
-                let connection = http1(limits).serve_connection(TokioIo::new(WriteTimeout::new(stream, idle)), service);
+                let connection = http1(limits).serve_connection(TokioIo::new(overheard), service);
                 let connection = graceful.watch(connection);
                 tokio::spawn(async move {
                     // How a client breaks off is its own business.
                     drop(connection.await);
-                    drop(permit);
+                    drop((permit, caller));
                 });
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,

@@ -30,7 +30,7 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
-use super::{Workshop, guard, problem};
+use super::{Workshop, guard, pace, problem};
 
 pub(super) fn router(workshop: Arc<Workshop>) -> Router {
     let api = Router::new()
@@ -66,6 +66,7 @@ pub(super) fn router(workshop: Arc<Workshop>) -> Router {
         .layer(DefaultBodyLimit::max(workshop.limits.api_body_bytes_max))
         .layer(RequestBodyTimeoutLayer::new(Duration::from_millis(workshop.limits.idle_ms)))
         .layer(from_fn(problem::from_plain))
+        .layer(from_fn_with_state(workshop.clone(), pace::keep))
         .layer(from_fn_with_state(workshop.clone(), guard::guard))
         .with_state(workshop)
 }

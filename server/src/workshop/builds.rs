@@ -14,6 +14,7 @@ mod record;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -47,6 +48,17 @@ pub struct FinishedBuild {
     pub source: Arc<SourceTree>,
     /// None: it failed.
     pub product: Option<Product>,
+}
+
+/// Who wants a build, and what for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked {
+    /// Overrides what the program's imports say it is.
+    pub kind: Option<ProgramKind>,
+    /// Has compiled before.
+    pub owner: Option<TokenHash>,
+    /// None: the server itself.
+    pub client: Option<IpAddr>,
 }
 
 pub struct Builds {
@@ -84,6 +96,7 @@ struct Record {
     source: Arc<SourceTree>,
     kind: Option<ProgramKind>,
     owner: Option<TokenHash>,
+    client: Option<IpAddr>,
     cancel: Cancel,
     queued_at: Instant,
     product: Option<Product>,
@@ -102,22 +115,28 @@ impl Builds {
         Ok(Builds { shared })
     }
 
-    /// Puts a program at the end of the queue. `kind` overrides what its imports say it is; the owner, where there is one, has compiled before.
-    pub fn enqueue(&self, source: SourceTree, kind: Option<ProgramKind>, owner: Option<TokenHash>) -> Result<Build, EnqueueError> {
-        let build_queue_max = self.shared.limits.build_queue_max;
+    /// Puts a program into the queue, where its client's turn is.
+    pub fn enqueue(&self, source: SourceTree, asked: Asked) -> Result<Build, EnqueueError> {
+        let Asked { kind, owner, client } = asked;
+        let Limits { build_queue_max, builds_queued_per_client_max, .. } = *self.shared.limits;
         let mut state = self.shared.state();
         if state.queue.len() >= build_queue_max {
             return Err(QueueFull { build_queue_max }.into());
         }
+        if client.is_some() && state.queue.iter().filter(|id| state.client(id) == client).count() >= builds_queued_per_client_max {
+            return Err(EnqueueError::ClientsFull { builds_queued_per_client_max });
+        }
         let id = new_slug()?;
-        state.queue.push_back(id.clone());
+        let turn = state.turn_of(client);
+        state.queue.insert(turn, id.clone());
         let mut build = Build::queued(id.clone(), source.language());
-        build.position = state.queue.len();
+        build.position = turn + 1;
         let record = Record {
             build: build.clone(),
             source: Arc::new(source),
             kind,
             owner,
+            client,
             cancel: Cancel::new(),
             queued_at: Instant::now(),
             product: None,
@@ -125,6 +144,9 @@ impl Builds {
             functions_told_at: None,
         };
         state.records.insert(id, record);
+        if turn + 1 < state.queue.len() {
+            self.shared.tell_positions(&mut state);
+        }
         drop(state);
         self.shared.work.notify_one();
         Ok(build)
@@ -185,8 +207,35 @@ impl Builds {
 pub enum EnqueueError {
     #[error(transparent)]
     Full(#[from] QueueFull),
+    #[error(
+        "{builds_queued_per_client_max} builds of this client are waiting already, the limit builds_queued_per_client_max: wait until some are over"
+    )]
+    ClientsFull { builds_queued_per_client_max: usize },
     #[error("the system gives no random numbers: {0}")]
     Random(#[from] io::Error),
+}
+
+impl State {
+    fn client(&self, id: &str) -> Option<IpAddr> {
+        self.records.get(id).and_then(|record| record.client)
+    }
+
+    /// The place in the queue for one more build of this client: before the first of another who has had more turns by then. What is being built counts
+    /// as a turn.
+    fn turn_of(&self, client: Option<IpAddr>) -> usize {
+        let mut turns: HashMap<Option<IpAddr>, usize> = HashMap::new();
+        for record in self.records.values().filter(|record| record.build.state == BuildState::Building) {
+            *turns.entry(record.client).or_default() += 1;
+        }
+        let queued = self.queue.iter().filter(|id| self.client(id) == client).count();
+        let own_turns = turns.get(&client).copied().unwrap_or(0) + queued;
+        let has_more = |id: &String| {
+            let turns_before = turns.entry(self.client(id)).or_default();
+            *turns_before += 1;
+            *turns_before > own_turns + 1
+        };
+        self.queue.iter().position(has_more).unwrap_or(self.queue.len())
+    }
 }
 
 impl Shared {

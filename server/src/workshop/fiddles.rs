@@ -5,11 +5,10 @@
 //!                                                                 └─ a revision of   /f/<fiddle>/r/<n>
 //! ```
 //! The same text has the same address, whoever shares it. None of it expires: it goes when the last of those who hold it deletes it by an
-//! owner token. Parts: `snapshot` is what is stored, `store` the rows, `archive` the zip of one, `pace` how often a client may store.
+//! owner token. Parts: `snapshot` is what is stored, `store` the rows, `archive` the zip of one.
 
 mod archive;
 mod error;
-mod pace;
 mod snapshot;
 mod store;
 mod view;
@@ -18,9 +17,9 @@ use std::sync::Arc;
 
 use vivarium_toolchains::SourceTree;
 
+pub use super::pace::{Client, Pace};
 pub use archive::zip_of;
 pub use error::FiddleError;
-pub use pace::{Client, Pace};
 pub use snapshot::{SavedRequest, Snapshot, is_snapshot_id};
 pub use view::{FiddleView, RevisionView, ShareView};
 

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, ORIGIN};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, ORIGIN};
 use http::{HeaderValue, Method, StatusCode, Uri};
 
 use super::Workshop;
 use super::addresses::Addresses;
 use super::problem::Problem;
+use crate::heads::{Framing, Refused};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// For whatever has no policy of its own: nothing of it may do anything in a browser.
@@ -34,11 +35,19 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
 ];
 
+/// What the bytes of a request's head were found to be, on their way.
+#[derive(Debug, Clone, Copy)]
+pub struct Head(pub Result<Framing, Refused>);
+
 /// Refuses what is not for us, or not from us, and adds the headers that every answer has.
 pub async fn guard(State(workshop): State<Arc<Workshop>>, request: Request, next: Next) -> Response {
-    let checked = check(&workshop.addresses, request.method(), request.uri(), request.headers());
+    let head = request.extensions().get::<Head>().map_or(Ok(()), |Head(judged)| judged.map(drop));
+    let checked = head.map_err(Problem::bad_request);
+    let checked = checked.and_then(|()| check(&workshop.addresses, request.method(), request.uri(), request.headers()));
     let mut response = match checked {
         Ok(()) => next.run(request).await,
+        // What follows a request that was not understood may be anything.
+        Err(problem) if problem.status() == StatusCode::BAD_REQUEST => ([(CONNECTION, "close")], problem).into_response(),
         Err(problem) => problem.into_response(),
     };
     let framable = response.extensions().get::<Framable>().is_some();
@@ -55,10 +64,12 @@ pub async fn guard(State(workshop): State<Arc<Workshop>>, request: Request, next
 }
 
 fn check(addresses: &Addresses, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
-    let host = own_host(headers).filter(|host| addresses.is_own_host(host));
+    let Some(host) = the_host(headers) else {
+        return Err(Problem::bad_request("a request names its host in exactly one Host header"));
+    };
     // A request in absolute form names the host twice (RFC 9112, 3.2.2).
     let target_is_own = uri.authority().is_none_or(|authority| addresses.is_own_host(authority.as_str()));
-    if host.is_none() || !target_is_own {
+    if !addresses.is_own_host(host) || !target_is_own {
         let detail = format!("this server answers for {} only", addresses.workshop_url());
         return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail));
     }
@@ -72,7 +83,7 @@ fn check(addresses: &Addresses, method: &Method, uri: &Uri, headers: &HeaderMap)
 }
 
 /// The one Host; none when there are several.
-fn own_host(headers: &HeaderMap) -> Option<&str> {
+fn the_host(headers: &HeaderMap) -> Option<&str> {
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (Some(host), None) => host.to_str().ok(),
@@ -109,10 +120,10 @@ mod tests {
             (200, "/", &[("host", "127.0.0.1:7878")][..]),
             (200, "/", &[("host", "localhost:7878")]),
             (200, "http://localhost:7878/", &[("host", "localhost:7878")]),
-            (421, "/", &[]),
+            (400, "/", &[]),
             (421, "/", &[("host", "evil.com")]),
             (421, "/", &[("host", "fern.localhost:7879")]),
-            (421, "/", &[("host", "localhost:7878"), ("host", "localhost:7878")]),
+            (400, "/", &[("host", "localhost:7878"), ("host", "localhost:7878")]),
             (421, "http://evil.com/", &[("host", "localhost:7878")]),
             (421, "http://localhost:7878/", &[("host", "evil.com")]),
         ] {

@@ -169,6 +169,7 @@ impl From<EnqueueError> for Problem {
     fn from(error: EnqueueError) -> Problem {
         match error {
             EnqueueError::Full(full) => Problem::limit(StatusCode::SERVICE_UNAVAILABLE, "build_queue_max", full.to_string()),
+            EnqueueError::ClientsFull { .. } => Problem::too_often("builds_queued_per_client_max", 1, error.to_string()),
             EnqueueError::Random(_) => Problem::internal(error.to_string()),
         }
     }

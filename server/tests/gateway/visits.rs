@@ -204,7 +204,7 @@ async fn a_request_is_in_flight_until_its_answer_has_left() {
 #[tokio::test]
 async fn answers_that_wait_to_be_sent_count_as_memory() {
     let room = 2 * u64::from(FLOOD_PIECES) * 65_536;
-    let stage = Stage::set(1, Limits { gateway_memory_bytes_max: room, ..limits() }).await;
+    let stage = Stage::set(1, Limits { gateway_memory_bytes_max: room, stream_after_ms: 60_000, ..limits() }).await;
     stage.deploy("fern", 1, &flood(FLOOD_PIECES)).await;
     let slow = || {
         let mut visitor = std::net::TcpStream::connect(stage.address).unwrap();

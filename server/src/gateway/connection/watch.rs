@@ -10,7 +10,7 @@
 //! What is read before the answer has left (a body, the head of a next request) says nothing about a head that takes too long. A visitor who takes
 //! nothing of what is written for `idle_ms` is closed in every phase, also while his answer is still being made.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -18,6 +18,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::heads::{Framing, Heads, Refused};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -34,14 +36,17 @@ pub struct Watch {
     since: Cell<Instant>,
     /// Since when a write waits for the visitor to read.
     stalled: Cell<Option<Instant>>,
+    heads: RefCell<Heads>,
 }
 
 /// A request is being served until this is dropped.
 pub struct Busy(Rc<Watch>);
 
 impl Watch {
-    pub fn new() -> Watch {
-        Watch { phase: Cell::new(Phase::Head), since: Cell::new(Instant::now()), stalled: Cell::new(None) }
+    /// `header_bytes_max`: of one head.
+    pub fn new(header_bytes_max: usize) -> Watch {
+        let heads = RefCell::new(Heads::new(header_bytes_max));
+        Watch { phase: Cell::new(Phase::Head), since: Cell::new(Instant::now()), stalled: Cell::new(None), heads }
     }
 
     fn enter(&self, phase: Phase) {
@@ -53,6 +58,11 @@ impl Watch {
     pub fn serve(self: Rc<Self>) -> Busy {
         self.enter(Phase::Serving);
         Busy(self)
+    }
+
+    /// Whether the head that is complete now is what it seems.
+    pub fn judge_head(&self) -> Result<Framing, Refused> {
+        self.heads.borrow_mut().judge_next()
     }
 
     fn has_read(&self) {
@@ -126,6 +136,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
+            self.watch.heads.borrow_mut().received(&buffer.filled()[before..]);
             self.watch.has_read();
         }
         result
@@ -168,7 +179,7 @@ mod tests {
 
     #[test]
     fn phases_follow_the_bytes() {
-        let watch = Rc::new(Watch::new());
+        let watch = Rc::new(Watch::new(8_192));
         assert_eq!(watch.phase.get(), Phase::Head);
         let busy = watch.clone().serve();
         assert_eq!(watch.phase.get(), Phase::Serving);
@@ -187,7 +198,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_takes_nothing_is_closed_also_while_being_served() {
-        let watch = Rc::new(Watch::new());
+        let watch = Rc::new(Watch::new(8_192));
         let _busy = watch.clone().serve();
         let (short, idle) = (Duration::from_millis(1), Duration::from_millis(20));
         let waited = tokio::time::timeout(Duration::from_millis(100), watch.deadline(short, idle)).await;

@@ -4,9 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -15,6 +15,7 @@ use super::bearer_token;
 use super::program::{Program, unknown_build};
 use crate::workshop::Workshop;
 use crate::workshop::builds::{Build, Product};
+use crate::workshop::pace::Client;
 use crate::workshop::problem::Problem;
 
 #[derive(Deserialize)]
@@ -26,10 +27,11 @@ pub(super) struct Wait {
 pub(super) async fn create(
     State(workshop): State<Arc<Workshop>>,
     Query(Wait { wait }): Query<Wait>,
+    client: Option<Extension<Client>>,
     headers: HeaderMap,
     Json(program): Json<Program>,
 ) -> Result<Response, Problem> {
-    let build = program.by(bearer_token(&headers)).enqueue(&workshop)?;
+    let build = program.by(bearer_token(&headers)).for_client(client).enqueue(&workshop)?;
     let build = match wait {
         None => build,
         Some(seconds) => {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::{Extension, Json};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,7 @@ use crate::control::messages::RunReport;
 use crate::project::{Assets, Project};
 use crate::workshop::deployments::{DeploymentError, DeploymentView, Log, VariableChanges};
 use crate::workshop::identifiers::TokenHash;
+use crate::workshop::pace::Client;
 use crate::workshop::problem::Problem;
 use crate::workshop::serving::{Target, run_to_end};
 use crate::workshop::{Workshop, identifiers};
@@ -54,6 +55,7 @@ pub(super) struct Logs {
 
 pub(super) async fn create(
     State(workshop): State<Arc<Workshop>>,
+    client: Option<Extension<Client>>,
     headers: HeaderMap,
     Json(new): Json<NewDeployment>,
 ) -> Result<(StatusCode, Json<DeploymentView>), Problem> {
@@ -64,7 +66,7 @@ pub(super) async fn create(
     }
     workshop.deployments.check_variables(new.slug.as_deref(), &new.variables)?;
     let status = if new.slug.is_some() { StatusCode::OK } else { StatusCode::CREATED };
-    let (build, product) = new.program.by(owner_token.as_deref()).built(&workshop).await?;
+    let (build, product) = new.program.by(owner_token.as_deref()).for_client(client).built(&workshop).await?;
     let project = Project::new(&build.source, new.assets, &workshop.limits)?;
     let target = Target { slug: new.slug, owner_token, ttl_seconds: new.ttl_seconds, variables: new.variables };
     let view = workshop.deploy(build, product, project, target).await?;

@@ -1,15 +1,19 @@
 //! The program that a request is about: one that was built, or source to build now.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
+use axum::Extension;
 use http::StatusCode;
 use serde::Deserialize;
 use vivarium_toolchains::{Language, ProgramKind, SourceTree};
 
+use crate::callers::one_client;
 use crate::workshop::Workshop;
-use crate::workshop::builds::{Build, FinishedBuild, Product};
+use crate::workshop::builds::{Asked, Build, FinishedBuild, Product};
 use crate::workshop::identifiers::TokenHash;
+use crate::workshop::pace::Client;
 use crate::workshop::problem::Problem;
 
 /// Fields of a request's body.
@@ -23,6 +27,8 @@ pub(super) struct Program {
     /// Whose it is, when the request says.
     #[serde(skip)]
     owner: Option<TokenHash>,
+    #[serde(skip)]
+    client: Option<IpAddr>,
 }
 
 impl Program {
@@ -39,6 +45,11 @@ impl Program {
         Program { owner: owner_token.map(TokenHash::of), ..self }
     }
 
+    /// Says who asks: clients take turns.
+    pub fn for_client(self, client: Option<Extension<Client>>) -> Program {
+        Program { client: client.map(|Extension(Client(address))| one_client(address)), ..self }
+    }
+
     /// Puts the source in the queue.
     pub fn enqueue(self, workshop: &Workshop) -> Result<Build, Problem> {
         let (Some(language), Some(files)) = (self.language, self.files) else {
@@ -48,7 +59,7 @@ impl Program {
         let owner = self.owner.filter(|owner| workshop.deployments.owns_any(*owner));
         workshop.optimising.touch(owner);
         let source = SourceTree::new(language_of(&language)?, files, &workshop.limits.source())?;
-        Ok(workshop.builds.enqueue(source, self.kind, owner)?)
+        Ok(workshop.builds.enqueue(source, Asked { kind: self.kind, owner, client: self.client })?)
     }
 
     /// A build that gave something to run, made now or before.

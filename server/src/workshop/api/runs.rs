@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,7 @@ use crate::control::messages::{Outcome, Run, RunOutcome, Timings};
 use crate::limits::Limits;
 use crate::project::{Assets, Project};
 use crate::workshop::Workshop;
+use crate::workshop::pace::Client;
 use crate::workshop::problem::Problem;
 
 #[derive(Deserialize)]
@@ -44,10 +45,11 @@ pub(super) struct RunView {
 
 pub(super) async fn create(
     State(workshop): State<Arc<Workshop>>,
+    client: Option<Extension<Client>>,
     headers: HeaderMap,
     Json(new): Json<NewRun>,
 ) -> Result<Json<RunView>, Problem> {
-    let program = new.program.by(bearer_token(&headers));
+    let program = new.program.by(bearer_token(&headers)).for_client(client);
     NewRun { program, ..new }.run(&workshop).await.map(Json)
 }
 

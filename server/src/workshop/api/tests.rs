@@ -6,6 +6,7 @@ mod deployments;
 mod events;
 mod fiddles;
 mod optimising;
+mod pace;
 mod shares;
 mod surface;
 

@@ -32,7 +32,7 @@ fn fixture(limits: Limits) -> Fixture {
 
 impl Fixture {
     async fn build(&self, text: &str) -> Build {
-        let build = self.builds.enqueue(source(text), None, None).unwrap();
+        let build = self.builds.enqueue(source(text), Asked::default()).unwrap();
         self.builds.wait(&build.id, Duration::from_secs(20)).await.unwrap()
     }
 }
@@ -98,14 +98,33 @@ async fn diagnostics_count_as_bytes_of_a_finished_build() {
 }
 
 #[tokio::test]
+async fn clients_take_turns_and_each_has_so_many_places() {
+    let fixture = fixture(Limits { builds_at_once: 1, builds_queued_per_client_max: 3, ..Limits::default() });
+    let of = |address: &str| Asked { client: Some(address.parse().unwrap()), ..Asked::default() };
+    let (flood, honest, third) = (of("10.0.0.1"), of("10.0.0.2"), of("10.0.0.3"));
+    fixture.builds.enqueue(source("slow"), flood).unwrap();
+    wait_until(|| fixture.builds.load() == (0, 1)).await;
+    let flooded: Vec<Build> = (0..3).map(|number| fixture.builds.enqueue(source(&format!("slow {number}")), flood).unwrap()).collect();
+    let refused = fixture.builds.enqueue(source("slow"), flood).unwrap_err();
+    assert!(refused.to_string().contains("builds_queued_per_client_max"), "{refused}");
+    let position = |build: &Build| fixture.builds.find(&build.id).unwrap().position;
+    let first = fixture.builds.enqueue(source("slow a"), honest).unwrap();
+    assert_eq!((first.position, position(&flooded[0])), (1, 2), "whose program is being built has had a turn");
+    let second = fixture.builds.enqueue(source("slow b"), honest).unwrap();
+    let other = fixture.builds.enqueue(source("slow c"), third).unwrap();
+    let places = [&first, &other, &flooded[0], &second, &flooded[1], &flooded[2]].map(position);
+    assert_eq!(places, [1, 2, 3, 4, 5, 6]);
+}
+
+#[tokio::test]
 async fn the_queue_is_bounded_and_shows_places() {
     let fixture = fixture(Limits { builds_at_once: 1, build_queue_max: 2, ..Limits::default() });
-    let running = fixture.builds.enqueue(source("slow 0"), None, None).unwrap();
+    let running = fixture.builds.enqueue(source("slow 0"), Asked::default()).unwrap();
     wait_until(|| fixture.builds.load() == (0, 1)).await;
-    let first = fixture.builds.enqueue(source("slow 1"), None, None).unwrap();
-    let second = fixture.builds.enqueue(source("slow 2"), None, None).unwrap();
+    let first = fixture.builds.enqueue(source("slow 1"), Asked::default()).unwrap();
+    let second = fixture.builds.enqueue(source("slow 2"), Asked::default()).unwrap();
     assert_eq!((first.position, second.position), (1, 2));
-    let refused = fixture.builds.enqueue(source("slow 3"), None, None).unwrap_err();
+    let refused = fixture.builds.enqueue(source("slow 3"), Asked::default()).unwrap_err();
     assert!(refused.to_string().contains("build_queue_max"), "{refused}");
 
     fixture.builds.cancel(&running.id).unwrap();
@@ -120,8 +139,8 @@ async fn the_queue_is_bounded_and_shows_places() {
 #[tokio::test]
 async fn stages_are_told_as_they_begin() {
     let fixture = fixture(Limits { builds_at_once: 1, ..Limits::default() });
-    let slow = fixture.builds.enqueue(source("slow"), None, None).unwrap();
-    let build = fixture.builds.enqueue(source("fern"), None, None).unwrap();
+    let slow = fixture.builds.enqueue(source("slow"), Asked::default()).unwrap();
+    let build = fixture.builds.enqueue(source("fern"), Asked::default()).unwrap();
     let mut stream = fixture.events.subscribe(vec![Topic::Build(build.id.clone())], None).unwrap();
     fixture.builds.cancel(&slow.id).unwrap();
     fixture.builds.wait(&build.id, Duration::from_secs(20)).await.unwrap();
@@ -148,7 +167,7 @@ async fn finished_builds_are_forgotten_in_time() {
 async fn what_a_build_leaves_serves_its_owner_only() {
     let fixture = fixture(Limits::default());
     let build = async |text: &str, owner: Option<&str>| {
-        let build = fixture.builds.enqueue(source(text), None, owner.map(TokenHash::of)).unwrap();
+        let build = fixture.builds.enqueue(source(text), Asked { owner: owner.map(TokenHash::of), ..Asked::default() }).unwrap();
         fixture.builds.wait(&build.id, Duration::from_secs(20)).await.unwrap();
         fixture.builds.finished(&build.id).unwrap().product.unwrap()
     };

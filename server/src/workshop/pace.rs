@@ -1,9 +1,19 @@
-//! How often one client may store: a bucket for each address, filled evenly over a minute.
+//! How often one client may ask for what costs something: a bucket for each address, filled evenly over a minute.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::Method;
+
+use super::Workshop;
+use super::problem::Problem;
+use crate::callers::one_client;
+use crate::limits::Limits;
 
 const MINUTE_SECONDS: f64 = 60.0;
 /// Addresses that are remembered. Beyond it those whose bucket is full again are forgotten, then all: nobody is refused for others' sake.
@@ -30,6 +40,7 @@ impl Pace {
 
     /// Takes one from the client's bucket, or says after how many seconds there is one again.
     pub fn take(&self, client: IpAddr, now: Instant) -> Result<(), u64> {
+        let client = one_client(client);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if clients.len() >= CLIENTS_MAX && !clients.contains_key(&client) {
             clients.retain(|_, bucket| bucket.filled(self.per_minute, now) < self.per_minute);
@@ -46,6 +57,70 @@ impl Pace {
         bucket.left -= 1.0;
         Ok(())
     }
+}
+
+/// The buckets of what compilers and guests are asked for.
+pub struct Paces {
+    builds: Paced,
+    deployments: Paced,
+    runs: Paced,
+    checks: Paced,
+}
+
+struct Paced {
+    pace: Pace,
+    limit: &'static str,
+    per_minute_max: usize,
+    what: &'static str,
+}
+
+impl Paces {
+    pub fn new(limits: &Limits) -> Paces {
+        let paced = |per_minute_max, limit, what| Paced { pace: Pace::new(per_minute_max), limit, per_minute_max, what };
+        Paces {
+            builds: paced(limits.builds_per_minute_max, "builds_per_minute_max", "builds"),
+            deployments: paced(limits.deployments_per_minute_max, "deployments_per_minute_max", "deployments"),
+            runs: paced(limits.runs_per_minute_max, "runs_per_minute_max", "runs"),
+            checks: paced(limits.checks_per_minute_max, "checks_per_minute_max", "checks"),
+        }
+    }
+
+    fn of(&self, method: &Method, path: &str) -> Option<&Paced> {
+        if method != Method::POST {
+            return None;
+        }
+        match path {
+            "/api/v1/builds" => Some(&self.builds),
+            // The form of the page deploys, or runs.
+            "/api/v1/deployments" | "/" => Some(&self.deployments),
+            "/api/v1/runs" => Some(&self.runs),
+            "/api/v1/check" => Some(&self.checks),
+            _ => None,
+        }
+    }
+}
+
+impl Paced {
+    fn check(&self, client: IpAddr) -> Result<(), Problem> {
+        let Paced { limit, per_minute_max, what, .. } = self;
+        self.pace.take(client, Instant::now()).map_err(|seconds| {
+            let detail = format!(
+                "that is more than the {per_minute_max} {what} a minute that {limit} permits to one client: try again in {seconds} s"
+            );
+            Problem::too_often(limit, seconds, detail)
+        })
+    }
+}
+
+/// Refuses what its client asks for too often, before anything of it is read.
+pub async fn keep(State(workshop): State<Arc<Workshop>>, request: Request, next: Next) -> Response {
+    let client = request.extensions().get::<Client>();
+    if let (Some(Client(address)), Some(paced)) = (client, workshop.paces.of(request.method(), request.uri().path()))
+        && let Err(problem) = paced.check(*address)
+    {
+        return problem.into_response();
+    }
+    next.run(request).await
 }
 
 impl Bucket {
