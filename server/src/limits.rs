@@ -39,6 +39,17 @@ pub struct Limits {
     /// All variables and secrets of a deployment together. What a request adds (its headers, most of all) must fit beside them in
     /// `environment_bytes_max`, or no request would be answered.
     pub variables_bytes_max: usize,
+    /// Config and secret stores and key-value stores of a deployment.
+    pub stores_max: usize,
+    /// All names and values in config and secret stores of a deployment.
+    pub stores_bytes_max: usize,
+    /// All entries of a deployment's key-value stores: key, value, metadata, and 64 for each.
+    pub kv_bytes_max: u64,
+    /// Key-value stores that a gateway keeps at hand; those least recently used are asked for again.
+    pub kv_cached_bytes_max: u64,
+    /// Changes of key-value stores that a gateway has asked for and not heard of yet; and of one deployment.
+    pub kv_changes_max: usize,
+    pub kv_changes_per_deployment_max: u32,
     /// Files that one run may have under `/tmp`, in bytes. They are gone with it.
     pub scratch_bytes_max: u64,
     /// Files, folders and links of one run under `/tmp`.
@@ -194,6 +205,12 @@ impl Default for Limits {
             arguments_bytes_max: 128 * KIB as u64,
             environment_bytes_max: 128 * KIB as u64,
             variables_bytes_max: 48 * KIB,
+            stores_max: 16,
+            stores_bytes_max: 256 * KIB,
+            kv_bytes_max: MIB as u64,
+            kv_cached_bytes_max: 64 * MIB as u64,
+            kv_changes_max: 1_024,
+            kv_changes_per_deployment_max: 64,
             scratch_bytes_max: 8 * MIB as u64,
             scratch_nodes_max: 1024,
             stdin_bytes_max: MIB,

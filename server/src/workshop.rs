@@ -6,7 +6,7 @@
 //!                                     └◄─ events (SSE) ◄───┴───────────┴◄── reports, log lines of guests
 //! ```
 //! Parts: `accept` is the loop of connections, with `write_timeout` for clients that do not read; `guard` refuses what no page of ours sent, `pace` what one client asks for too often; [`api`] has a file for each resource; [`builds`],
-//! [`deployments`], `serving` and `optimise` do the work, `checks` reads what is being typed, [`fiddles`] are programs that stay; [`blobs`], [`database`] and `artifacts` keep it; [`events`] tells; `expiry` ends and sweeps;
+//! [`deployments`], `serving` and `optimise` do the work, `checks` reads what is being typed, [`fiddles`] are programs that stay; [`blobs`], [`database`] and `artifacts` keep it, `kv` what programs keep; [`events`] tells; `expiry` ends and sweeps;
 //! [`parts`] is what is asked of the rest of the server.
 
 mod accept;
@@ -23,6 +23,7 @@ mod expiry;
 pub mod fiddles;
 mod guard;
 mod identifiers;
+mod kv;
 mod observer;
 mod optimise;
 mod overheard;
@@ -56,6 +57,7 @@ use database::{Database, DatabaseError};
 use deployments::Deployments;
 use events::Hub;
 use fiddles::Fiddles;
+use kv::KvKeeper;
 use optimise::Optimising;
 use pace::Paces;
 use parts::Parts;
@@ -89,6 +91,7 @@ pub struct Workshop {
     pub(crate) optimising: Optimising,
     pub(crate) checks: Checks,
     pub(crate) paces: Paces,
+    pub(crate) kv: KvKeeper,
     blobs: Arc<Blobs>,
     artifacts: Arc<Artifacts>,
     started_at: Instant,
@@ -112,7 +115,8 @@ impl Workshop {
         let database = Database::open(&folder.database())?;
         let deployments = Deployments::restore(database.clone(), blobs.clone(), events.clone(), addresses.clone(), limits.clone()).await?;
         let deployments = Arc::new(deployments);
-        let (observer, questions) = Observer::new(deployments.clone(), events.clone());
+        let (kv, kv_queue) = KvKeeper::new(database.clone());
+        let (observer, questions) = Observer::new(deployments.clone(), events.clone(), kv.clone());
         let parts = parts(Arc::new(observer)).map_err(StartError::Gateway)?;
         let pipeline = Arc::new(Pipeline::new(parts.clone(), artifacts.clone(), limits.clone()));
         let builds = Builds::start(pipeline, events.clone(), limits.clone()).map_err(StartError::Thread)?;
@@ -132,10 +136,12 @@ impl Workshop {
             optimising,
             checks,
             paces,
+            kv,
             blobs,
             artifacts,
             started_at: Instant::now(),
         });
+        tokio::spawn(kv_queue.keep(database, workshop.parts.guests.clone(), workshop.limits.clone()));
         tokio::spawn(workshop.clone().answer_wanted(questions));
         tokio::spawn(workshop.clone().expire_and_sweep());
         Ok(workshop)

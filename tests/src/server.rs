@@ -150,17 +150,38 @@ impl Server {
         self.visit_host(url, path)
     }
 
-    /// The same to any `http://name.localhost:PORT/`.
-    pub fn visit_host(&self, url: &str, path: &str) -> Answer {
+    /// One with a body.
+    pub fn visit_with(&self, deployment: &Value, method: &str, path: &str, body: &[u8]) -> Answer {
+        let url = deployment["url"].as_str().expect("a deployment has a URL");
+        let (url, authority) = self.guest_address(url, path);
+        let request = ureq::http::Request::builder().method(method).uri(url).header("host", authority);
+        read(self.agent.run(request.body(body).expect("a valid request")))
+    }
+
+    /// One that may find nobody: `None`.
+    pub fn try_visit(&self, deployment: &Value, path: &str) -> Option<Answer> {
+        let url = deployment["url"].as_str().expect("a deployment has a URL");
+        let (url, authority) = self.guest_address(url, path);
+        let request = ureq::http::Request::builder().method("GET").uri(url).header("host", authority);
+        let answer = self.agent.run(request.body(()).expect("a valid request")).ok()?;
+        let status = answer.status().as_u16();
+        let mut body = Vec::new();
+        answer.into_body().into_reader().read_to_end(&mut body).ok()?;
+        Some(Answer { status, headers: vec![], body })
+    }
+
+    /// Where a URL of a deployment is asked, and by which Host.
+    fn guest_address(&self, url: &str, path: &str) -> (String, String) {
         let authority = url.trim_start_matches("http://").trim_end_matches('/');
         let port = authority.rsplit(':').next().expect("a URL of ours names its port");
-        let request = ureq::http::Request::builder()
-            .method("GET")
-            .uri(format!("http://127.0.0.1:{port}{path}"))
-            .header("host", authority)
-            .body(())
-            .expect("a valid request");
-        read(self.agent.run(request))
+        (format!("http://127.0.0.1:{port}{path}"), authority.to_owned())
+    }
+
+    /// The same to any `http://name.localhost:PORT/`.
+    pub fn visit_host(&self, url: &str, path: &str) -> Answer {
+        let (url, authority) = self.guest_address(url, path);
+        let request = ureq::http::Request::builder().method("GET").uri(url).header("host", authority);
+        read(self.agent.run(request.body(()).expect("a valid request")))
     }
 
     /// The port on which deployments answer.

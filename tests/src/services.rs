@@ -1,9 +1,10 @@
 //! Services of the Compute ABI, built from source by the toolchains and asked without a server: what they answer, log and keep.
 
+use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use vivarium_abi::{Answer, Host, HostInput, HostLimits, KvChange, Linkage, Output, Stores, VisitorRequest, entry_point, imports};
+use vivarium_abi::{Answer, Host, HostInput, HostLimits, Linkage, MemoryKv, Output, Stores, VisitorRequest, entry_point, imports};
 use vivarium_artifact::Setting;
 use vivarium_runtime::{Exit, LoadedModule};
 use vivarium_toolchains::{BuildLimits, Cancel, Language, OpenOptions, SourceLimits, SourceTree, Toolchains};
@@ -27,7 +28,6 @@ pub struct Served {
     /// The body came to its proper end.
     pub complete: bool,
     pub log: Vec<String>,
-    pub kept: Vec<KvChange>,
     pub exit_code: Option<u32>,
 }
 
@@ -41,10 +41,10 @@ pub fn build(language: Language, source: &str) -> Arc<LoadedModule> {
 }
 
 /// Hands a request to a fresh instance. The body arrives in pieces, whenever the guest waits for one.
-pub fn serve(module: &Arc<LoadedModule>, request: VisitorRequest, body: &[u8], stores: &Arc<Stores>) -> Served {
+pub fn serve(module: &Arc<LoadedModule>, request: VisitorRequest, body: &[u8], stores: &Arc<Stores>, kv: &Rc<MemoryKv>) -> Served {
     let linkage = Linkage::resolve(module.contract()).expect("its imports are known");
     let entry = entry_point(module.contract()).expect("it has an entry");
-    let input = HostInput { request: Some(request), stores: stores.clone(), ..HostInput::default() };
+    let input = HostInput { request: Some(request), stores: stores.clone(), kv: Some(kv.clone()), ..HostInput::default() };
     let mut host = Host::new(input, HostLimits::default()).expect("within its limits");
     let mut instance = pool(1).acquire(module, limits()).expect("a slot is free");
     assert!(!instance.initialize().expect("it can be initialized"), "no module of these has a start function");
@@ -85,7 +85,6 @@ pub fn serve(module: &Arc<LoadedModule>, request: VisitorRequest, body: &[u8], s
         served.read(&mut host);
     }
     served.log = host.finish_log_lines().into_iter().map(|line| format!("{}: {}", line.stream.as_str(), line.text)).collect();
-    served.kept = host.take_kv_changes();
     served
 }
 

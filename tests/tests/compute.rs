@@ -1,10 +1,12 @@
 //! Guests built with the unmodified `fastly` crate, in each version of the set, and one in C: what each answers.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Version};
-use vivarium_abi::{KvEntry, Stores, VisitorRequest};
+use serde_json::json;
+use vivarium_abi::{KvEntry, MemoryKv, Stores, VisitorRequest};
 use vivarium_tests::server::{Server, eventually};
 use vivarium_tests::services::{Served, build, serve};
 use vivarium_toolchains::Language;
@@ -19,13 +21,16 @@ macro_rules! guest {
 }
 
 fn stores() -> Arc<Stores> {
-    let entry = KvEntry { value: Bytes::from_static(b"first"), metadata: String::new(), generation: 7, expires_at_unix_ms: None };
     let leaves = [("oak".to_owned(), "lobed".to_owned()), ("long".to_owned(), "x".repeat(5000))];
     Arc::new(Stores {
         config: [("leaves".to_owned(), leaves.into())].into(),
         secrets: [("roots".to_owned(), [("key".to_owned(), Bytes::from_static(b"deep"))].into())].into(),
-        kv: [("nuts".to_owned(), [("a".to_owned(), entry)].into())].into(),
     })
+}
+
+fn kv() -> Rc<MemoryKv> {
+    let entry = KvEntry { value: Bytes::from_static(b"first"), metadata: String::new(), generation: 7, expires_at_unix_ms: None };
+    Rc::new(MemoryKv::new(["nuts".to_owned()], 1 << 20).with("nuts", "a", entry))
 }
 
 fn request(method: Method, path: &str) -> VisitorRequest {
@@ -40,13 +45,18 @@ fn request(method: Method, path: &str) -> VisitorRequest {
 
 /// Builds a guest with each version and asks it once.
 fn in_each_version(source: &str, request: &VisitorRequest, body: &[u8], check: impl Fn(Served)) {
+    in_each_version_with(source, request, body, |served, _| check(served));
+}
+
+fn in_each_version_with(source: &str, request: &VisitorRequest, body: &[u8], check: impl Fn(Served, &MemoryKv)) {
     for version in VERSIONS {
         let source = match source.strip_prefix("#![allow(deprecated)]\n") {
             Some(rest) => format!("#![allow(deprecated)]\n{version}{rest}"),
             None => format!("{version}{source}"),
         };
         println!("{version}");
-        check(serve(&build(Language::Rust, &source), request.clone(), body, &stores()));
+        let kv = kv();
+        check(serve(&build(Language::Rust, &source), request.clone(), body, &stores(), &kv), &kv);
     }
 }
 
@@ -116,11 +126,9 @@ fn secret_stores() {
 
 #[test]
 fn key_value_stores() {
-    in_each_version(guest!("kv.rs"), &request(Method::GET, "/path"), b"", |served| {
+    in_each_version_with(guest!("kv.rs"), &request(Method::GET, "/path"), b"", |served, kv| {
         assert_eq!(served.body, "first /path true [\"b\"] true");
-        let kept: Vec<(&str, Option<&[u8]>)> =
-            served.kept.iter().map(|change| (change.key.as_str(), change.entry.as_ref().map(|entry| &entry.value[..]))).collect();
-        assert_eq!(kept, [("b", Some(&b"/path"[..])), ("a", None)]);
+        assert_eq!((kv.now("nuts", "b").unwrap().value.as_ref(), kv.now("nuts", "a")), (&b"/path"[..], None));
     });
 }
 
@@ -151,19 +159,33 @@ fn both_bodies_are_streamed() {
 
 #[test]
 fn a_service_in_c_answers() {
-    let served = serve(&build(Language::C, guest!("hello_c.c")), request(Method::GET, "/"), b"", &stores());
+    let served = serve(&build(Language::C, guest!("hello_c.c")), request(Method::GET, "/"), b"", &stores(), &kv());
     assert_eq!((served.status, served.body.as_str(), served.complete), (200, "hello from C", true));
 }
+
+/// A guest, how it is asked, and what it answers.
+type Asked<'a> = (&'a str, &'a str, &'a str, &'a [u8], u16, &'a str);
 
 #[test]
 fn services_are_deployed_and_answer_at_their_address() {
     let server = Server::start();
-    let about = server.deployed("rust", "main.rs", guest!("about.rs"));
-    let answer = server.visit(&about, "/a?name=moss");
-    assert_eq!((answer.status, answer.text().as_str()), (201, "GET /a moss  true Some(true)"));
-    let stream = server.deployed("rust", "main.rs", guest!("stream.rs"));
-    let answer = server.visit(&stream, "/?pieces=2");
-    assert_eq!((answer.status, answer.text().as_str(), answer.header("x-pieces")), (200, "piece 0\npiece 1\n", Some("2")));
+    let fern = "fern and moss ".repeat(10_000);
+    let asked: [Asked<'_>; 9] = [
+        (guest!("hello.rs"), "GET", "/", b"", 200, "hello"),
+        (guest!("about.rs"), "GET", "/a?name=moss", b"", 201, "GET /a moss  true Some(true)"),
+        (guest!("echo.rs"), "POST", "/", fern.as_bytes(), 200, &fern),
+        (guest!("shout.rs"), "POST", "/", b"fern", 200, "FERN"),
+        (guest!("join.rs"), "POST", "/", b"fern", 200, "before fern after"),
+        (guest!("rot13.rs"), "POST", "/", b"Fern and Moss", 200, "Srea naq Zbff"),
+        (guest!("stream.rs"), "GET", "/?pieces=2", b"", 200, "piece 0\npiece 1\n"),
+        (guest!("send_async.rs"), "GET", "/", b"", 200, "true true"),
+        (guest!("shout.rs"), "GET", "/", b"", 405, ""),
+    ];
+    for (source, method, path, body, status, text) in asked {
+        let deployed = server.deployed("rust", "main.rs", source);
+        let answer = server.visit_with(&deployed, method, path, body);
+        assert_eq!((answer.status, answer.text().as_str()), (status, text), "{source}");
+    }
     let send = server.deployed("rust", "main.rs", guest!("send.rs"));
     assert_eq!(server.visit(&send, "/").status, 502);
     let logs = server.deployed("rust", "main.rs", guest!("logs.rs"));
@@ -175,4 +197,32 @@ fn services_are_deployed_and_answer_at_their_address() {
     });
     let c = server.deployed("c", "main.c", guest!("hello_c.c"));
     assert_eq!((c["kind"].as_str(), server.visit(&c, "/").text().as_str()), (Some("service"), "hello from C"));
+}
+
+#[test]
+fn services_find_what_their_deployment_keeps_for_them() {
+    let server = Server::start();
+    let settings = json!({
+        "config": { "leaves": { "oak": "lobed", "long": "x".repeat(5000) } },
+        "secret_stores": { "roots": { "key": "deep" } },
+        "kv_stores": { "nuts": {} },
+    });
+    let deploy = |source: &str| {
+        let mut program = json!({ "language": "rust", "files": { "main.rs": source } });
+        program.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+        let answer = server.post("/api/v1/deployments", &program);
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        answer.json()
+    };
+    assert_eq!(server.visit(&deploy(guest!("config.rs")), "/").text(), "Some(\"lobed\") false 5000");
+    assert_eq!(server.visit(&deploy(guest!("dictionary.rs")), "/").text(), "Some(\"lobed\") None true");
+    assert_eq!(server.visit(&deploy(guest!("secrets.rs")), "/").text(), "deep true");
+    let kv = deploy(guest!("kv.rs"));
+    let (slug, token) = (kv["slug"].as_str().unwrap(), kv["owner_token"].as_str());
+    for _ in 0..2 {
+        assert_eq!(server.call("PUT", &format!("/api/v1/deployments/{slug}/kv/nuts/a"), Some(&json!(1)), token).status, 204);
+        assert_eq!(server.visit(&kv, "/path").text(), "1 /path true [\"b\"] true");
+    }
+    assert_eq!(server.call("GET", &format!("/api/v1/deployments/{slug}/kv/nuts/b"), None, token).text(), "/path");
+    assert_eq!(server.call("GET", &format!("/api/v1/deployments/{slug}/kv/nuts/a"), None, token).status, 404);
 }

@@ -35,7 +35,7 @@ pub(crate) mod trailers;
 mod world;
 
 pub use exchange::{Output, ResponseHead, VisitorRequest};
-pub use kv::{KvChange, KvEntry};
+pub use kv::{KvAction, KvChange, KvEntry, KvError, KvInsert, KvMode, KvStores, KvTable, MemoryKv};
 pub(crate) use message::{Request, Response};
 pub(crate) use status::Status;
 pub use stores::Stores;

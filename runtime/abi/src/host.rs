@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::answer::{Answer, HostFailure};
 use crate::clocks::Clocks;
-use crate::compute::{self, Stores, VisitorRequest, World};
+use crate::compute::{self, KvStores, Stores, VisitorRequest, World};
 use crate::files::{Entry, Folder, ProjectFiles};
 use crate::guest::{Call, GuestInstance};
 use crate::limit::LimitReached;
@@ -33,6 +33,8 @@ pub struct HostInput {
     pub request: Option<VisitorRequest>,
     /// What it may look up.
     pub stores: Arc<Stores>,
+    /// Its key-value stores.
+    pub kv: Option<Rc<dyn KvStores>>,
 }
 
 /// A folder that a program is given, and the path by which it knows it.
@@ -134,7 +136,7 @@ impl Host {
             clocks: Clocks::start(),
             pending: None,
             answers_requests: input.request.is_some(),
-            compute: World::new(input.request, input.stores, limits.buffered_bytes_max),
+            compute: World::new(input.request, input.stores, input.kv, limits.buffered_bytes_max),
             limits,
             hostcalls: 0,
         })

@@ -38,7 +38,9 @@ mod testing;
 mod wasi;
 
 pub use answer::{Answer, HostFailure, Values, Wait};
-pub use compute::{KvChange, KvEntry, Output, ResponseHead, Stores, VisitorRequest};
+pub use compute::{
+    KvAction, KvChange, KvEntry, KvError, KvInsert, KvMode, KvStores, KvTable, MemoryKv, Output, ResponseHead, Stores, VisitorRequest,
+};
 pub use entry::{Finish, NoEntry, entry_point};
 pub use guest::GuestInstance;
 pub use host::{GivenFolder, Host, HostInput, HostLimits};

@@ -107,6 +107,15 @@ impl LogLines {
         }
     }
 
+    /// A line of the host itself, if there is room for one.
+    pub(crate) fn note(&mut self, text: String) {
+        if self.truncated || self.lines_left == 0 {
+            return self.truncate();
+        }
+        self.lines_left -= 1;
+        self.complete.push(LogLine { stream: Stream::Vivarium, text });
+    }
+
     fn split(&mut self, unfinished: &mut Unfinished, bytes: &[u8]) {
         for &byte in bytes {
             if self.truncated {

@@ -1,10 +1,13 @@
 //! A guest without code: a vector for memory and a list of arguments.
 
+use std::cell::Cell;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::answer::Answer;
+use crate::compute::{KvChange, KvEntry, KvError, KvStores, MemoryKv};
 use crate::guest::GuestInstance;
 use crate::host::{Host, HostInput, HostLimits};
 use crate::table::HostFunction;
@@ -84,4 +87,55 @@ pub(crate) fn call(host: &mut Host, guest: &mut Guest, name: &str, arguments: &[
 #[track_caller]
 pub(crate) fn check(host: &mut Host, guest: &mut Guest, name: &str, arguments: &[u64], errno: u64) {
     assert_eq!(call(host, guest, name, arguments), Answer::value(errno), "{name}{arguments:?}");
+}
+
+/// Stores that are asked twice before they answer.
+#[derive(Debug)]
+pub(crate) struct SlowKv {
+    pub(crate) kept: MemoryKv,
+    asked: Cell<u32>,
+    /// Changes that have begun.
+    pub(crate) begun: Cell<u32>,
+}
+
+impl SlowKv {
+    pub(crate) fn new(kept: MemoryKv) -> SlowKv {
+        SlowKv { kept, asked: Cell::new(0), begun: Cell::new(0) }
+    }
+
+    fn late<T>(&self, answer: impl FnOnce() -> Poll<T>) -> Poll<T> {
+        self.asked.set(self.asked.get() + 1);
+        if self.asked.get() % 2 == 1 { Poll::Pending } else { answer() }
+    }
+}
+
+impl KvStores for SlowKv {
+    fn bytes_max(&self) -> u64 {
+        self.kept.bytes_max()
+    }
+
+    fn has_store(&self, store: &str) -> bool {
+        self.kept.has_store(store)
+    }
+
+    fn entry(&self, store: &str, key: &str) -> Poll<Result<Option<KvEntry>, KvError>> {
+        self.late(|| self.kept.entry(store, key))
+    }
+
+    fn keys(&self, store: &str, prefix: &str, after: &str, count: usize) -> Poll<Result<Vec<String>, KvError>> {
+        self.late(|| self.kept.keys(store, prefix, after, count))
+    }
+
+    fn begin(&self, change: KvChange) -> u64 {
+        self.begun.set(self.begun.get() + 1);
+        self.kept.begin(change)
+    }
+
+    fn has_ended(&self, _: u64) -> bool {
+        self.asked.get() % 2 == 1
+    }
+
+    fn end(&self, change: u64) -> Poll<Result<(), KvError>> {
+        self.late(|| self.kept.end(change))
+    }
 }

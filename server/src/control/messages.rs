@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use vivarium_artifact::Setting;
 
+pub use super::kv::{KvAsk, KvKept, KvTold};
 pub use super::outcome::{LimitReport, Outcome, SourcePlace, TrapFrame, TrapReport};
+pub use super::settings::Settings;
 pub use super::timestamp::Timestamp;
 use crate::confine::Walls;
 use crate::limits::Limits;
@@ -23,11 +25,13 @@ pub enum ToGateway {
         slug: String,
         revision: u32,
     },
-    /// The variables of a deployment from its next request on.
-    SetEnvironment {
+    /// What a deployment keeps for its program, from its next request on.
+    SetSettings {
         slug: String,
-        environment: Vec<(String, String)>,
+        settings: Box<Settings>,
     },
+    /// In this order.
+    Kv(Vec<KvTold>),
     /// The deployment ends at this moment, which may have passed.
     Expire {
         slug: String,
@@ -85,6 +89,7 @@ pub enum FromGateway {
     /// Microseconds that checking and mapping took, or why it was refused.
     LoadEnded(CallId, Result<f64, LoadRefusal>),
     RunEnded(CallId, Result<Box<RunOutcome>, String>),
+    Kv(Vec<KvAsk>),
     Batch(Batch),
     Pong,
 }
@@ -115,7 +120,7 @@ pub struct Loaded {
     pub current: bool,
     pub language: String,
     pub expires_at_unix_ms: u64,
-    pub environment: Vec<(String, String)>,
+    pub settings: Settings,
     /// What it finds under `/`.
     pub files: Files,
     /// The id of the deployment's next request is at least this.

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::control::messages::{Loaded, Timestamp, Wanted};
+use super::kv::Cache;
+use super::settings::Held;
+use crate::control::messages::{Loaded, Settings, Timestamp, Wanted};
 
 /// Addresses whose answer was "unknown", "failed" or "expired"; beyond it all are forgotten and asked for again.
 const ANSWERS_MAX: usize = 4_096;
@@ -54,11 +56,10 @@ pub struct Deployment {
     expires_at_unix_ms: AtomicU64,
     next_request_id: AtomicU64,
     in_flight: AtomicU32,
-    environment: RwLock<Arc<Environment>>,
+    settings: RwLock<Arc<Held>>,
+    /// What its key-value stores hold.
+    pub kv: Cache,
 }
-
-/// Names and values of variables.
-pub type Environment = Vec<(String, String)>;
 
 /// One revision, as long as anyone serves it.
 #[derive(Debug)]
@@ -131,11 +132,21 @@ impl<M> Deployments<M> {
         });
     }
 
-    /// The variables of a deployment, for all of its revisions.
-    pub fn set_environment(&self, slug: &str, environment: Environment) {
-        if let Some(live) = self.table.read().unwrap_or_else(PoisonError::into_inner).live.get(slug) {
-            live.deployment.set_environment(environment);
+    /// What a deployment keeps for its program, for all of its revisions.
+    pub fn set_settings(&self, slug: &str, settings: Settings) {
+        if let Some(deployment) = self.deployment(slug) {
+            deployment.set_settings(settings);
         }
+    }
+
+    /// What the revisions of a deployment share, while it is live.
+    pub fn deployment(&self, slug: &str) -> Option<Arc<Deployment>> {
+        Some(self.table.read().unwrap_or_else(PoisonError::into_inner).live.get(slug)?.deployment.clone())
+    }
+
+    /// All that live.
+    pub fn all(&self) -> Vec<Arc<Deployment>> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner).live.values().map(|live| live.deployment.clone()).collect()
     }
 
     /// Sets when a deployment ends; one that has ended is let go.
@@ -200,14 +211,14 @@ impl<M> Table<M> {
         Found::Absent { ask: true }
     }
 
-    fn load(&mut self, loaded: Loaded, program: M, artifact_bytes: u64, loaded_bytes_max: u64) -> Vec<Arc<Revision<M>>> {
+    fn load(&mut self, mut loaded: Loaded, program: M, artifact_bytes: u64, loaded_bytes_max: u64) -> Vec<Arc<Revision<M>>> {
         let slug = loaded.slug.clone();
         self.answered(&slug, Some(loaded.revision));
         let mut gone: Vec<_> = self.unload(&slug, loaded.revision).into_iter().collect();
         let live =
             self.live.entry(slug.clone()).or_insert_with(|| Live { current: None, revisions: HashMap::new(), deployment: Arc::default() });
         live.deployment.expires_at_unix_ms.store(loaded.expires_at_unix_ms, Ordering::Relaxed);
-        live.deployment.set_environment(loaded.environment.clone());
+        live.deployment.set_settings(std::mem::take(&mut loaded.settings));
         live.deployment.next_request_id.fetch_max(loaded.next_request_id, Ordering::Relaxed);
         if loaded.current {
             live.current = Some(loaded.revision);
@@ -271,21 +282,26 @@ impl Default for Deployment {
             expires_at_unix_ms: AtomicU64::new(0),
             next_request_id: AtomicU64::new(1),
             in_flight: AtomicU32::new(0),
-            environment: RwLock::default(),
+            settings: RwLock::default(),
+            kv: Cache::default(),
         }
     }
 }
 
 impl Deployment {
-    fn set_environment(&self, environment: Environment) {
-        *self.environment.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(environment);
+    fn set_settings(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Held::of(settings));
+    }
+
+    /// What it keeps for its program now.
+    pub fn settings(&self) -> Arc<Held> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl<M> Revision<M> {
-    /// The variables that the deployment has now.
-    pub fn environment(&self) -> Arc<Environment> {
-        self.deployment.environment.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn deployment(&self) -> &Arc<Deployment> {
+        &self.deployment
     }
 
     /// The id of the deployment's next request.

@@ -22,10 +22,12 @@ use super::answers::{self, Answer};
 use super::arrival::{Arrival, Pace};
 use super::connection::Visitor;
 use super::guest::{Guest, Pause};
+use super::kv::{Bell, Session};
 use super::memory::Share;
 use super::payload::{Payload, Pieces};
 use super::refusals::Refusals;
 use super::routes::Target;
+use super::settings::Held;
 use super::telling::Telling;
 use super::thread::{Thread, Wall};
 use super::visit::{Admitted, Served};
@@ -78,14 +80,18 @@ impl Thread {
         };
         let is_head = parts.method == Method::HEAD;
         let request = request(parts, &asked.target.path, asked.visitor, telling.report.id);
-        let environment = environment(asked.revision, telling.report.id);
+        let settings = asked.revision.deployment().settings();
+        let environment = environment(&settings, asked.revision, telling.report.id);
+        let (bell, stores) = (Bell::default(), settings.stores.clone());
+        let kv = Session::open(&self.shared.kv, asked.revision.deployment(), &asked.target.slug, &settings, bell.clone());
         let arguments = vec![asked.target.slug.clone()];
         let files = asked.revision.program.files.clone();
-        let input = HostInput { arguments, environment, files, request: Some(request), ..HostInput::default() };
+        let input = HostInput { arguments, environment, files, request: Some(request), stores, kv: Some(kv), ..HostInput::default() };
         let Admitted { mut guest, share, waited: queued } = match self.begin(asked.revision, input, &mut telling, refusals).await {
             Ok(begun) => begun,
             Err(answer) => return *answer,
         };
+        guest.hear(bell);
         let pace = Pace::of(began, self.shared.start.limits.stream_bytes_per_second_max);
         let visitor = Arrival::of(body, guest.host());
         let pause = guest.run();
@@ -114,8 +120,8 @@ fn request(parts: Parts, path: &PathAndQuery, visitor: Visitor, id: u64) -> Visi
 }
 
 /// What guests of this ABI look for in their environment, after what the deployment names.
-fn environment(revision: &Served, id: u64) -> Vec<(String, String)> {
-    let mut environment = revision.environment().to_vec();
+fn environment(settings: &Held, revision: &Served, id: u64) -> Vec<(String, String)> {
+    let mut environment = settings.environment.clone();
     let own = [
         ("FASTLY_HOSTNAME", "localhost".to_owned()),
         ("FASTLY_SERVICE_ID", revision.loaded.slug.clone()),
@@ -158,7 +164,9 @@ impl Exchange {
         };
         if !given {
             let until = until.unwrap_or(deadline).min(deadline);
+            let bell = self.guest.bell();
             tokio::select! {
+                () = bell.notified() => {}
                 () = self.visitor.receive(self.guest.host(), &mut self.pace) => {}
                 () = tokio::time::sleep_until(until.into()) => {}
                 () = closed(pieces) => return self.pause = Pause::Ended(left()),

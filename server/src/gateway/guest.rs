@@ -20,6 +20,7 @@ use vivarium_runtime::{
     VerifiedArtifacts,
 };
 
+use super::kv::Bell;
 use crate::control::messages::{LimitReport, LoadRefusal, Outcome, SourcePlace, TrapFrame, TrapReport};
 use crate::limits::Limits;
 use crate::project::{self, Files};
@@ -91,6 +92,7 @@ pub struct Guest {
     initializing: bool,
     hosted: Duration,
     instantiated_in: Duration,
+    bell: Bell,
 }
 
 impl Program {
@@ -177,7 +179,7 @@ impl Guest {
         }
         let program = program.clone();
         let (hosted, instantiated_in) = (Duration::ZERO, started.elapsed());
-        Ok(Guest { instance, host, program, limits, input_bytes, initializing, hosted, instantiated_in })
+        Ok(Guest { instance, host, program, limits, input_bytes, initializing, hosted, instantiated_in, bell: Bell::default() })
     }
 
     /// Runs until the slice is over, the guest waits, or it ends.
@@ -210,6 +212,16 @@ impl Guest {
     pub fn wake(&mut self) -> Pause {
         let answer = self.host.finish_wait(&mut self.instance);
         self.answered(answer).unwrap_or_else(|| self.run())
+    }
+
+    /// It is woken when this bell rings.
+    pub fn hear(&mut self, bell: Bell) {
+        self.bell = bell;
+    }
+
+    /// Rung by whoever has something new for it while it waits.
+    pub fn bell(&self) -> Bell {
+        self.bell.clone()
     }
 
     /// From now on ticks note in this profile of its module where it is.

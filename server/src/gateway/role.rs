@@ -14,6 +14,7 @@ use vivarium_runtime::reset::UnknownMethod;
 use vivarium_runtime::{Runtime, RuntimeSettings};
 
 use super::deployments::{Answered, Deployments};
+use super::kv::Asking;
 use super::loader::{Job, Loader, Purpose, forget};
 use super::memory::Memory;
 use super::reports::{BATCH_INTERVAL, Reports};
@@ -68,25 +69,26 @@ async fn serve(apart: Apart, begin: fn()) -> io::Result<()> {
     // Whichever ends first, the other side is gone.
     tokio::select! {
         result = control.receive_all(receiver, answers) => result,
-        result = send_all(&shared.reports, sender, answered) => result,
+        result = send_all(&shared, sender, answered) => result,
     }
 }
 
 /// Answers at once, reports and lines in batches: the first after a pause at once, the next not before the interval has passed.
-async fn send_all(reports: &Reports, mut sender: Sender, mut answers: mpsc::Receiver<FromGateway>) -> io::Result<()> {
+async fn send_all(shared: &Shared, mut sender: Sender, mut answers: mpsc::Receiver<FromGateway>) -> io::Result<()> {
     let mut not_before = tokio::time::Instant::now();
     loop {
         let batch_is_due = async {
             tokio::time::sleep_until(not_before).await;
-            reports.changed().await;
+            shared.reports.changed().await;
         };
         tokio::select! {
             answer = answers.recv() => match answer {
                 Some(answer) => sender.send(&answer, &[]).await?,
                 None => return Ok(()),
             },
+            asks = shared.kv.next() => sender.send(&FromGateway::Kv(asks), &[]).await?,
             () = batch_is_due => {
-                for batch in reports.take() {
+                for batch in shared.reports.take() {
                     sender.send(&FromGateway::Batch(batch), &[]).await?;
                 }
                 not_before = tokio::time::Instant::now() + BATCH_INTERVAL;
@@ -128,6 +130,7 @@ impl Control {
             deployments: Deployments::new(limits.loaded_artifact_bytes_max, Duration::from_millis(limits.load_wait_ms)),
             reports: Reports::new(listeners.len()),
             memory: Memory::new(limits),
+            kv: Arc::new(Asking::new(limits)),
             threads: listeners.len(),
             connections: Arc::new(Semaphore::new(limits.connections_max.min(connections_possible()))),
             callers: Callers::new(limits.connections_per_address_max),
@@ -147,7 +150,8 @@ impl Control {
                 ToGateway::Run(call, run) => self.take_in(call, Purpose::Run(run), descriptor, &answers).await,
                 ToGateway::Connection => self.pass_connection(descriptor),
                 ToGateway::SetCurrent { slug, revision } => self.shared.deployments.set_current(&slug, revision),
-                ToGateway::SetEnvironment { slug, environment } => self.shared.deployments.set_environment(&slug, environment),
+                ToGateway::SetSettings { slug, settings } => self.shared.deployments.set_settings(&slug, *settings),
+                ToGateway::Kv(told) => self.shared.kv.told(&self.shared.deployments, told),
                 ToGateway::Expire { slug, at_unix_ms } => forget(&self.threads, self.shared.deployments.expire(&slug, at_unix_ms)),
                 ToGateway::Unknown(wanted) => self.shared.deployments.answer(wanted, Answered::Unknown),
                 ToGateway::Failed(wanted, sentence) => self.shared.deployments.answer(wanted, Answered::Failed { sentence }),

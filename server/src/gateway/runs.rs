@@ -1,14 +1,16 @@
 //! Commands: a program run once, with arguments and standard input, on a gateway thread like any guest.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use vivarium_abi::HostInput;
+use vivarium_abi::{HostInput, KvStores, MemoryKv};
 
 use super::guest::{Guest, GuestLimits, Program, Refusal};
 use super::thread::{Thread, Wall};
 use crate::control::messages::{Outcome, Run, RunOutcome, Timings};
+use crate::control::settings::DEFAULT_KV_STORE;
 
 /// What a program is called when nobody named it.
 const PROGRAM_NAME: &str = "program";
@@ -36,7 +38,7 @@ pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<Ru
         scratch_nodes_max: limits.scratch_nodes_max,
         buffered_bytes_max: limits.buffered_bytes_max,
     };
-    let mut guest = match Guest::begin(&thread.pool, program, input(run, program), guest_limits) {
+    let mut guest = match Guest::begin(&thread.pool, program, input(run, program, limits.kv_bytes_max), guest_limits) {
         Ok(guest) => guest,
         Err(Refusal::Busy) => return Err("all slots of the gateway are in use: try again".into()),
         Err(Refusal::Outcome(outcome)) => return Ok(not_begun(*outcome, program)),
@@ -55,10 +57,12 @@ pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<Ru
     Ok(RunOutcome { exit_code, stdout, stderr, stdout_truncated, stderr_truncated, outcome: driven.outcome, timings })
 }
 
-fn input(run: Run, program: &Program) -> HostInput {
+/// What it puts into its stores ends with it.
+fn input(run: Run, program: &Program, kv_bytes_max: u64) -> HostInput {
     let arguments = std::iter::once(PROGRAM_NAME.to_owned()).chain(run.arguments).collect();
     let (environment, stdin, files) = (run.environment, Bytes::from(run.stdin), program.files.clone());
-    HostInput { arguments, environment, stdin, files, ..HostInput::default() }
+    let kv: Option<Rc<dyn KvStores>> = Some(Rc::new(MemoryKv::new([DEFAULT_KV_STORE.to_owned()], kv_bytes_max)));
+    HostInput { arguments, environment, stdin, files, kv, ..HostInput::default() }
 }
 
 /// A program that returned has succeeded.

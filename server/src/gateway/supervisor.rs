@@ -22,7 +22,9 @@ use vivarium_runtime::{ResetMethod, SealedFile};
 
 use crate::confine::Walls;
 use crate::control::channel::DESCRIPTORS_MAX;
-use crate::control::messages::{CallId, LoadRefusal, Loaded, LogEntry, Run, RunOutcome, RunReport, Timestamp, ToGateway, Wanted};
+use crate::control::messages::{
+    CallId, KvAsk, KvTold, LoadRefusal, Loaded, LogEntry, Run, RunOutcome, RunReport, Settings, Timestamp, ToGateway, Wanted,
+};
 use crate::limits::Limits;
 use crate::processes::Spawner;
 use life::Supervisor;
@@ -59,6 +61,8 @@ pub trait GatewayObserver: Send + Sync {
     fn logs(&self, lines: Vec<LogEntry>);
     /// A visitor waits for this: answer with `load`, `expire`, `unknown` or `failed`.
     fn wanted(&self, wanted: Wanted);
+    /// What its programs want of their key-value stores: each is answered.
+    fn kv(&self, asks: Vec<KvAsk>);
     /// It ended; the next is on its way.
     fn restarted(&self, reason: String);
     fn ready(&self);
@@ -186,9 +190,16 @@ impl Gateway {
         self.tell(ToGateway::SetCurrent { slug: slug.to_owned(), revision });
     }
 
-    /// The variables of a deployment from its next request on.
-    pub fn set_environment(&self, slug: &str, environment: Vec<(String, String)>) {
-        self.tell(ToGateway::SetEnvironment { slug: slug.to_owned(), environment });
+    /// What a deployment keeps for its program, from its next request on.
+    pub fn set_settings(&self, slug: &str, settings: Settings) {
+        self.tell(ToGateway::SetSettings { slug: slug.to_owned(), settings: Box::new(settings) });
+    }
+
+    /// Tells of key-value stores, in this order; waits for room where the gateway has much to take.
+    pub fn tell_kv(&self, told: Vec<KvTold>) -> impl Future<Output = ()> + Send + use<> {
+        let messages = self.shared.messages.clone();
+        // With nobody to take it there is nobody who would have to know.
+        async move { drop(messages.send((ToGateway::Kv(told), vec![])).await) }
     }
 
     /// The deployment ends at this moment, which may have passed.

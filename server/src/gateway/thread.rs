@@ -10,6 +10,7 @@ use vivarium_runtime::{LoadedModule, Pool, Runtime};
 use super::connection::{ConnectionLimits, Visitor, accept, serve};
 use super::deployments::Deployments;
 use super::guest::{Guest, Pause, Program};
+use super::kv::Asking;
 use super::memory::{Memory, Share};
 use super::reports::Reports;
 use super::routes::Routes;
@@ -35,6 +36,8 @@ pub struct Shared {
     pub deployments: Deployments<Arc<Program>>,
     pub reports: Reports,
     pub memory: Arc<Memory>,
+    /// Key-value stores.
+    pub kv: Arc<Asking>,
     /// How many threads serve visitors.
     pub threads: usize,
     /// Permits of all threads: one for each connection.
@@ -180,11 +183,15 @@ impl Thread {
             return None;
         }
         if let Pause::Waiting(wait) = paused {
-            // Nobody tells it of anything that it could wait for without end.
+            // What it waits for without end rings its bell.
             let moment = wait.until().unwrap_or(deadline);
             if moment > now {
-                tokio::time::sleep_until(moment.min(deadline).into()).await;
-                return (moment < deadline).then(|| guest.wake());
+                let bell = guest.bell();
+                tokio::select! {
+                    () = tokio::time::sleep_until(moment.min(deadline).into()) => {}
+                    () = bell.notified() => {}
+                }
+                return (Instant::now() < deadline).then(|| guest.wake());
             }
         }
         let slice = tokio::time::timeout_at(deadline.into(), self.queue.turn()).await.ok()?;

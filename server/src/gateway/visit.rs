@@ -18,6 +18,7 @@ use super::connection::{Visitor, Visitors};
 use super::deployments::{Answered, Found, Revision};
 use super::exchange::Asked;
 use super::guest::{Guest, GuestLimits, Program, Refusal};
+use super::kv::{Bell, Session};
 use super::memory::Share;
 use super::refusals::Refusals;
 use super::routes::{Route, Target};
@@ -100,11 +101,15 @@ impl Thread {
             body_bytes: body.len() as u64,
             script_name: target.prefix.as_deref().unwrap_or(""),
         };
-        let mut environment = revision.environment().to_vec();
+        let settings = revision.deployment().settings();
+        let mut environment = settings.environment.clone();
         environment.extend(cgi::environment(&parts, &connection));
         let files = revision.program.files.clone();
-        let input = HostInput { arguments: vec![target.slug.clone()], environment, stdin: body, files, ..HostInput::default() };
-        match self.run_guest(&revision, input, &parts.method, &mut telling, refusals).await {
+        let (bell, stores) = (Bell::default(), settings.stores.clone());
+        let kv = Session::open(&self.shared.kv, revision.deployment(), &target.slug, &settings, bell.clone());
+        let arguments = vec![target.slug.clone()];
+        let input = HostInput { arguments, environment, stdin: body, files, stores, kv: Some(kv), ..HostInput::default() };
+        match self.run_guest(&revision, (input, bell), &parts.method, &mut telling, refusals).await {
             Ran::ToItsEnd(answer) => {
                 telling.answered(&answer);
                 answer
@@ -207,12 +212,20 @@ impl Thread {
         }
     }
 
-    async fn run_guest(&self, revision: &Served, input: HostInput, method: &Method, telling: &mut Telling, refusals: &Refusals<'_>) -> Ran {
+    async fn run_guest(
+        &self,
+        revision: &Served,
+        (input, bell): (HostInput, Bell),
+        method: &Method,
+        telling: &mut Telling,
+        refusals: &Refusals<'_>,
+    ) -> Ran {
         let limits = &self.shared.start.limits;
         let Admitted { mut guest, share, waited } = match self.begin(revision, input, telling, refusals).await {
             Ok(begun) => begun,
             Err(answer) => return Ran::ToItsEnd(*answer),
         };
+        guest.hear(bell);
         let wall = Wall { allowed: Duration::from_millis(limits.wall_ms), name: "wall_ms" };
         let stream_after = Duration::from_millis(limits.stream_after_ms);
         let mut turns = Turns::begin(&mut guest, wall);

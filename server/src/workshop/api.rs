@@ -7,6 +7,7 @@ mod embed;
 mod events;
 mod fiddles;
 mod health;
+mod kv;
 mod languages;
 mod limits;
 mod page;
@@ -45,6 +46,9 @@ pub(super) fn router(workshop: Arc<Workshop>) -> Router {
         .route("/deployments/{slug}", get(deployments::show).patch(deployments::change).delete(deployments::stop))
         .route("/deployments/{slug}/requests", get(deployments::requests))
         .route("/deployments/{slug}/logs", get(deployments::logs))
+        .route("/deployments/{slug}/kv", get(kv::stores))
+        .route("/deployments/{slug}/kv/{store}", get(kv::list))
+        .route("/deployments/{slug}/kv/{store}/{*key}", get(kv::get).put(kv::put).delete(kv::delete))
         .route("/runs", post(runs::create))
         .route("/shares", post(shares::create))
         .route("/shares/{id}", get(shares::show).delete(shares::remove))

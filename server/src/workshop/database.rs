@@ -74,6 +74,26 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX fiddle_revisions_by_snapshot ON fiddle_revisions (sha256);
 ",
+    "
+    CREATE TABLE stores (
+        slug TEXT NOT NULL REFERENCES deployments (slug) ON DELETE CASCADE,
+        kind TEXT NOT NULL,
+        store TEXT NOT NULL,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (slug, kind, store, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE kv (
+        slug TEXT NOT NULL REFERENCES deployments (slug) ON DELETE CASCADE,
+        store TEXT NOT NULL,
+        key TEXT NOT NULL,
+        value BLOB NOT NULL,
+        metadata TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        expires_unix_ms INTEGER,
+        PRIMARY KEY (slug, store, key)
+    ) STRICT;
+",
 ];
 
 #[derive(Debug, Error)]

@@ -12,8 +12,10 @@
 
 mod error;
 mod later;
+mod named_stores;
 mod record;
-mod store;
+mod settings;
+pub mod store;
 mod variables;
 
 use std::collections::HashMap;
@@ -23,7 +25,7 @@ use std::time::Duration;
 
 pub use error::DeploymentError;
 pub use record::{Deployment, DeploymentState, DeploymentView, Log, Revision};
-pub use variables::{VariableChanges, Variables};
+pub use settings::{KvStoreView, SettingChanges, Settings};
 
 use super::addresses::Addresses;
 use super::blobs::Blobs;
@@ -43,6 +45,8 @@ pub struct NewRevision {
     pub revision: Revision,
     /// From now; none for the default, or for what a further revision's deployment has left.
     pub ttl_seconds: Option<u64>,
+    /// Of what the deployment keeps for its program.
+    pub changes: SettingChanges,
 }
 
 /// What a slug means to a visitor.
@@ -111,10 +115,12 @@ impl Deployments {
         let slug = new_slug().map_err(DeploymentError::Random)?;
         let expires_at = after(now, ttl_seconds);
         let revision = Revision { number: 1, ..new.revision };
-        let (row_slug, row) = (slug.clone(), revision.clone());
-        self.database.call(move |connection| store::insert(connection, &row_slug, owner, now, expires_at, &row)).await?;
+        let settings = Settings::default().changed(new.changes, &self.limits)?;
+        let (row_slug, row, kept) = (slug.clone(), revision.clone(), settings.clone());
+        self.database.call(move |connection| store::insert(connection, &row_slug, owner, now, expires_at, (&row, &kept))).await?;
         let mut deployment = Deployment::new(slug.clone(), owner, now, expires_at, 1);
         deployment.revisions.insert(1, revision);
+        deployment.settings = settings;
         let view = deployment.view(&self.addresses);
         self.entries().insert(slug.clone(), deployment);
         self.tell(&slug);
@@ -125,40 +131,47 @@ impl Deployments {
     pub async fn revise(&self, slug: &str, owner: Option<TokenHash>, new: NewRevision) -> Result<DeploymentView, DeploymentError> {
         let ttl_seconds = self.ttl(new.ttl_seconds)?;
         let _changes = self.changes.lock().await;
-        let (number, before, expires_at) = {
+        let (number, before, expires_at, kept) = {
             let entries = self.entries();
             let deployment = owned(&entries, slug, owner)?;
             let before = deployment.expires_at;
-            (deployment.next_number(), before, ttl_seconds.map_or(before, |ttl_seconds| after(Timestamp::now(), ttl_seconds)))
+            let expires_at = ttl_seconds.map_or(before, |ttl_seconds| after(Timestamp::now(), ttl_seconds));
+            (deployment.next_number(), before, expires_at, deployment.settings.clone())
         };
         let revision = Revision { number, ..new.revision };
         let oldest_kept = (number + 1).saturating_sub(u32::try_from(self.limits.revisions_max).unwrap_or(u32::MAX));
-        let (row_slug, row) = (slug.to_owned(), revision.clone());
-        self.database.call(move |connection| store::add_revision(connection, &row_slug, &row, expires_at, oldest_kept)).await?;
+        let settings = kept.changed(new.changes, &self.limits)?;
+        let (row_slug, row, changed) = (slug.to_owned(), revision.clone(), settings.clone());
+        let add = move |connection: &mut _| store::add_revision(connection, &row_slug, (&row, &changed), expires_at, oldest_kept);
+        self.database.call(add).await?;
         self.change(slug, |deployment| {
             deployment.revisions.insert(number, revision);
             deployment.revisions.retain(|number, _| *number >= oldest_kept);
             (deployment.last_number, deployment.expires_without) = (number, Some((number, before)));
             deployment.expires_at = expires_at;
+            (deployment.settings, deployment.settings_without) = (settings, Some((number, kept)));
             deployment.last_request = DeploymentState::Live;
         })
     }
 
-    /// Takes back a revision that could not be served and so is not acknowledged, and the end that it had set.
+    /// Takes back a revision that could not be served and so is not acknowledged, the end that it had set, and the settings that came with it.
     pub async fn retract(&self, slug: &str, number: u32) -> Result<(), DeploymentError> {
         let _changes = self.changes.lock().await;
-        let Some(expires_at) = self.entries().get(slug).map(|deployment| match deployment.expires_without {
-            Some((set_by, before)) if set_by == number => before,
-            _ => deployment.expires_at,
+        let Some((expires_at, settings)) = self.entries().get(slug).map(|deployment| {
+            let expires_at = deployment.expires_without.filter(|(set_by, _)| *set_by == number);
+            let settings = deployment.settings_without.as_ref().filter(|(set_by, _)| *set_by == number);
+            let expires_at = expires_at.map_or(deployment.expires_at, |(_, before)| before);
+            (expires_at, settings.map_or(&deployment.settings, |(_, before)| before).clone())
         }) else {
             return Ok(());
         };
-        let row_slug = slug.to_owned();
-        self.database.call(move |connection| store::remove_revision(connection, &row_slug, number, expires_at)).await?;
+        let (row_slug, kept) = (slug.to_owned(), settings.clone());
+        self.database.call(move |connection| store::remove_revision(connection, &row_slug, number, expires_at, &kept)).await?;
         let mut entries = self.entries();
         if let Some(deployment) = entries.get_mut(slug) {
             deployment.revisions.remove(&number);
-            deployment.expires_at = expires_at;
+            deployment.settings_without.take_if(|(set_by, _)| *set_by == number);
+            (deployment.expires_at, deployment.settings) = (expires_at, settings);
             if deployment.revisions.is_empty() {
                 entries.remove(slug);
             }
@@ -174,35 +187,48 @@ impl Deployments {
         self.set_expiry(slug, owner, after(Timestamp::now(), ttl_seconds)).await
     }
 
-    /// Changes the variables and secrets of a deployment; its view.
-    pub async fn set_variables(
-        &self,
-        slug: &str,
-        owner: Option<TokenHash>,
-        changes: VariableChanges,
-    ) -> Result<DeploymentView, DeploymentError> {
+    /// Changes what a deployment keeps for its program.
+    pub async fn set_settings(&self, slug: &str, owner: Option<TokenHash>, changes: SettingChanges) -> Result<(), DeploymentError> {
         let _changes = self.changes.lock().await;
-        let variables = owned(&self.entries(), slug, owner)?.variables.changed(changes, &self.limits)?;
-        let (row_slug, rows) = (slug.to_owned(), variables.clone());
-        self.database.call(move |connection| store::set_variables(connection, &row_slug, &rows)).await?;
-        self.change(slug, |deployment| deployment.variables = variables)
+        let (settings, without) = {
+            let entries = self.entries();
+            let deployment = owned(&entries, slug, owner)?;
+            // What is changed now stays, also when the revision that is on its way does not.
+            let without = deployment.settings_without.as_ref();
+            let without = without.and_then(|(number, before)| Some((*number, before.changed(changes.clone(), &self.limits).ok()?)));
+            (deployment.settings.changed(changes, &self.limits)?, without)
+        };
+        let (row_slug, rows) = (slug.to_owned(), settings.clone());
+        self.database.call(move |connection| store::set_settings(connection, &row_slug, &rows)).await?;
+        self.change(slug, |deployment| (deployment.settings, deployment.settings_without) = (settings, without)).map(drop)
     }
 
-    /// Refuses now what [`Deployments::set_variables`] would refuse later; without a slug, of a new deployment.
-    pub fn check_variables(&self, slug: Option<&str>, changes: &VariableChanges) -> Result<(), DeploymentError> {
-        let before = slug.map(|slug| self.variables(slug)).unwrap_or_default();
-        before.changed(changes.clone(), &self.limits)?;
-        Ok(())
+    /// A revision is served: nothing of it is taken back any more.
+    pub fn settle_revision(&self, slug: &str, number: u32) {
+        if let Some(deployment) = self.entries().get_mut(slug) {
+            deployment.settings_without.take_if(|(set_by, _)| *set_by == number);
+        }
     }
 
-    pub fn variables(&self, slug: &str) -> Variables {
-        self.entries().get(slug).map(|deployment| deployment.variables.clone()).unwrap_or_default()
+    /// Refuses now what [`Deployments::set_settings`] would refuse later; without a slug, of a new deployment.
+    pub fn check_settings(&self, slug: Option<&str>, changes: &SettingChanges) -> Result<(), DeploymentError> {
+        let before = slug.map(|slug| self.settings(slug)).unwrap_or_default();
+        before.changed(changes.clone(), &self.limits).map(drop)
     }
 
-    /// The view as its owner may see it: with variables, and with the names of secrets.
-    pub fn with_variables(&self, view: DeploymentView) -> DeploymentView {
-        let (env, secrets) = self.variables(&view.slug).shown();
-        DeploymentView { env: Some(env), secrets: Some(secrets), ..view }
+    pub fn settings(&self, slug: &str) -> Settings {
+        self.entries().get(slug).map(|deployment| deployment.settings.clone()).unwrap_or_default()
+    }
+
+    /// What deployments that have ended kept for their programs goes.
+    pub async fn clear_state(&self, slugs: Vec<String>) -> Result<(), DatabaseError> {
+        let _changes = self.changes.lock().await;
+        for slug in &slugs {
+            if let Some(deployment) = self.entries().get_mut(slug) {
+                (deployment.settings, deployment.settings_without) = (Settings::default(), None);
+            }
+        }
+        self.database.call(move |connection| store::clear_state(connection, &slugs)).await
     }
 
     /// Ends it now.

@@ -17,8 +17,12 @@ impl Workshop {
         let mut swept_at: Option<Instant> = None;
         loop {
             ticks.tick().await;
-            for (slug, at) in self.deployments.tell_expired() {
-                self.parts.guests.expire(&slug, at.unix_ms);
+            let over = self.deployments.tell_expired();
+            over.iter().for_each(|(slug, at)| self.parts.guests.expire(slug, at.unix_ms));
+            if !over.is_empty()
+                && let Err(error) = self.deployments.clear_state(over.into_iter().map(|(slug, _)| slug).collect()).await
+            {
+                eprintln!("vivarium: cannot clear what ended deployments kept: {error}");
             }
             if let Err(error) = self.deployments.write_timings().await {
                 eprintln!("vivarium: cannot write down timings: {error}");

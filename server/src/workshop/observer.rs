@@ -6,7 +6,8 @@ use tokio::sync::mpsc;
 
 use super::deployments::Deployments;
 use super::events::Hub;
-use crate::control::messages::{LogEntry, RunReport, Wanted};
+use super::kv::KvKeeper;
+use crate::control::messages::{KvAsk, LogEntry, RunReport, Wanted};
 use crate::gateway::supervisor::GatewayObserver;
 
 /// Questions that wait for an answer; beyond that they are dropped, and the gateway asks again.
@@ -17,12 +18,13 @@ pub struct Observer {
     deployments: Arc<Deployments>,
     events: Arc<Hub>,
     questions: mpsc::Sender<Wanted>,
+    kv: KvKeeper,
 }
 
 impl Observer {
-    pub(super) fn new(deployments: Arc<Deployments>, events: Arc<Hub>) -> (Observer, mpsc::Receiver<Wanted>) {
+    pub(super) fn new(deployments: Arc<Deployments>, events: Arc<Hub>, kv: KvKeeper) -> (Observer, mpsc::Receiver<Wanted>) {
         let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
-        (Observer { deployments, events, questions }, asked)
+        (Observer { deployments, events, questions, kv }, asked)
     }
 }
 
@@ -38,6 +40,10 @@ impl GatewayObserver for Observer {
     fn wanted(&self, wanted: Wanted) {
         // A full queue: the gateway asks again for what is still wanted.
         drop(self.questions.try_send(wanted));
+    }
+
+    fn kv(&self, asks: Vec<KvAsk>) {
+        self.kv.ask(asks);
     }
 
     fn restarted(&self, reason: String) {

@@ -209,11 +209,11 @@ impl Workshop {
                 Ok(project) => project.program_files(),
                 Err(error) => return self.note_not_optimised(slug, number, &error.to_string()),
             };
-            let told = self.deployments.variables(slug);
-            let loaded = Loaded { files, environment: told.environment(), ..Loaded::of(slug, &revision, expires_at, next_request_id) };
+            let told = self.deployments.settings(slug);
+            let loaded = Loaded { files, settings: told.told(), ..Loaded::of(slug, &revision, expires_at, next_request_id) };
             let swapped = self.parts.guests.load(loaded, artifact.clone()).await;
             self.settle(slug, number, expires_at);
-            self.settle_environment(slug, &told);
+            self.settle_settings(slug, &told);
             match swapped {
                 Ok(_) | Err(LoadFailure::Lost) => return,
                 Err(LoadFailure::Busy(_)) => tokio::time::sleep(SWAP_PAUSE).await,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use vivarium_toolchains::{BuildError, BuildLimits, BuildReport, Cancel, CheckReport, Language, LanguageStatus, SourceTree, Toolchains};
 
 use crate::compile::pool::{CompileFailure, CompilePool, CompiledWasm, Job, Stage};
-use crate::control::messages::{Loaded, Run, RunOutcome, Wanted};
+use crate::control::messages::{KvTold, Loaded, Run, RunOutcome, Settings, Wanted};
 use crate::gateway::supervisor::{Gateway, LoadFailure};
 
 /// An answer that is on its way.
@@ -48,8 +48,10 @@ pub trait GuestServer: Send + Sync {
     fn unload(&self, slug: &str, revision: u32);
     /// Changes which of the loaded revisions the deployment's own address serves.
     fn set_current(&self, slug: &str, revision: u32);
-    /// The variables of a deployment from its next request on.
-    fn set_environment(&self, slug: &str, environment: Vec<(String, String)>);
+    /// What a deployment keeps for its program, from its next request on.
+    fn set_settings(&self, slug: &str, settings: Settings);
+    /// Tells of key-value stores, in this order; done when it is on its way.
+    fn tell_kv(&self, told: Vec<KvTold>) -> Pending<()>;
     /// Runs a program as a command, to its end.
     fn run(&self, run: Run, artifact: Vec<u8>) -> Pending<Result<RunOutcome, String>>;
     /// What `/healthz` tells about it.
@@ -122,8 +124,12 @@ impl GuestServer for Gateway {
         Gateway::set_current(self, slug, revision);
     }
 
-    fn set_environment(&self, slug: &str, environment: Vec<(String, String)>) {
-        Gateway::set_environment(self, slug, environment);
+    fn set_settings(&self, slug: &str, settings: Settings) {
+        Gateway::set_settings(self, slug, settings);
+    }
+
+    fn tell_kv(&self, told: Vec<KvTold>) -> Pending<()> {
+        Box::pin(Gateway::tell_kv(self, told))
     }
 
     fn run(&self, run: Run, artifact: Vec<u8>) -> Pending<Result<RunOutcome, String>> {

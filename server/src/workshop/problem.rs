@@ -204,6 +204,7 @@ impl From<DeploymentError> for Problem {
             DeploymentError::TooMany { .. } => Problem::limit(StatusCode::INSUFFICIENT_STORAGE, "deployments_max", detail),
             DeploymentError::Ttl { .. } => Problem::limit(StatusCode::BAD_REQUEST, "ttl_seconds_max", detail),
             DeploymentError::Variable(error) => Problem { limit: error.limit(), ..Problem::bad_request(detail) },
+            DeploymentError::Store(error) => Problem { limit: error.limit(), ..Problem::bad_request(detail) },
             DeploymentError::Load(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail),
             DeploymentError::Random(_) | DeploymentError::Sweep(_) | DeploymentError::Interrupted(_) => Problem::internal(detail),
             DeploymentError::Blob(error) => error.into(),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::Workshop;
 use super::blobs::{BlobError, BlobHash};
 use super::builds::{FinishedBuild, Product, SETTING};
-use super::deployments::{DeploymentError, DeploymentView, Lookup, NewRevision, Revision, VariableChanges, Variables};
+use super::deployments::{DeploymentError, DeploymentView, Lookup, NewRevision, Revision, SettingChanges, Settings};
 use super::identifiers::{TokenHash, new_token};
 use crate::control::messages::{Loaded, Run, RunOutcome, Timestamp, Timings, Wanted};
 use crate::gateway::supervisor::LoadFailure;
@@ -30,7 +30,8 @@ pub struct Target {
     pub slug: Option<String>,
     pub owner_token: Option<String>,
     pub ttl_seconds: Option<u64>,
-    pub variables: VariableChanges,
+    /// Of what the deployment keeps for its program.
+    pub changes: SettingChanges,
 }
 
 impl Workshop {
@@ -44,14 +45,11 @@ impl Workshop {
     ) -> Result<DeploymentView, DeploymentError> {
         let workshop = self.clone();
         run_to_end(async move {
-            let (changes, owner) = (target.variables.clone(), target.owner_token.clone());
+            let emptied = target.changes.stores.emptied();
             let (view, owner_token) = workshop.make_durable(&build, &product, &project, target).await?;
-            if !changes.is_empty() {
-                let owner = owner_token.as_ref().or(owner.as_ref()).map(|token| TokenHash::of(token));
-                workshop.deployments.set_variables(&view.slug, owner, changes).await?;
-                workshop.tell_environment(&view.slug);
-            }
             let load_us = workshop.load_first(&view, &product, &project).await?;
+            workshop.deployments.settle_revision(&view.slug, view.revision);
+            workshop.kv.empty(&view.slug, emptied).await;
             workshop.deployments.note_load(&view.slug, view.revision, load_us);
             workshop.note_live(&view, &product, load_us);
             workshop.optimise_unless_done(&view.slug, view.revision, product.wasm_hash);
@@ -85,7 +83,7 @@ impl Workshop {
             timings: build.build.timings,
             created_at: Timestamp::now(),
         };
-        let new = NewRevision { revision, ttl_seconds: target.ttl_seconds };
+        let new = NewRevision { revision, ttl_seconds: target.ttl_seconds, changes: target.changes };
         match target.slug {
             Some(slug) => Ok((self.deployments.revise(&slug, owner, new).await?, None)),
             None => {
@@ -131,8 +129,10 @@ impl Workshop {
                 Err(failure) => break failure,
             }
         };
+        let told = self.deployments.settings(&view.slug);
         self.deployments.retract(&view.slug, view.revision).await?;
         self.settle(&view.slug, view.revision, view.expires_at);
+        self.settle_settings(&view.slug, &told);
         Err(DeploymentError::Load(failure.to_string()))
     }
 
@@ -151,24 +151,30 @@ impl Workshop {
         let Lookup::Found { revision, current, expires_at, next_request_id } = self.deployments.lookup(slug, Some(number)) else {
             return Err(LoadFailure::Refused("it was stopped meanwhile".into()));
         };
-        let told = self.deployments.variables(slug);
-        let loaded = Loaded { current, files, environment: told.environment(), ..Loaded::of(slug, &revision, expires_at, next_request_id) };
+        let told = self.deployments.settings(slug);
+        let loaded = Loaded { current, files, settings: told.told(), ..Loaded::of(slug, &revision, expires_at, next_request_id) };
         let loaded = self.parts.guests.load(loaded, artifact).await;
         self.settle(slug, number, expires_at);
-        self.settle_environment(slug, &told);
+        self.settle_settings(slug, &told);
         loaded
     }
 
-    /// What was changed while the gateway was told of these variables holds.
-    pub(super) fn settle_environment(&self, slug: &str, told: &Variables) {
-        if self.deployments.variables(slug) != *told {
-            self.tell_environment(slug);
+    /// The view as its owner may see it: with what the deployment keeps for its program, and with the names of secrets.
+    pub(super) async fn with_settings(&self, view: DeploymentView) -> Result<DeploymentView, DeploymentError> {
+        let held = self.kv.held(&view.slug).await?;
+        Ok(self.deployments.settings(&view.slug).shown_in(view, &held))
+    }
+
+    /// What was changed while the gateway was told of these settings holds.
+    pub(super) fn settle_settings(&self, slug: &str, told: &Settings) {
+        if self.deployments.settings(slug) != *told {
+            self.tell_settings(slug);
         }
     }
 
-    /// From its next request on the deployment's program has the variables that it has now.
-    pub(super) fn tell_environment(&self, slug: &str) {
-        self.parts.guests.set_environment(slug, self.deployments.variables(slug).environment());
+    /// From its next request on the deployment's program has what is kept for it now.
+    pub(super) fn tell_settings(&self, slug: &str) {
+        self.parts.guests.set_settings(slug, self.deployments.settings(slug).told());
     }
 
     /// After the gateway was told of this revision and this end, it is told of what is true by now. Messages are taken in order, so that
@@ -269,7 +275,7 @@ impl Workshop {
 }
 
 impl Loaded {
-    /// A revision as the gateway is told of it, without its files and variables, and without saying that it is the current one.
+    /// A revision as the gateway is told of it, without its files and settings, and without saying that it is the current one.
     pub(super) fn of(slug: &str, revision: &Revision, expires_at: Timestamp, next_request_id: u64) -> Loaded {
         Loaded {
             slug: slug.to_owned(),
@@ -277,7 +283,7 @@ impl Loaded {
             current: false,
             language: revision.language.name().to_owned(),
             expires_at_unix_ms: expires_at.unix_ms,
-            environment: Vec::new(),
+            settings: crate::control::messages::Settings::default(),
             files: Files::new(),
             next_request_id,
         }

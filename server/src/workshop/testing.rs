@@ -15,7 +15,9 @@ use super::blobs::BlobHash;
 use super::deployments::Revision;
 use super::parts::{GuestServer, Parts, Pending, Progress, SourceBuilder, WasmCompiler};
 use crate::compile::pool::{CompileFailure, CompiledWasm, Job, Stage};
-use crate::control::messages::{Loaded, LogEntry, LogStream, Outcome, Run, RunOutcome, RunReport, Timestamp, Timings, Wanted};
+use crate::control::messages::{
+    KvTold, Loaded, LogEntry, LogStream, Outcome, Run, RunOutcome, RunReport, Settings, Timestamp, Timings, Wanted,
+};
 use crate::gateway::supervisor::LoadFailure;
 
 pub fn report(slug: &str, revision: u32, id: u64, outcome: Outcome) -> RunReport {
@@ -273,8 +275,13 @@ impl GuestServer for Stand {
         self.tell(format!("current {slug} r{revision}"));
     }
 
-    fn set_environment(&self, slug: &str, environment: Vec<(String, String)>) {
-        self.tell(format!("environment {slug} {environment:?}"));
+    fn set_settings(&self, slug: &str, settings: Settings) {
+        self.tell(format!("environment {slug} {:?}", settings.environment));
+    }
+
+    fn tell_kv(&self, told: Vec<KvTold>) -> Pending<()> {
+        self.tell(format!("{told:?}"));
+        Box::pin(async {})
     }
 
     fn run(&self, run: Run, _: Vec<u8>) -> Pending<Result<RunOutcome, String>> {

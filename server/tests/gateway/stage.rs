@@ -9,7 +9,7 @@ use std::time::Duration;
 use ed25519_dalek::SigningKey;
 use tokio::sync::Notify;
 use vivarium::compile::pool::{CompilePool, Job};
-use vivarium::control::messages::{Loaded, LogEntry, RunReport, Wanted};
+use vivarium::control::messages::{KvAsk, Loaded, LogEntry, RunReport, Settings, Wanted};
 use vivarium::gateway::listeners::bind_all;
 use vivarium::gateway::supervisor::{Gateway, GatewayObserver, GatewaySettings};
 use vivarium::limits::Limits;
@@ -44,6 +44,10 @@ impl GatewayObserver for Heard {
     fn wanted(&self, wanted: Wanted) {
         self.wanted.lock().unwrap().push(wanted);
         self.changed.notify_waiters();
+    }
+
+    fn kv(&self, asks: Vec<KvAsk>) {
+        panic!("no program here has stores: {asks:?}");
     }
 
     fn restarted(&self, reason: String) {
@@ -152,7 +156,7 @@ pub fn loaded(slug: &str, revision: u32) -> Loaded {
         current: true,
         language: "wat".into(),
         expires_at_unix_ms: u64::MAX,
-        environment: vec![("VIVARIUM_TEST".into(), "1".into())],
+        settings: Settings { environment: vec![("VIVARIUM_TEST".into(), "1".into())], ..Settings::default() },
         files: vec![],
         next_request_id: 11,
     }

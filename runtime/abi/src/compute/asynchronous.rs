@@ -16,7 +16,8 @@ impl World {
         match self.handles.any(handle)? {
             Object::Body(body) => Ok(body.is_readable(self.exchange.visitor())),
             Object::Stream(_) => Ok(self.exchange.has_room()),
-            Object::Lookup(_) | Object::Done(_) => Ok(true),
+            Object::Change(change) => Ok(self.has_ended(change)),
+            Object::Lookup(_) | Object::Listing(_) => Ok(true),
             Object::Request(_) | Object::Response(_) | Object::Endpoint(_) | Object::Store(_) | Object::Secret(_) => Err(Status::BadHandle),
         }
     }

@@ -39,7 +39,8 @@ pub(crate) enum Object {
     Store(StoreRef),
     Secret(Bytes),
     Lookup(kv::Lookup),
-    Done(kv::Done),
+    Change(kv::Change),
+    Listing(kv::Listing),
 }
 
 impl Object {
@@ -52,7 +53,8 @@ impl Object {
                 Object::Endpoint(endpoint) => endpoint.name.len() as u64,
                 Object::Secret(secret) => secret.len() as u64,
                 Object::Lookup(lookup) => lookup.cost(),
-                Object::Stream(_) | Object::Store(_) | Object::Done(_) => 0,
+                Object::Listing(listing) => listing.cost(),
+                Object::Stream(_) | Object::Store(_) | Object::Change(_) => 0,
             }
     }
 }
@@ -93,7 +95,8 @@ kinds! {
     StoreRef => Store,
     Bytes => Secret,
     kv::Lookup => Lookup,
-    kv::Done => Done,
+    kv::Change => Change,
+    kv::Listing => Listing,
 }
 
 #[derive(Debug)]

@@ -1,25 +1,28 @@
 //! A hostile guest: random functions with random arguments, among them handles that mean something, over random memory, while a visitor sends and reads.
 //! Nothing may panic, a refused call changes nothing, and what is held stays within its bound.
 
+use std::rc::Rc;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use super::Status;
 use super::exchange::{OUTPUT_BYTES_MAX, Output, VisitorRequest};
 use super::handles::Object;
-use super::kv::KvEntry;
+use super::kv::{KvEntry, MemoryKv};
 use super::stores::Stores;
 use crate::answer::Answer;
 use crate::host::{Host, HostInput, HostLimits};
 use crate::hostile::Random;
 use crate::table::{HostFunction, Row, table};
-use crate::testing::{Guest, host_with};
+use crate::testing::{Guest, SlowKv, host_with};
 
 /// `VIVARIUM_FUZZ_CALLS` is another number of calls.
 const CALLS_DEFAULT: u64 = 100_000;
 const CALLS_OF_A_HOST: u64 = 200;
 const MEMORY_BYTES: usize = 2048;
 const BUFFERED_BYTES_MAX: u64 = 64 << 10;
+const KV_BYTES_MAX: u64 = 4 << 10;
 
 /// What memory is made of: names, values and lists that mean something.
 const WORDS: [&[u8]; 14] = [
@@ -44,8 +47,8 @@ fn fresh_host(random: &mut Random) -> Host {
     let stores = Stores {
         config: [("store".into(), [("key".into(), "value".into())].into())].into(),
         secrets: [("store".into(), [("key".into(), Bytes::from_static(b"secret"))].into())].into(),
-        kv: [("store".into(), [("key".into(), entry)].into())].into(),
     };
+    let kv = SlowKv::new(MemoryKv::new(["store".to_owned()], KV_BYTES_MAX).with("store", "key", entry));
     let mut headers = HeaderMap::new();
     headers.insert("host", HeaderValue::from_static("x.test"));
     headers.append("x", HeaderValue::from_static("1"));
@@ -59,7 +62,7 @@ fn fresh_host(random: &mut Random) -> Host {
         local: [127, 0, 0, 1].into(),
         id: random.next(),
     };
-    let input = HostInput { request: Some(request), stores: stores.into(), ..HostInput::default() };
+    let input = HostInput { request: Some(request), stores: stores.into(), kv: Some(Rc::new(kv)), ..HostInput::default() };
     host_with(input, HostLimits { buffered_bytes_max: BUFFERED_BYTES_MAX, stderr_bytes_max: 512, ..HostLimits::default() })
 }
 
@@ -69,7 +72,11 @@ fn begin(host: &mut Host, guest: &mut Guest) -> u64 {
     guest.put(80, b"key");
     let mut call = |module: &str, name: &str, arguments: &[u64]| {
         guest.arguments = arguments.to_vec();
-        assert_eq!(host.call_function(HostFunction::find(module, name).unwrap(), guest), Answer::value(0), "{module}.{name}");
+        let mut answer = host.call_function(HostFunction::find(module, name).unwrap(), guest);
+        if let Answer::Wait(_) = answer {
+            answer = host.finish_wait(guest);
+        }
+        assert_eq!(answer, Answer::value(0), "{module}.{name}");
         u64::from(guest.u32_at(0))
     };
     let visitor_body = call("fastly_http_req", "body_downstream_get", &[4, 0]);
@@ -117,7 +124,7 @@ fn fits(module: &str, object: &Object) -> bool {
         "fastly_http_resp" => matches!(object, Object::Response(_)),
         "fastly_http_body" => matches!(object, Object::Body(_) | Object::Stream(_)),
         "fastly_log" => matches!(object, Object::Endpoint(_)),
-        _ => matches!(object, Object::Store(_) | Object::Secret(_) | Object::Lookup(_) | Object::Done(_)),
+        _ => matches!(object, Object::Store(_) | Object::Secret(_) | Object::Lookup(_) | Object::Change(_) | Object::Listing(_)),
     }
 }
 
@@ -155,7 +162,6 @@ fn visitor(random: &mut Random, host: &mut Host) {
             }
         }
         80..90 => drop(host.take_head()),
-        90..100 => drop(host.take_kv_changes()),
         _ => {}
     }
 }

@@ -1,16 +1,19 @@
-//! Key-value stores: looked up and changed by handles to operations that are done when they begin.
+//! Key-value stores: looked up, listed and changed by handles to operations that are waited for.
 //!
 //! ```text
-//! Stores.kv (as it was when the request began) ◄── KvChanges (what this request changed) ──► the server, which keeps it
+//! guest ──begin──► handle ──wait──►  KvStores  ◄── whoever keeps them: a server for a deployment, MemoryKv for a run
 //! ```
-//! A request sees its own changes at once.
+//! A change is acknowledged when its wait answers OK. A program sees its own changes, also those that it has not waited for.
 
+mod keeping;
 mod listing;
+mod table;
+#[cfg(test)]
+mod tests;
 mod writing;
 
-use std::collections::BTreeMap;
-
-use bytes::Bytes;
+use std::rc::Rc;
+use std::task::Poll;
 
 use super::arguments::{Buffer, Out, number, text};
 use super::stores::StoreRef;
@@ -18,51 +21,15 @@ use super::world::World;
 use super::{Status, Stop, bodies};
 use crate::guest::{Call, GuestInstance};
 
+pub use keeping::{KvAction, KvChange, KvEntry, KvError, KvInsert, KvMode, KvStores};
 pub(crate) use listing::{list, list_wait};
-pub(crate) use writing::{delete, delete_async_v1, insert, insert_async_v1, insert_v1};
-
-/// A value and what is kept with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KvEntry {
-    pub value: Bytes,
-    pub metadata: String,
-    /// Another number whenever the value is another one.
-    pub generation: u64,
-    pub expires_at_unix_ms: Option<u64>,
-}
-
-/// One thing that a request changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KvChange {
-    pub store: String,
-    pub key: String,
-    /// `None`: it was deleted.
-    pub entry: Option<KvEntry>,
-}
-
-/// What this request changed, the latest of each key.
-#[derive(Debug, Default)]
-pub(crate) struct KvChanges {
-    entries: BTreeMap<(String, String), Option<KvEntry>>,
-    unsaved: Vec<KvChange>,
-    bytes: u64,
-}
+pub use table::{KvTable, MemoryKv};
+pub(crate) use writing::{change_wait, delete, delete_async_v1, delete_wait_v1, insert, insert_async_v1, insert_v1};
 
 /// A longer key is refused, in bytes.
 const KEY_BYTES_MAX: usize = 1024;
-/// What one request may write, in bytes and in changes.
-const CHANGED_BYTES_MAX: u64 = 16 << 20;
-const CHANGES_MAX: usize = 10_000;
-
-/// What an operation tells beside its status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
-pub(super) enum KvError {
-    Ok = 1,
-    NotFound = 3,
-    PreconditionFailed = 4,
-    PayloadTooLarge = 5,
-}
+/// What an operation tells beside its status when there is no error.
+const KV_OK: u32 = 1;
 
 /// A look-up: what was found.
 #[derive(Debug)]
@@ -76,38 +43,17 @@ impl Lookup {
     }
 }
 
-/// An insertion, deletion or listing that is done.
+/// An insertion or deletion that has begun, by its number.
 #[derive(Debug)]
-pub(crate) struct Done {
-    error: KvError,
-    listed: Option<String>,
-}
+pub(crate) struct Change(u64);
 
-impl KvChanges {
-    /// What was changed since the last take.
-    pub(crate) fn take(&mut self) -> Vec<KvChange> {
-        std::mem::take(&mut self.unsaved)
-    }
+/// A listing that is done: its page.
+#[derive(Debug)]
+pub(crate) struct Listing(String);
 
-    fn change(&mut self, store: String, key: String, entry: Option<KvEntry>) -> Result<(), KvError> {
-        let bytes = (store.len() + key.len()) as u64 + entry.as_ref().map_or(0, |entry| (entry.value.len() + entry.metadata.len()) as u64);
-        if self.bytes + bytes > CHANGED_BYTES_MAX || self.unsaved.len() >= CHANGES_MAX {
-            return Err(KvError::PayloadTooLarge);
-        }
-        self.bytes += bytes;
-        self.unsaved.push(KvChange { store: store.clone(), key: key.clone(), entry: entry.clone() });
-        self.entries.insert((store, key), entry);
-        Ok(())
-    }
-}
-
-fn now_unix_ms() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
-
-impl KvEntry {
-    fn is_alive(&self) -> bool {
-        self.expires_at_unix_ms.is_none_or(|at| at > now_unix_ms())
+impl Listing {
+    pub(super) fn cost(&self) -> u64 {
+        self.0.len() as u64
     }
 }
 
@@ -119,22 +65,20 @@ impl World {
         }
     }
 
-    fn entry(&self, store: &str, key: &str) -> Option<&KvEntry> {
-        let entry = match self.kv.entries.get(&(store.to_owned(), key.to_owned())) {
-            Some(changed) => changed.as_ref(),
-            None => self.stores.kv.get(store).and_then(|store| store.get(key)),
-        };
-        entry.filter(|entry| entry.is_alive())
+    fn kept(&self) -> Result<Rc<dyn KvStores>, Status> {
+        self.kv.clone().ok_or(Status::BadHandle)
     }
 
-    /// Keys of a store in order, after a cursor, at most so many and one.
-    fn keys(&self, store: &str, prefix: &str, after: &str, count: usize) -> Vec<String> {
-        let kept = self.stores.kv.get(store).into_iter().flat_map(|store| store.keys());
-        let changed = self.kv.entries.keys().filter(|(changed, _)| changed == store).map(|(_, key)| key);
-        let mut keys: Vec<&String> = kept.chain(changed).filter(|key| key.starts_with(prefix) && key.as_str() > after).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        keys.into_iter().filter(|key| self.entry(store, key).is_some()).take(count + 1).cloned().collect()
+    pub(super) fn has_ended(&self, change: &Change) -> bool {
+        self.kv.as_ref().is_none_or(|kept| kept.has_ended(change.0))
+    }
+}
+
+/// What is known, or a wait for it. An error here has no place in an answer but the status.
+fn known<T>(polled: Poll<Result<T, KvError>>) -> Result<T, Stop> {
+    match polled {
+        Poll::Ready(known) => known.map_err(|_| Status::Error.into()),
+        Poll::Pending => Err(Stop::Wait(None)),
     }
 }
 
@@ -142,7 +86,7 @@ pub(crate) fn open(call: &mut Call<'_>) -> Result<(), Stop> {
     let name = text(call.instance, 0)?;
     let out = Out::<4>::at(call.instance, 2)?;
     let world = &mut call.host.compute;
-    if !world.stores.kv.contains_key(name) {
+    if !world.kv.as_ref().is_some_and(|kept| kept.has_store(name)) {
         return Err(Status::Inval.into());
     }
     let handle = world.handles.insert(StoreRef::Kv(name.to_owned()))?;
@@ -157,7 +101,7 @@ fn key(instance: &dyn GuestInstance, n: u32) -> Result<&str, Stop> {
 
 fn found(call: &Call<'_>) -> Result<Option<KvEntry>, Stop> {
     let world = &call.host.compute;
-    Ok(world.entry(world.store(number(call.instance, 0))?, key(call.instance, 1)?).cloned())
+    known(world.kept()?.entry(world.store(number(call.instance, 0))?, key(call.instance, 1)?))
 }
 
 /// Begins a look-up. What options there are have no meaning here.
@@ -221,19 +165,5 @@ fn end_lookup(call: &mut Call<'_>, set_generation: impl FnOnce(&mut Call<'_>, &K
     body.set_u32(call.instance, value)?;
     metadata.fill(call.instance, found.metadata.as_bytes())?;
     set_generation(call, &found)?;
-    error.set_u32(call.instance, KvError::Ok as u32)
-}
-
-/// The end of an insertion or a deletion.
-pub(crate) fn done_wait(call: &mut Call<'_>) -> Result<(), Stop> {
-    let error = Out::<4>::at(call.instance, 1)?;
-    let done = call.host.compute.handles.take::<Done>(number(call.instance, 0))?;
-    error.set_u32(call.instance, done.error as u32)
-}
-
-pub(crate) fn delete_wait_v1(call: &mut Call<'_>) -> Result<(), Stop> {
-    match call.host.compute.handles.take::<Done>(number(call.instance, 0))?.error {
-        KvError::Ok => Ok(()),
-        _ => Err(Status::None.into()),
-    }
+    error.set_u32(call.instance, KV_OK)
 }

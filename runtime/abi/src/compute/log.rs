@@ -21,7 +21,8 @@ pub(crate) fn endpoint_get(call: &mut Call<'_>) -> Result<(), Stop> {
         return Err(Status::LimitExceeded.into());
     }
     let name = std::str::from_utf8(name).map_err(|_| Status::Inval)?;
-    if name.is_empty() || RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
+    // In the log the name begins each of its lines: it must not look like two.
+    if name.is_empty() || name.contains(char::is_control) || RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
         return Err(Status::Inval.into());
     }
     let name = name.to_owned();

@@ -1,11 +1,10 @@
-//! What a deployment keeps for its program: dictionaries and config, secrets, and key-value stores.
+//! What a deployment keeps for its program to look up: dictionaries and config, and secrets.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
 use super::arguments::{Buffer, Out, bytes, number, text};
-use super::kv::KvEntry;
 use super::{Status, Stop};
 use crate::guest::Call;
 
@@ -15,7 +14,6 @@ pub struct Stores {
     /// Dictionaries, which are config stores under their older name.
     pub config: BTreeMap<String, BTreeMap<String, String>>,
     pub secrets: BTreeMap<String, BTreeMap<String, Bytes>>,
-    pub kv: BTreeMap<String, BTreeMap<String, KvEntry>>,
 }
 
 /// A store that a guest has opened, by name.

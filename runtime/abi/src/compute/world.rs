@@ -1,5 +1,6 @@
 //! What the functions of this ABI work on: one for each instance.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,7 +8,7 @@ use bytes::Bytes;
 
 use super::exchange::{Exchange, Output, ResponseHead, VisitorRequest};
 use super::handles::Handles;
-use super::kv::{KvChange, KvChanges};
+use super::kv::KvStores;
 use super::stores::Stores;
 use crate::host::Host;
 
@@ -29,19 +30,26 @@ pub(crate) struct World {
     pub(super) handles: Handles,
     pub(super) exchange: Exchange,
     pub(super) stores: Arc<Stores>,
-    pub(super) kv: KvChanges,
+    /// None: it has none.
+    pub(super) kv: Option<Rc<dyn KvStores>>,
+    /// The insertion of a call that waits for its end.
+    pub(super) inserting: Option<u64>,
+    /// The log says that the stores are full.
+    pub(super) full_told: bool,
     pub(super) waiting: Option<Waiting>,
     /// Handles of log endpoints that the guest has asked for.
     pub(super) endpoints: Vec<u32>,
 }
 
 impl World {
-    pub(crate) fn new(request: Option<VisitorRequest>, stores: Arc<Stores>, held_bytes_max: u64) -> World {
+    pub(crate) fn new(request: Option<VisitorRequest>, stores: Arc<Stores>, kv: Option<Rc<dyn KvStores>>, held_bytes_max: u64) -> World {
         World {
             handles: Handles::new(held_bytes_max),
             exchange: Exchange::new(request),
             stores,
-            kv: KvChanges::default(),
+            kv,
+            inserting: None,
+            full_told: false,
             waiting: None,
             endpoints: Vec::new(),
         }
@@ -73,11 +81,6 @@ impl Host {
     /// What there is to send of the answer's body.
     pub fn next_output(&mut self) -> Output {
         self.compute.exchange.next_output()
-    }
-
-    /// What the program changed in key-value stores since the last call, in order.
-    pub fn take_kv_changes(&mut self) -> Vec<KvChange> {
-        self.compute.kv.take()
     }
 
     /// After the program's end: an answer that it did not finish stays incomplete.

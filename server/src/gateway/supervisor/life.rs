@@ -185,6 +185,7 @@ async fn hear(shared: &Shared, observer: &dyn GatewayObserver, mut receiver: Rec
                     let _ = answer.send(result.map(|outcome| *outcome));
                 }
             }
+            FromGateway::Kv(asks) => observer.kv(asks),
             FromGateway::Batch(batch) => pass_on(observer, batch),
             FromGateway::Refused { sentence } => return Err(io::Error::other(sentence)),
             FromGateway::Pong => shared.pings_unanswered.store(0, Ordering::Relaxed),

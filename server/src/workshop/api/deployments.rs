@@ -11,7 +11,7 @@ use super::bearer_token;
 use super::program::Program;
 use crate::control::messages::RunReport;
 use crate::project::{Assets, Project};
-use crate::workshop::deployments::{DeploymentError, DeploymentView, Log, VariableChanges};
+use crate::workshop::deployments::{DeploymentError, DeploymentView, Log, SettingChanges};
 use crate::workshop::identifiers::TokenHash;
 use crate::workshop::pace::Client;
 use crate::workshop::problem::Problem;
@@ -28,7 +28,7 @@ pub(super) struct NewDeployment {
     #[serde(default)]
     assets: Assets,
     #[serde(flatten)]
-    variables: VariableChanges,
+    changes: SettingChanges,
 }
 
 #[derive(Serialize)]
@@ -40,7 +40,7 @@ pub(super) struct Deployments {
 pub(super) struct Change {
     ttl_seconds: Option<u64>,
     #[serde(flatten)]
-    variables: VariableChanges,
+    changes: SettingChanges,
 }
 
 #[derive(Serialize)]
@@ -64,13 +64,13 @@ pub(super) async fn create(
         // Before the build: who may not deploy here need not wait to hear it.
         workshop.deployments.check_owner(slug, owner_token.as_deref().map(TokenHash::of))?;
     }
-    workshop.deployments.check_variables(new.slug.as_deref(), &new.variables)?;
+    workshop.deployments.check_settings(new.slug.as_deref(), &new.changes)?;
     let status = if new.slug.is_some() { StatusCode::OK } else { StatusCode::CREATED };
     let (build, product) = new.program.by(owner_token.as_deref()).for_client(client).built(&workshop).await?;
     let project = Project::new(&build.source, new.assets, &workshop.limits)?;
-    let target = Target { slug: new.slug, owner_token, ttl_seconds: new.ttl_seconds, variables: new.variables };
+    let target = Target { slug: new.slug, owner_token, ttl_seconds: new.ttl_seconds, changes: new.changes };
     let view = workshop.deploy(build, product, project, target).await?;
-    let view = workshop.deployments.with_variables(view);
+    let view = workshop.with_settings(view).await?;
     Ok((status, Json(view)))
 }
 
@@ -90,7 +90,7 @@ pub(super) async fn show(
     if let Some(revision) = owned {
         let project = workshop.project_of(&revision).await?;
         (view.assets, view.files) = (Some(project.assets.sizes()), Some(project.files));
-        view = workshop.deployments.with_variables(view);
+        view = workshop.with_settings(view).await?;
     }
     Ok(Json(view))
 }
@@ -99,23 +99,25 @@ pub(super) async fn change(
     State(workshop): State<Arc<Workshop>>,
     Path(slug): Path<String>,
     headers: HeaderMap,
-    Json(Change { ttl_seconds, variables }): Json<Change>,
+    Json(Change { ttl_seconds, changes }): Json<Change>,
 ) -> Result<Json<DeploymentView>, Problem> {
     let owner = bearer_token(&headers).map(TokenHash::of);
-    if ttl_seconds.is_none() && variables.is_empty() {
-        return Err(Problem::bad_request("give \"ttl_seconds\", \"env\" or \"secrets\": what is to be changed"));
+    if ttl_seconds.is_none() && changes.is_empty() {
+        return Err(Problem::bad_request(NOTHING_TO_CHANGE));
     }
     let view = run_to_end(async move {
-        if !variables.is_empty() {
-            workshop.deployments.set_variables(&slug, owner, variables).await?;
-            workshop.tell_environment(&slug);
+        if !changes.is_empty() {
+            let emptied = changes.stores.emptied();
+            workshop.deployments.set_settings(&slug, owner, changes).await?;
+            workshop.tell_settings(&slug);
+            workshop.kv.empty(&slug, emptied).await;
         }
         if let Some(ttl_seconds) = ttl_seconds {
             let view = workshop.deployments.extend(&slug, owner, ttl_seconds).await?;
             workshop.parts.guests.expire(&slug, view.expires_at.unix_ms);
         }
         let view = workshop.deployments.view(&slug).ok_or(DeploymentError::Unknown(slug))?;
-        Ok::<_, DeploymentError>(workshop.deployments.with_variables(view))
+        workshop.with_settings(view).await
     });
     Ok(Json(view.await?))
 }
@@ -141,6 +143,9 @@ pub(super) async fn requests(State(workshop): State<Arc<Workshop>>, Path(slug): 
 pub(super) async fn logs(State(workshop): State<Arc<Workshop>>, Path(slug): Path<String>) -> Result<Json<Logs>, Problem> {
     Ok(Json(Logs { logs: known(&slug, workshop.deployments.logs(&slug))? }))
 }
+
+const NOTHING_TO_CHANGE: &str =
+    "give \"ttl_seconds\", \"env\", \"secrets\", \"config\", \"secret_stores\" or \"kv_stores\": what is to be changed";
 
 fn known<T>(slug: &str, found: Option<T>) -> Result<T, Problem> {
     let shown = if identifiers::is_slug(slug) { slug } else { "this name" };

@@ -7,6 +7,7 @@ mod events;
 mod fiddles;
 mod optimising;
 mod pace;
+mod settings;
 mod shares;
 mod surface;
 

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::named_stores::StoreError;
 use super::variables::VariableError;
 use crate::workshop::blobs::BlobError;
 use crate::workshop::database::DatabaseError;
@@ -23,6 +24,8 @@ pub enum DeploymentError {
     Ttl { ttl_seconds: u64, ttl_seconds_max: u64 },
     #[error(transparent)]
     Variable(#[from] VariableError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The gateway did not take it.
     #[error("the program was built but cannot be served: {0}")]
     Load(String),

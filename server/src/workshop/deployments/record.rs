@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::Serialize;
 use vivarium_toolchains::{Language, ProgramKind};
 
-use super::variables::Variables;
+use super::settings::{KvStoreView, Settings};
 use crate::control::messages::{LogEntry, Outcome, RunReport, Timestamp, Timings};
+use crate::control::settings::NamedStores;
 use crate::limits::Limits;
 use crate::workshop::addresses::Addresses;
 use crate::workshop::blobs::BlobHash;
@@ -66,8 +67,10 @@ pub struct Deployment {
     pub next_request_id: u64,
     /// What the database says `next_request_id` is: ahead of it, so that it need not be written at each request.
     pub reserved_request_id: u64,
-    /// What its program finds in its environment.
-    pub variables: Variables,
+    /// What it keeps for its program.
+    pub settings: Settings,
+    /// What that would be without the revision of this number, as long as that may be taken back.
+    pub settings_without: Option<(u32, Settings)>,
     /// Its expiry was told.
     pub expiry_told: bool,
     pub requests: VecDeque<RunReport>,
@@ -88,7 +91,8 @@ impl Deployment {
             last_request: DeploymentState::Live,
             next_request_id,
             reserved_request_id: next_request_id,
-            variables: Variables::default(),
+            settings: Settings::default(),
+            settings_without: None,
             expiry_told: false,
             requests: VecDeque::new(),
             logs: VecDeque::new(),
@@ -179,6 +183,9 @@ impl Deployment {
             assets: None,
             env: None,
             secrets: None,
+            config: None,
+            secret_stores: None,
+            kv_stores: None,
         }
     }
 }
@@ -214,6 +221,15 @@ pub struct DeploymentView {
     /// Their names. For the owner only; their values are for the program only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secrets: Option<Vec<String>>,
+    /// For the owner only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<NamedStores>,
+    /// The names of what they hold. For the owner only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_stores: Option<BTreeMap<String, Vec<String>>>,
+    /// For the owner only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kv_stores: Option<BTreeMap<String, KvStoreView>>,
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use rusqlite::{Connection, Row, params};
 use vivarium_toolchains::{Language, ProgramKind};
 
 use super::record::{Deployment, Revision};
-use super::variables::{Variable, Variables};
+use super::settings::Settings;
+use super::variables::Variable;
 use crate::control::messages::{Timestamp, Timings};
 use crate::workshop::blobs::BlobHash;
 use crate::workshop::identifiers::TokenHash;
@@ -39,12 +40,41 @@ pub fn read_all(connection: &mut Connection) -> rusqlite::Result<HashMap<String,
     while let Some(row) = rows.next()? {
         let slug: String = row.get(0)?;
         if let Some(deployment) = found.get_mut(&slug) {
-            deployment.variables.insert(row.get(1)?, Variable { value: row.get(2)?, secret: row.get(3)? });
+            deployment.settings.variables.insert(row.get(1)?, Variable { value: row.get(2)?, secret: row.get(3)? });
         }
     }
+    read_stores(connection, &mut found)?;
     found.retain(|_, deployment| !deployment.revisions.is_empty());
     Ok(found)
 }
+
+/// Every row is an entry of a store; one without a name stands for the store itself.
+fn read_stores(connection: &Connection, found: &mut HashMap<String, Deployment>) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("SELECT slug, kind, store, name, value FROM stores")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (slug, kind, store, name): (String, String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        let Some(deployment) = found.get_mut(&slug) else { continue };
+        let stores = &mut deployment.settings.stores;
+        let entries = match kind.as_str() {
+            CONFIG => stores.config.entry(store).or_default(),
+            SECRET => stores.secrets.entry(store).or_default(),
+            _ => {
+                stores.kv.insert(store);
+                continue;
+            }
+        };
+        if !name.is_empty() {
+            entries.insert(name, row.get(4)?);
+        }
+    }
+    Ok(())
+}
+
+const CONFIG: &str = "config";
+const SECRET: &str = "secret";
+/// A key-value store; what it holds is in a table of its own.
+pub const KV: &str = "kv";
 
 /// The deployment's row with its first revision.
 pub fn insert(
@@ -53,7 +83,7 @@ pub fn insert(
     owner: TokenHash,
     created_at: Timestamp,
     expires_at: Timestamp,
-    revision: &Revision,
+    (revision, settings): (&Revision, &Settings),
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute(
@@ -61,16 +91,46 @@ pub fn insert(
         params![slug, owner.0, created_at.unix_ms as i64, expires_at.unix_ms as i64],
     )?;
     insert_revision(&transaction, slug, revision)?;
+    put_settings(&transaction, slug, settings)?;
     transaction.commit()
 }
 
-/// All variables of a deployment, in place of those it had.
-pub fn set_variables(connection: &mut Connection, slug: &str, variables: &Variables) -> rusqlite::Result<()> {
+/// All that a deployment keeps for its program, in place of what it kept.
+pub fn set_settings(connection: &mut Connection, slug: &str, settings: &Settings) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    transaction.execute("DELETE FROM variables WHERE slug = ?1", [slug])?;
-    for (name, variable) in variables.iter() {
+    put_settings(&transaction, slug, settings)?;
+    transaction.commit()
+}
+
+fn put_settings(connection: &Connection, slug: &str, settings: &Settings) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM variables WHERE slug = ?1", [slug])?;
+    for (name, variable) in settings.variables.iter() {
         let row = params![slug, name, variable.value, variable.secret];
-        transaction.execute("INSERT INTO variables VALUES (?1, ?2, ?3, ?4)", row)?;
+        connection.execute("INSERT INTO variables VALUES (?1, ?2, ?3, ?4)", row)?;
+    }
+    connection.execute("DELETE FROM stores WHERE slug = ?1", [slug])?;
+    let mut insert = connection.prepare("INSERT INTO stores VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    for (kind, stores) in [(CONFIG, &settings.stores.config), (SECRET, &settings.stores.secrets)] {
+        for (store, entries) in stores {
+            insert.execute(params![slug, kind, store, "", ""])?;
+            for (name, value) in entries {
+                insert.execute(params![slug, kind, store, name, value])?;
+            }
+        }
+    }
+    for store in &settings.stores.kv {
+        insert.execute(params![slug, KV, store, "", ""])?;
+    }
+    Ok(())
+}
+
+/// What deployments that have ended kept for their programs goes.
+pub fn clear_state(connection: &mut Connection, slugs: &[String]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for slug in slugs {
+        for table in ["variables", "stores", "kv"] {
+            transaction.execute(&format!("DELETE FROM {table} WHERE slug = ?1"), [slug])?;
+        }
     }
     transaction.commit()
 }
@@ -79,20 +139,29 @@ pub fn set_variables(connection: &mut Connection, slug: &str, variables: &Variab
 pub fn add_revision(
     connection: &mut Connection,
     slug: &str,
-    revision: &Revision,
+    (revision, settings): (&Revision, &Settings),
     expires_at: Timestamp,
     oldest_kept: u32,
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     insert_revision(&transaction, slug, revision)?;
+    put_settings(&transaction, slug, settings)?;
     transaction.execute("UPDATE deployments SET expires_unix_ms = ?2 WHERE slug = ?1", params![slug, expires_at.unix_ms as i64])?;
     transaction.execute("DELETE FROM revisions WHERE slug = ?1 AND number < ?2", params![slug, oldest_kept])?;
     transaction.commit()
 }
 
-/// Takes a revision back that was never acknowledged, with the end that it had set; with the last one the deployment goes.
-pub fn remove_revision(connection: &mut Connection, slug: &str, number: u32, expires_at: Timestamp) -> rusqlite::Result<()> {
+/// Takes a revision back that was never acknowledged, with the end that it had set and the settings that it had changed; with the last one the
+/// deployment goes.
+pub fn remove_revision(
+    connection: &mut Connection,
+    slug: &str,
+    number: u32,
+    expires_at: Timestamp,
+    settings: &Settings,
+) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
+    put_settings(&transaction, slug, settings)?;
     transaction.execute("UPDATE deployments SET expires_unix_ms = ?2 WHERE slug = ?1", params![slug, expires_at.unix_ms as i64])?;
     transaction.execute("DELETE FROM revisions WHERE slug = ?1 AND number = ?2", params![slug, number])?;
     let orphaned = "DELETE FROM deployments WHERE slug = ?1 AND NOT EXISTS (SELECT 1 FROM revisions WHERE slug = ?1)";

@@ -14,7 +14,7 @@ async fn open(folder: &std::path::Path, limits: Limits) -> Deployments {
 }
 
 fn new(ttl_seconds: Option<u64>) -> NewRevision {
-    NewRevision { revision: revision(0), ttl_seconds }
+    NewRevision { revision: revision(0), ttl_seconds, changes: SettingChanges::default() }
 }
 
 #[tokio::test]

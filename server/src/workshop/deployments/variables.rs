@@ -92,6 +92,12 @@ impl Variables {
         self.0.iter().map(|(name, variable)| (name.clone(), variable.value.clone())).collect()
     }
 
+    /// Secrets alone, as a store of them.
+    pub fn secrets(&self) -> BTreeMap<String, String> {
+        let secrets = self.0.iter().filter(|(_, variable)| variable.secret);
+        secrets.map(|(name, variable)| (name.clone(), variable.value.clone())).collect()
+    }
+
     /// Those that may be shown, and the names of the others.
     pub fn shown(&self) -> (BTreeMap<String, String>, Vec<String>) {
         let shown = self.0.iter().filter(|(_, variable)| !variable.secret).map(|(name, variable)| (name.clone(), variable.value.clone()));

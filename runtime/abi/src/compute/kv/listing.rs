@@ -1,6 +1,6 @@
 //! Keys of a store, a page at a time.
 
-use super::{Done, KvError};
+use super::{KV_OK, Listing, known};
 use crate::compute::arguments::{Out, number};
 use crate::compute::{Status, Stop, bodies};
 use crate::guest::{Call, GuestInstance, GuestPtr};
@@ -29,9 +29,8 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<(), Stop> {
     let (cursor, prefix) = (given(HAS_CURSOR, 4)?, given(HAS_PREFIX, 16)?);
     let limit = if mask & HAS_LIMIT == 0 { LISTED_DEFAULT } else { field(12).clamp(1, LISTED_MAX) };
     let world = &mut call.host.compute;
-    let keys = world.keys(world.store(number(call.instance, 0))?, prefix, cursor, limit as usize);
-    let listed = page(&keys, prefix, limit);
-    let handle = world.handles.insert(Done { error: KvError::Ok, listed: Some(listed) })?;
+    let keys = known(world.kept()?.keys(world.store(number(call.instance, 0))?, prefix, cursor, limit as usize + 1))?;
+    let handle = world.handles.insert(Listing(page(&keys, prefix, limit)))?;
     out.set_u32(call.instance, handle)
 }
 
@@ -41,14 +40,10 @@ fn bytes_at(instance: &dyn GuestInstance, n: u32, len: u64) -> Result<&[u8], Sto
 
 pub(crate) fn list_wait(call: &mut Call<'_>) -> Result<(), Stop> {
     let (out, error) = (Out::<4>::at(call.instance, 1)?, Out::<4>::at(call.instance, 2)?);
-    let handle = number(call.instance, 0);
-    if call.host.compute.handles.get::<Done>(handle)?.listed.is_none() {
-        return Err(Status::BadHandle.into());
-    }
-    let done = call.host.compute.handles.take::<Done>(handle)?;
-    let body = bodies::insert(call, done.listed.unwrap_or_default().into())?;
+    let Listing(page) = call.host.compute.handles.take::<Listing>(number(call.instance, 0))?;
+    let body = bodies::insert(call, page.into())?;
     out.set_u32(call.instance, body)?;
-    error.set_u32(call.instance, done.error as u32)
+    error.set_u32(call.instance, KV_OK)
 }
 
 /// One page of keys as guests read it; the cursor is the last key, when there are more.

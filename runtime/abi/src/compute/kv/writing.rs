@@ -1,18 +1,15 @@
 //! What changes a store: insertions, and deletions.
 
-use super::{Done, KvEntry, KvError, key, now_unix_ms};
+use std::task::Poll;
+
+use super::keeping::now_unix_ms;
+use super::{Change, KV_OK, KvAction, KvChange, KvError, KvInsert, KvMode, key};
 use crate::compute::arguments::{Out, number};
 use crate::compute::body::Body;
 use crate::compute::{Status, Stop};
 use crate::guest::{Call, GuestInstance, GuestPtr};
 
 const METADATA_BYTES_MAX: usize = 2000;
-
-/// How an insertion goes about what is there.
-const MODE_OVERWRITE: u32 = 0;
-const MODE_ADD: u32 = 1;
-const MODE_APPEND: u32 = 2;
-const MODE_PREPEND: u32 = 3;
 
 /// Which of an insertion's options are given.
 const HAS_METADATA: u32 = 1 << 3;
@@ -23,7 +20,7 @@ const INSERT_OPTIONS_BYTES: u64 = 32;
 /// Options of an insertion, as they lie in memory: mode, unused, metadata and its length, time to live, (padding), generation.
 #[derive(Debug, Default)]
 struct InsertOptions {
-    mode: u32,
+    mode: KvMode,
     metadata: String,
     time_to_live_seconds: Option<u32>,
     generation: Option<u64>,
@@ -35,7 +32,14 @@ impl InsertOptions {
         let place = GuestPtr::alleged(number(instance, n + 1));
         let raw = place.read(instance, INSERT_OPTIONS_BYTES)?;
         let field = |at: usize| u32::from_le_bytes([raw[at], raw[at + 1], raw[at + 2], raw[at + 3]]);
-        let mut options = InsertOptions { mode: field(0), ..InsertOptions::default() };
+        let mode = match field(0) {
+            0 => KvMode::Overwrite,
+            1 => KvMode::Add,
+            2 => KvMode::Append,
+            3 => KvMode::Prepend,
+            _ => return Err(Status::Inval.into()),
+        };
+        let mut options = InsertOptions { mode, ..InsertOptions::default() };
         if mask & HAS_METADATA != 0 {
             let bytes = GuestPtr::alleged(field(8)).read(instance, u64::from(field(12)))?;
             if bytes.len() > METADATA_BYTES_MAX {
@@ -50,30 +54,52 @@ impl InsertOptions {
 }
 
 pub(crate) fn insert(call: &mut Call<'_>) -> Result<(), Stop> {
-    let out = Out::<4>::at(call.instance, 6)?;
     let options = InsertOptions::read(call.instance, 4)?;
-    let error = put(call, options)?;
-    let handle = call.host.compute.handles.insert(Done { error, listed: None })?;
-    out.set_u32(call.instance, handle)
-}
-
-/// The older insertion, which overwrites and answers at once.
-pub(crate) fn insert_v1(call: &mut Call<'_>) -> Result<(), Stop> {
-    match put(call, InsertOptions::default())? {
-        KvError::Ok => Ok(()),
-        _ => Err(Status::LimitExceeded.into()),
-    }
+    begin_insert(call, options, 6)
 }
 
 pub(crate) fn insert_async_v1(call: &mut Call<'_>) -> Result<(), Stop> {
-    let out = Out::<4>::at(call.instance, 4)?;
-    let error = put(call, InsertOptions::default())?;
-    let handle = call.host.compute.handles.insert(Done { error, listed: None })?;
+    begin_insert(call, InsertOptions::default(), 4)
+}
+
+fn begin_insert(call: &mut Call<'_>, options: InsertOptions, out: u32) -> Result<(), Stop> {
+    let out = Out::<4>::at(call.instance, out)?;
+    let change = insertion(call, options)?;
+    begin(call, change, out)
+}
+
+fn begin(call: &mut Call<'_>, change: KvChange, out: Out<4>) -> Result<(), Stop> {
+    let world = &mut call.host.compute;
+    let kept = world.kept()?;
+    // It has a handle before it begins, so that none begins that cannot be waited for.
+    let handle = world.handles.insert(Change(u64::MAX))?;
+    world.handles.change(handle, |begun: &mut Change| {
+        *begun = Change(kept.begin(change));
+        Ok(())
+    })?;
     out.set_u32(call.instance, handle)
 }
 
-/// Puts a body under a key. A body that is still arriving is waited for.
-fn put(call: &mut Call<'_>, options: InsertOptions) -> Result<KvError, Stop> {
+/// The older insertion, which overwrites and answers when it is done.
+pub(crate) fn insert_v1(call: &mut Call<'_>) -> Result<(), Stop> {
+    let kept = call.host.compute.kept()?;
+    // While it waits the body is gone, and the call is made again.
+    let begun = match call.host.compute.inserting.take() {
+        Some(begun) => begun,
+        None => kept.begin(insertion(call, InsertOptions::default())?),
+    };
+    match kept.end(begun) {
+        Poll::Ready(Ok(())) => Ok(()),
+        Poll::Ready(Err(error)) => Err(refused(call, error).into()),
+        Poll::Pending => {
+            call.host.compute.inserting = Some(begun);
+            Err(Stop::Wait(None))
+        }
+    }
+}
+
+/// A body that goes under a key. One that is still arriving is waited for.
+fn insertion(call: &mut Call<'_>, options: InsertOptions) -> Result<KvChange, Stop> {
     let key = key(call.instance, 1)?.to_owned();
     let body = number(call.instance, 3);
     let world = &mut call.host.compute;
@@ -88,26 +114,10 @@ fn put(call: &mut Call<'_>, options: InsertOptions) -> Result<KvError, Stop> {
     }
     let body = world.handles.take::<Body>(body)?;
     let value = body.into_bytes(world.exchange.visitor_mut())?;
-    let before = world.entry(&store, &key);
-    let generation_now = before.map_or(0, |before| before.generation);
-    if options.generation.is_some_and(|expected| expected != generation_now) || (options.mode == MODE_ADD && before.is_some()) {
-        return Ok(KvError::PreconditionFailed);
-    }
-    let before = before.map(|before| before.value.clone()).unwrap_or_default();
-    let value = match options.mode {
-        MODE_OVERWRITE | MODE_ADD => value,
-        MODE_APPEND => [before, value].concat().into(),
-        MODE_PREPEND => [value, before].concat().into(),
-        _ => return Err(Status::Inval.into()),
-    };
-    let expires_at_unix_ms = options.time_to_live_seconds.map(|seconds| now_unix_ms() + u64::from(seconds) * 1000);
-    let entry = KvEntry { value, metadata: options.metadata, generation: next_generation(generation_now), expires_at_unix_ms };
-    Ok(world.kv.change(store, key, Some(entry)).err().unwrap_or(KvError::Ok))
-}
-
-/// Grows with time, so that a key that was deleted and made again does not repeat itself.
-fn next_generation(before: u64) -> u64 {
-    now_unix_ms().max(before + 1)
+    let InsertOptions { mode, metadata, time_to_live_seconds, generation } = options;
+    let expires_at_unix_ms = time_to_live_seconds.map(|seconds| now_unix_ms() + u64::from(seconds) * 1000);
+    let action = KvAction::Insert(KvInsert { mode, value, metadata, expires_at_unix_ms, if_generation: generation });
+    Ok(KvChange { store, key, action })
 }
 
 pub(crate) fn delete(call: &mut Call<'_>) -> Result<(), Stop> {
@@ -121,12 +131,57 @@ pub(crate) fn delete_async_v1(call: &mut Call<'_>) -> Result<(), Stop> {
 fn begin_delete(call: &mut Call<'_>, out: u32) -> Result<(), Stop> {
     let out = Out::<4>::at(call.instance, out)?;
     let key = key(call.instance, 1)?.to_owned();
+    let store = call.host.compute.store(number(call.instance, 0))?.to_owned();
+    begin(call, KvChange { store, key, action: KvAction::Delete }, out)
+}
+
+/// The end of an insertion or a deletion.
+pub(crate) fn change_wait(call: &mut Call<'_>) -> Result<(), Stop> {
+    let error = Out::<4>::at(call.instance, 1)?;
+    match end(call)? {
+        Ok(()) => error.set_u32(call.instance, KV_OK),
+        Err(why) => {
+            refused(call, why);
+            error.set_u32(call.instance, why as u32)
+        }
+    }
+}
+
+/// The older ends answer by their status alone.
+pub(crate) fn delete_wait_v1(call: &mut Call<'_>) -> Result<(), Stop> {
+    match end(call)? {
+        Ok(()) => Ok(()),
+        Err(why) => Err(refused(call, why).into()),
+    }
+}
+
+fn end(call: &mut Call<'_>) -> Result<Result<(), KvError>, Stop> {
+    let handle = number(call.instance, 0);
     let world = &mut call.host.compute;
-    let store = world.store(number(call.instance, 0))?.to_owned();
-    let error = match world.entry(&store, &key) {
-        Some(_) => world.kv.change(store, key, None).err().unwrap_or(KvError::Ok),
-        None => KvError::NotFound,
-    };
-    let handle = world.handles.insert(Done { error, listed: None })?;
-    out.set_u32(call.instance, handle)
+    let Change(number) = *world.handles.get::<Change>(handle)?;
+    match world.kept()?.end(number) {
+        Poll::Pending => Err(Stop::Wait(None)),
+        Poll::Ready(ended) => {
+            world.handles.close(handle)?;
+            Ok(ended)
+        }
+    }
+}
+
+/// What older functions answer to it. That the stores are full is told in the log, once.
+fn refused(call: &mut Call<'_>, why: KvError) -> Status {
+    match why {
+        KvError::NotFound => Status::None,
+        KvError::PayloadTooLarge => {
+            let bytes_max = call.host.compute.kv.as_ref().map_or(0, |kept| kept.bytes_max());
+            if !std::mem::replace(&mut call.host.compute.full_told, true) {
+                let text = format!(
+                    "the key-value stores are full: all entries together may take kv_bytes_max of {bytes_max} bytes; delete some, or let them expire"
+                );
+                call.host.log.note(text);
+            }
+            Status::LimitExceeded
+        }
+        KvError::PreconditionFailed | KvError::Internal | KvError::TooManyRequests => Status::Error,
+    }
 }

@@ -1,0 +1,170 @@
+//! Keeps what deployments' programs put into key-value stores.
+//!
+//! ```text
+//!  gateways ──KvAsk──┐                                          ┌─► all gateways: what changed, in the order of the commits
+//!  API ──change──────┴─► queue ─► one transaction for all of it ┴─► who asked: that it is done
+//! ```
+//! One task takes what is in the queue, has it committed, then tells: first what changed, then who asked for it. So an acknowledged change is on disk
+//! and with every gateway. `rows` is the SQL.
+
+mod rows;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+use vivarium_abi::{KvChange, KvEntry, KvError};
+
+use super::database::{Database, DatabaseError};
+use super::deployments::KvStoreView;
+use super::parts::GuestServer;
+use crate::control::messages::{KvAsk, KvKept, KvTold, Timestamp};
+use crate::limits::Limits;
+
+/// What waits to be taken. A gateway has fewer asks open at a time; those of one that has ended may stand before them.
+const QUEUE_MAX: usize = 8_192;
+/// Of these so many are committed at once.
+const BATCH_MAX: usize = 256;
+
+/// Something to be done, in its order.
+#[derive(Debug)]
+enum Ask {
+    Contents { slug: String },
+    Change { slug: String, change: KvChange, from: From },
+    Empty { slug: String, store: String },
+}
+
+/// Who is told of the end of a change.
+#[derive(Debug)]
+enum From {
+    Gateway(u64),
+    Api(oneshot::Sender<Result<(), KvError>>),
+}
+
+/// Where changes are asked for.
+#[derive(Debug, Clone)]
+pub struct KvKeeper {
+    asks: mpsc::Sender<Ask>,
+    database: Database,
+}
+
+/// What waits to be taken: given to the task that keeps.
+pub struct Queue(mpsc::Receiver<Ask>);
+
+impl KvKeeper {
+    pub fn new(database: Database) -> (KvKeeper, Queue) {
+        let (asks, queue) = mpsc::channel(QUEUE_MAX);
+        (KvKeeper { asks, database }, Queue(queue))
+    }
+
+    /// What a gateway asks. Never waits: with a queue as full as it never is the asking requests end at their time.
+    pub fn ask(&self, asks: Vec<KvAsk>) {
+        for ask in asks {
+            let ask = match ask {
+                KvAsk::Contents { slug } => Ask::Contents { slug },
+                KvAsk::Change { call, slug, change } => Ask::Change { slug, change, from: From::Gateway(call) },
+            };
+            if self.asks.try_send(ask).is_err() {
+                eprintln!("vivarium: more changes of key-value stores wait than are taken; some are dropped");
+                return;
+            }
+        }
+    }
+
+    /// Changes a store; done when it is committed and every gateway was told.
+    pub async fn change(&self, slug: &str, change: KvChange) -> Result<(), KvError> {
+        let (answer, answered) = oneshot::channel();
+        let ask = Ask::Change { slug: slug.to_owned(), change, from: From::Api(answer) };
+        self.asks.send(ask).await.map_err(|_| KvError::Internal)?;
+        answered.await.unwrap_or(Err(KvError::Internal))
+    }
+
+    /// Lets all go that these stores hold.
+    pub async fn empty(&self, slug: &str, stores: Vec<String>) {
+        for store in stores {
+            // Who does not take it has ended, and the server with it.
+            let _ = self.asks.send(Ask::Empty { slug: slug.to_owned(), store }).await;
+        }
+    }
+
+    /// What a key means now.
+    pub async fn get(&self, slug: &str, store: &str, key: &str) -> Result<Option<KvEntry>, DatabaseError> {
+        let (slug, store, key) = (slug.to_owned(), store.to_owned(), key.to_owned());
+        self.database.call(move |connection| rows::get(connection, &slug, &store, &key, now())).await
+    }
+
+    /// Keys in order that begin with `prefix` and come after `after`, at most so many.
+    pub async fn keys(&self, slug: &str, store: &str, prefix: &str, after: &str, count: usize) -> Result<Vec<String>, DatabaseError> {
+        let [slug, store, prefix, after] = [slug, store, prefix, after].map(str::to_owned);
+        self.database.call(move |connection| rows::keys(connection, [&slug, &store, &prefix, &after], count, now())).await
+    }
+
+    /// How much each store of a deployment holds.
+    pub async fn held(&self, slug: &str) -> Result<BTreeMap<String, KvStoreView>, DatabaseError> {
+        let slug = slug.to_owned();
+        self.database.call(move |connection| rows::held(connection, &slug, now())).await
+    }
+}
+
+impl Queue {
+    /// Takes what is asked until nobody asks any more.
+    pub async fn keep(mut self, database: Database, guests: Arc<dyn GuestServer>, limits: Arc<Limits>) {
+        let (mut asks, kv_bytes_max) = (Vec::new(), limits.kv_bytes_max);
+        while self.0.recv_many(&mut asks, BATCH_MAX).await > 0 {
+            let (work, tellings) = split(std::mem::take(&mut asks));
+            let count = work.len();
+            let kept = database.call(move |connection| rows::keep(connection, work, kv_bytes_max, now())).await;
+            let kept = kept.unwrap_or_else(|error| {
+                eprintln!("vivarium: cannot keep what programs put into key-value stores: {error}");
+                (0..count).map(|_| Err(KvError::Internal)).collect()
+            });
+            let (mut told, mut of_api) = (Vec::new(), Vec::new());
+            for (telling, kept) in tellings.into_iter().zip(kept) {
+                telling.tell(kept, &mut told, &mut of_api);
+            }
+            guests.tell_kv(told).await;
+            // Gateways take messages in their order: a request that comes by the next one finds what was changed.
+            for (answer, result) in of_api {
+                let _ = answer.send(result);
+            }
+        }
+    }
+}
+
+/// What the database does, and who is told of it.
+fn split(asks: Vec<Ask>) -> (Vec<rows::Work>, Vec<Telling>) {
+    let of = |ask| match ask {
+        Ask::Contents { slug } => (rows::Work::Read { slug: slug.clone() }, Telling::Contents { slug }),
+        Ask::Change { slug, change, from } => (rows::Work::Change { slug: slug.clone(), change }, Telling::Change { slug, from }),
+        Ask::Empty { slug, store } => (rows::Work::Empty { slug: slug.clone(), store: store.clone() }, Telling::Emptied { slug, store }),
+    };
+    asks.into_iter().map(of).unzip()
+}
+
+enum Telling {
+    Contents { slug: String },
+    Change { slug: String, from: From },
+    Emptied { slug: String, store: String },
+}
+
+type OfApi = Vec<(oneshot::Sender<Result<(), KvError>>, Result<(), KvError>)>;
+
+impl Telling {
+    fn tell(self, kept: Result<Vec<KvKept>, KvError>, told: &mut Vec<KvTold>, of_api: &mut OfApi) {
+        match self {
+            Telling::Contents { slug } => told.push(KvTold::Contents { slug, kept }),
+            Telling::Emptied { slug, store } => told.push(KvTold::Emptied { slug, store }),
+            Telling::Change { slug, from } => {
+                let result = kept.map(|kept| told.extend(kept.into_iter().map(|kept| KvTold::Changed { slug: slug.clone(), kept })));
+                match from {
+                    From::Gateway(call) => told.push(KvTold::Ended { call, result }),
+                    From::Api(answer) => of_api.push((answer, result)),
+                }
+            }
+        }
+    }
+}
+
+fn now() -> u64 {
+    Timestamp::now().unix_ms
+}
