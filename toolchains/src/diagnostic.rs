@@ -26,6 +26,27 @@ pub struct Diagnostic {
     /// The tool: "clang", "wasm-ld", "rustc", "asc" or "wat".
     pub source: String,
     pub notes: Vec<Note>,
+    /// What the compiler is certain would mend it; each for itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixes: Vec<Fix>,
+}
+
+/// A change of the source that can be made without a person's thought. Its edits belong together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fix {
+    pub message: String,
+    pub edits: Vec<Edit>,
+}
+
+/// Text in place of what is from a place up to another; the same place twice inserts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edit {
+    pub file: String,
+    pub line: u32,
+    pub column: u32,
+    pub end_line: u32,
+    pub end_column: u32,
+    pub text: String,
 }
 
 /// More about a diagnostic, perhaps at another place.
@@ -54,6 +75,7 @@ impl Diagnostic {
             message: message.into(),
             source: source.to_owned(),
             notes: Vec::new(),
+            fixes: Vec::new(),
         }
     }
 }

@@ -38,7 +38,7 @@ mod toolchains;
 mod verdict;
 
 pub use build::{BuildError, BuildLimits, BuildReport, Cancel, CheckReport, WasmBinary};
-pub use diagnostic::{Diagnostic, Note, Severity};
+pub use diagnostic::{Diagnostic, Edit, Fix, Note, Severity};
 pub use jail::{JailKind, OpenOptions, run_role as run_jail_role};
 pub use language::{Language, ProgramKind};
 pub use libraries::Library;

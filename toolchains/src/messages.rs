@@ -15,6 +15,9 @@ pub(crate) type Sources = BTreeMap<String, String>;
 pub(crate) const DIAGNOSTICS_MAX: usize = 200;
 /// More notes than these of one diagnostic are left out.
 pub(crate) const NOTES_MAX: usize = 16;
+/// More fixes than these of one diagnostic are left out, and more edits of one fix make it none.
+pub(crate) const FIXES_MAX: usize = 8;
+pub(crate) const EDITS_MAX: usize = 64;
 
 /// What a compiler printed.
 #[derive(Debug, Default)]

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Changes when a driver's options or the SDK do, so that no cache keeps what the drivers before it made.
-const DRIVERS_VERSION: u32 = 2;
+const DRIVERS_VERSION: u32 = 3;
 
 /// Whether programs of a language can be built.
 #[derive(Clone, Debug, Serialize)]

@@ -26,6 +26,7 @@ const COMPILE_OPTIONS: &[&str] = &[
     "-fno-color-diagnostics",
     "-fno-crash-diagnostics",
     "-fdiagnostics-print-source-range-info",
+    "-fdiagnostics-parseable-fixits",
     // Lines of the user's files, by the names that they have in the editor.
     "-gline-tables-only",
     "-gdwarf-5",

@@ -1,9 +1,11 @@
 //! clang: `FILE:LINE:COLUMN:{RANGES}: error: MESSAGE [-Wname]`, with notes and excerpts of the source below. Its SARIF output would be
 //! easier to read but is declared unstable, and lacks the names of warnings and the notes on macros.
 
-use super::{DIAGNOSTICS_MAX, Messages, NOTES_MAX, Sources};
+mod fix_it;
+
+use super::{DIAGNOSTICS_MAX, EDITS_MAX, Messages, NOTES_MAX, Sources};
 use crate::columns;
-use crate::diagnostic::{Diagnostic, Note, Severity};
+use crate::diagnostic::{Diagnostic, Edit, Fix, Note, Severity};
 
 const LEVELS: &[(&str, Severity)] = &[
     (": fatal error: ", Severity::Error),
@@ -16,11 +18,20 @@ const LEVELS: &[(&str, Severity)] = &[
 /// Reads what clang printed about one file.
 pub(crate) fn read(text: &str, sources: &Sources) -> Messages {
     let mut messages = Messages::default();
+    // Those of a note are one of several ways.
+    let mut mends_the_last = false;
     for line in text.lines() {
+        if let Some(edit) = line.strip_prefix("fix-it:") {
+            if let Some(last) = messages.diagnostics.last_mut().filter(|_| mends_the_last) {
+                add_edit(last, fix_it::parse(edit, sources));
+            }
+            continue;
+        }
         let header = Header::parse(line);
         messages.output.push_str(&header.as_ref().map_or_else(|| line.to_owned(), Header::to_text));
         messages.output.push('\n');
         if let Some(header) = header {
+            mends_the_last = header.severity != Severity::Note && messages.diagnostics.len() < DIAGNOSTICS_MAX;
             add(&mut messages.diagnostics, header, sources);
         }
     }
@@ -35,6 +46,18 @@ fn add(diagnostics: &mut Vec<Diagnostic>, header: Header, sources: &Sources) {
         }
     } else if diagnostics.len() < DIAGNOSTICS_MAX {
         diagnostics.push(header.diagnostic(sources));
+    }
+}
+
+/// All edits of a message are one fix; one that cannot be read, or is one too many, makes it none.
+fn add_edit(diagnostic: &mut Diagnostic, edit: Option<Edit>) {
+    if diagnostic.fixes.is_empty() {
+        diagnostic.fixes.push(Fix { message: "as the compiler proposes".to_owned(), edits: Vec::new() });
+    }
+    let Some(fix) = diagnostic.fixes.first_mut() else { return };
+    match edit.filter(|_| fix.edits.len() < EDITS_MAX) {
+        Some(edit) => fix.edits.push(edit),
+        None => diagnostic.fixes.clear(),
     }
 }
 
@@ -162,6 +185,31 @@ main.c:1:5:{1:12-1:24}: note: 'helper' declared here
         // Byte 12 of a line that begins with a character of four bytes and one of two.
         assert_eq!((warning.column, warning.end_column), (Some(9), Some(13)));
         assert_eq!(warning.notes[0].message, "'helper' declared here");
+    }
+
+    #[test]
+    fn fix_its_of_errors_and_warnings_can_be_applied() {
+        let text = "main.c:6:12: error: expected ';'
+fix-it:\"main.c\":{6:12-6:12}:\";\"
+fix-it:\"./main.c\":{1:1-1:1}:\"a\\\"\\n\"
+main.c:6:1: note: or else
+fix-it:\"main.c\":{6:1-6:5}:\"\"
+main.c:1:1: warning: odd [-Wodd]
+fix-it:\"/usr/include/stdio.h\":{1:1-1:1}:\"\"
+";
+        let messages = read(text, &sources());
+        let edit = |line, column, text: &str| Edit {
+            file: "main.c".to_owned(),
+            line,
+            column,
+            end_line: line,
+            end_column: column,
+            text: text.to_owned(),
+        };
+        assert_eq!(messages.diagnostics[0].fixes[0].edits, [edit(6, 9, ";"), edit(1, 1, "a\"\n")]);
+        assert_eq!(messages.diagnostics[0].fixes.len(), 1);
+        assert!(messages.diagnostics[1].fixes.is_empty());
+        assert!(!messages.output.contains("fix-it"), "{}", messages.output);
     }
 
     #[test]

@@ -4,9 +4,9 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{DIAGNOSTICS_MAX, Messages, NOTES_MAX, Sources, wasm_ld};
+use super::{DIAGNOSTICS_MAX, EDITS_MAX, FIXES_MAX, Messages, NOTES_MAX, Sources, wasm_ld};
 use crate::columns;
-use crate::diagnostic::{Diagnostic, Note, Severity};
+use crate::diagnostic::{Diagnostic, Edit, Fix, Note, Severity};
 
 /// How deep a macro in a macro is followed to the user's own line.
 const EXPANSIONS_MAX: usize = 32;
@@ -37,6 +37,9 @@ struct Span {
     column_end: u32,
     is_primary: bool,
     label: Option<String>,
+    /// What could stand here instead, and how certain rustc is of it.
+    suggested_replacement: Option<String>,
+    suggestion_applicability: Option<String>,
     /// Read a level at a time: macros nest deeper than a recursive reader may follow.
     expansion: Option<Box<RawValue>>,
 }
@@ -117,7 +120,27 @@ fn diagnostic(message: &Message, severity: Severity, sources: &Sources) -> Diagn
         }
     }
     diagnostic.notes = notes(message, sources);
+    diagnostic.fixes = message.children.iter().filter_map(|child| fix(child, sources)).take(FIXES_MAX).collect();
     diagnostic
+}
+
+/// A suggestion that rustc would apply itself, to files of the user's alone.
+fn fix(child: &Message, sources: &Sources) -> Option<Fix> {
+    let edits: Vec<Edit> = child.spans.iter().map(|span| edit(span, sources)).collect::<Option<_>>()?;
+    (!edits.is_empty() && edits.len() <= EDITS_MAX).then(|| Fix { message: child.message.clone(), edits })
+}
+
+fn edit(span: &Span, sources: &Sources) -> Option<Edit> {
+    let text = span.suggested_replacement.clone().filter(|_| span.suggestion_applicability.as_deref() == Some("MachineApplicable"))?;
+    let source = Some(sources.get(&span.file_name)?.as_str()).filter(|_| span.expansion.is_none())?;
+    Some(Edit {
+        file: span.file_name.clone(),
+        line: span.line_start,
+        column: columns::from_character_column(Some(source), span.line_start, span.column_start),
+        end_line: span.line_end,
+        end_column: columns::from_character_column(Some(source), span.line_end, span.column_end),
+        text,
+    })
 }
 
 fn notes(message: &Message, sources: &Sources) -> Vec<Note> {
@@ -189,6 +212,23 @@ thread 'rustc' panicked"#;
         assert_eq!((error.code.as_deref(), error.message.as_str()), (Some("E0308"), "mismatched types: expected u32"));
         assert_eq!(error.notes[0].message, "help: try this");
         assert_eq!(messages.output, "error[E0308]: mismatched types\nerror: aborting\nthread 'rustc' panicked\n");
+    }
+
+    #[test]
+    fn what_rustc_is_certain_of_can_be_applied() {
+        let child = |applicability: &str, file: &str| {
+            format!(
+                r#"{{"message":"remove this `mut`","code":null,"level":"help","spans":[{{"file_name":"{file}","line_start":1,"line_end":1,"column_start":3,"column_end":7,"is_primary":true,"label":null,"suggested_replacement":"","suggestion_applicability":"{applicability}","expansion":null}}],"children":[],"rendered":null}}"#
+            )
+        };
+        let children =
+            [child("MachineApplicable", "main.rs"), child("MaybeIncorrect", "main.rs"), child("MachineApplicable", "/rustc/a.rs")];
+        let text =
+            format!(r#"{{"message":"m","code":null,"level":"warning","spans":[],"children":[{}],"rendered":null}}"#, children.join(","));
+        let sources = Sources::from([("main.rs".to_owned(), "\u{1f33f} mut x".to_owned())]);
+        let fixes = &read(&text, &sources).diagnostics[0].fixes;
+        let edit = Edit { file: "main.rs".to_owned(), line: 1, column: 4, end_line: 1, end_column: 8, text: String::new() };
+        assert_eq!(fixes, &[Fix { message: "remove this `mut`".to_owned(), edits: vec![edit] }]);
     }
 
     #[test]

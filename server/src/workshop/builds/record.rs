@@ -1,7 +1,7 @@
 //! A build as the API shows it.
 
 use serde::Serialize;
-use vivarium_toolchains::{Diagnostic, Language, ProgramKind};
+use vivarium_toolchains::{Diagnostic, Fix, Language, ProgramKind};
 
 use super::failure::Fault;
 use crate::compile::pool::Stage as CompileStage;
@@ -87,8 +87,10 @@ pub struct Build {
 pub fn diagnostic_bytes(diagnostic: &Diagnostic) -> usize {
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let notes: usize = diagnostic.notes.iter().map(|note| size_of_val(note) + note.message.len() + text(&note.file)).sum();
+    let edits = |fix: &Fix| fix.edits.iter().map(|edit| size_of_val(edit) + edit.file.len() + edit.text.len()).sum::<usize>();
+    let fixes: usize = diagnostic.fixes.iter().map(|fix| size_of_val(fix) + fix.message.len() + edits(fix)).sum();
     let Diagnostic { file, code, message, source, .. } = diagnostic;
-    size_of_val(diagnostic) + text(file) + text(code) + message.len() + source.len() + notes
+    size_of_val(diagnostic) + text(file) + text(code) + message.len() + source.len() + notes + fixes
 }
 
 impl Build {
