@@ -6,16 +6,22 @@
 
 mod artifact;
 mod build;
+mod client;
 mod compile;
+mod deploy;
 mod disassembly;
 mod doctor;
 mod failure;
 mod folders;
 mod inspect;
 mod invoke;
+mod kv;
+mod logs;
 mod profile;
 mod run;
 mod serve;
+mod server;
+mod share;
 mod source;
 
 use std::path::PathBuf;
@@ -51,6 +57,16 @@ enum Command {
     Run(run::Run),
     /// Show what an artifact imports, exports and needs
     Inspect(inspect::Inspect),
+    /// Deploy source to a running server; prints its URL
+    Deploy(deploy::Deploy),
+    /// Print what a deployment's program wrote
+    Logs(logs::Logs),
+    /// Read and change a deployment's key-value stores
+    Kv(kv::Kv),
+    /// Keep a program under an address of its own; prints it
+    Share(share::Share),
+    /// Open a deployment in a browser
+    Open(share::Open),
     /// Show what is installed, what is missing, and what mends it
     Doctor(doctor::Doctor),
 }
@@ -83,6 +99,11 @@ pub fn run() -> ExitCode {
         Command::Compile(compile) => compile.run(&context),
         Command::Run(run) => run.run(&context),
         Command::Inspect(inspect) => inspect.run(&context),
+        Command::Deploy(deploy) => deploy.run(&context),
+        Command::Logs(logs) => logs.run(&context),
+        Command::Kv(kv) => kv.run(&context),
+        Command::Share(share) => share.run(&context),
+        Command::Open(open) => open.run(&context),
         Command::Doctor(doctor) => doctor.run(&context),
     };
     done.unwrap_or_else(|failure| failure.report(json))

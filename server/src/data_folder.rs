@@ -6,6 +6,7 @@
 //! DATA/vivarium.sqlite  deployments and revisions
 //! DATA/blobs/ab/ab34…   sources and wasm by SHA-256: durable
 //! DATA/artifacts/…      compiled again when missing: a cache
+//! DATA/owner_tokens.json  tokens of deployments that commands made here
 //! DATA/toolchains/      made by the set-up, unless VIVARIUM_TOOLCHAINS names another folder
 //! ```
 

@@ -69,6 +69,13 @@ impl Spawner {
     }
 }
 
+/// Opens a URL in the person's browser, which goes on by itself. For commands that end at once: none of the bounds of a server's children hold.
+pub fn browse(url: &str) -> io::Result<()> {
+    let mut command = Command::new("xdg-open");
+    command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+    command.spawn().map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -121,7 +121,7 @@ impl Workshop {
         let pipeline = Arc::new(Pipeline::new(parts.clone(), artifacts.clone(), limits.clone()));
         let builds = Builds::start(pipeline, events.clone(), limits.clone()).map_err(StartError::Thread)?;
         let (runs, optimising) = (Semaphore::new(limits.runs_at_once), Optimising::new(&limits));
-        let fiddles = Fiddles::new(database, blobs.clone(), deployments.clone(), addresses.clone(), limits.clone());
+        let fiddles = Fiddles::new(database.clone(), blobs.clone(), deployments.clone(), addresses.clone(), limits.clone());
         let checks = Checks::new(parts.builder.clone(), limits.clone());
         let paces = Paces::new(&limits);
         let workshop = Arc::new(Workshop {

@@ -34,6 +34,14 @@ impl Failure {
         Failure::System(error.to_string())
     }
 
+    /// The same with another sentence about the program.
+    pub fn renamed(self, rename: impl FnOnce(&str) -> String) -> Failure {
+        match self {
+            Failure::Program(Some(sentence)) => Failure::Program(Some(rename(&sentence))),
+            other => other,
+        }
+    }
+
     /// Says what is wrong; the code to end with.
     pub fn report(self, as_json: bool) -> ExitCode {
         let (code, sentence) = match self {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use serde_json::{Value, json};
 use vivarium_toolchains::{BuildReport, Cancel, Diagnostic, Language, Severity, SourceTree, Toolchains};
 
 use super::Context;
@@ -42,6 +43,17 @@ impl Source {
         Ok(files)
     }
 
+    /// The program as the API takes it.
+    pub fn body(&self) -> Value {
+        json!({ "language": self.tree.language(), "files": self.tree.files(), "assets": self.assets })
+    }
+
+    /// What the compilers of a server said, which saw `main.c`, in the name that the user knows.
+    pub fn as_given(&self, text: &str) -> String {
+        let main_file = self.tree.language().main_file();
+        self.given_name.as_ref().map_or_else(|| text.to_owned(), |given| text.replace(&format!("{main_file}:"), &format!("{given}:")))
+    }
+
     /// Builds, prints what the compilers say to stderr, and gives the report. The wasm of a program with errors is none.
     pub fn build(&self, context: &Context, limits: &Limits) -> Result<BuildReport, Failure> {
         let folder = context.data_folder()?;
@@ -63,7 +75,7 @@ impl Source {
     fn name_as_given(&self, report: &mut BuildReport) {
         let Some(given) = &self.given_name else { return };
         let main_file = self.tree.language().main_file();
-        report.output = report.output.replace(&format!("{main_file}:"), &format!("{given}:"));
+        report.output = self.as_given(&report.output);
         for file in report.diagnostics.iter_mut().filter_map(|diagnostic| diagnostic.file.as_mut()).filter(|file| *file == main_file) {
             *file = given.clone();
         }
