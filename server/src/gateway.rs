@@ -27,7 +27,7 @@ pub mod reports;
 pub mod role;
 pub mod routes;
 pub mod run_queue;
-mod runs;
+pub mod runs;
 pub mod settings;
 mod stream;
 pub mod supervisor;

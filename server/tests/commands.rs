@@ -41,6 +41,15 @@ fn run_passes_on_streams_and_ends_as_the_program_does() {
 }
 
 #[test]
+fn a_service_of_the_compute_abi_is_not_run_but_deployed() {
+    let data = tempfile::tempdir().unwrap();
+    let service = r#"(module (import "fastly_http_req" "body_downstream_get" (func (param i32 i32) (result i32)))
+        (memory (export "memory") 1) (func (export "_start") unreachable))"#;
+    let refused = run(data.path(), &["run", &write(data.path(), "service.wat", service)]);
+    assert_eq!((refused.status.code(), text(&refused.stderr).contains("vivarium deploy")), (Some(2), true), "{refused:?}");
+}
+
+#[test]
 fn run_invokes_an_exported_function_with_numbers() {
     let data = tempfile::tempdir().unwrap();
     let fern = write(data.path(), "fern.wat", &service("fern"));

@@ -200,6 +200,30 @@ fn services_are_deployed_and_answer_at_their_address() {
 }
 
 #[test]
+fn an_answer_without_a_body_is_no_visitor_who_left() {
+    let server = Server::start();
+    let nothing = server.deployed("rust", "main.rs", guest!("nothing.rs"));
+    let slug = nothing["slug"].as_str().unwrap();
+    for (number, (method, path, status)) in [("GET", "/", 204), ("GET", "/304", 304), ("HEAD", "/", 204)].into_iter().enumerate() {
+        assert_eq!(server.visit_with(&nothing, method, path, b"").status, status);
+        let report = eventually("its report", || {
+            let reports = server.get(&format!("/api/v1/deployments/{slug}/requests")).json();
+            reports["requests"].get(number).cloned()
+        });
+        assert_eq!((&report["status"], &report["outcome"]["kind"]), (&json!(status), &json!("finished")), "{method} {path}: {report}");
+    }
+}
+
+#[test]
+fn a_service_that_is_run_says_that_it_is_to_be_deployed() {
+    let server = Server::start();
+    let run = server.post("/api/v1/runs", &json!({ "language": "c", "files": { "main.c": guest!("hello_c.c") } }));
+    let outcome = &run.json()["outcome"];
+    assert_eq!((run.status, &outcome["kind"]), (200, &json!("failed")));
+    assert!(outcome["message"].as_str().unwrap().contains("deploy it, and ask it at its URL"), "{outcome}");
+}
+
+#[test]
 fn services_find_what_their_deployment_keeps_for_them() {
     let server = Server::start();
     let settings = json!({

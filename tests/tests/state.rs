@@ -105,6 +105,16 @@ fn full_stores_say_so_to_the_program_and_in_the_log() {
 }
 
 #[test]
+fn a_run_has_a_store_that_ends_with_it() {
+    let server = Server::start();
+    for _ in 0..2 {
+        let body = json!({ "language": "c", "files": { "main.c": COUNTER }, "env": { "QUERY_STRING": "add" } });
+        let run = server.post("/api/v1/runs", &body).json();
+        assert_eq!(run["stdout"], "Content-Type: text/plain\n\n1", "{run}");
+    }
+}
+
+#[test]
 fn what_its_owner_puts_is_seen_by_the_next_request_and_the_other_way_round() {
     let server = Server::start();
     let made = server.deployed("c", "main.c", COUNTER);

@@ -3,12 +3,13 @@
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use clap::Args;
-use vivarium_abi::HostInput;
+use vivarium_abi::{HostInput, KvStores, MemoryKv};
 use vivarium_runtime::{Pool, Runtime, RuntimeSettings, SealedFile, VerifiedArtifacts};
 
 use super::artifact::Signed;
@@ -18,7 +19,9 @@ use super::invoke;
 use super::profile::Recording;
 use super::{Context, artifact};
 use crate::control::messages::{Outcome, TrapReport};
+use crate::control::settings::DEFAULT_KV_STORE;
 use crate::gateway::guest::{Guest, GuestLimits, Pause, Program, Refusal};
+use crate::gateway::runs::ANSWERS_VISITORS;
 use crate::limits::Limits;
 use crate::reset;
 
@@ -106,10 +109,14 @@ impl Run {
         }
         let program = Program::load(runtime, &VerifiedArtifacts::new(signed.key), file, limits.tenant(), signed.files);
         let program = Arc::new(program.map_err(|refusal| Failure::program(refusal.sentence))?);
+        if program.exchanges {
+            return Err(Failure::usage(format!("{ANSWERS_VISITORS} (`vivarium deploy`)")));
+        }
         let arguments = std::iter::once(program_name(&self.path)).chain(self.arguments).collect();
         let files = program.files.clone();
         let (stdin, folders) = (read_stdin(limits)?, folders::given(opened));
-        let input = HostInput { arguments, environment: self.env, stdin, files, folders, ..HostInput::default() };
+        let kv: Rc<dyn KvStores> = Rc::new(MemoryKv::new([DEFAULT_KV_STORE.to_owned()], limits.kv_bytes_max));
+        let input = HostInput { arguments, environment: self.env, stdin, files, folders, kv: Some(kv), ..HostInput::default() };
         run_program(&pool, &program, input, limits, recording)
     }
 }

@@ -28,6 +28,7 @@ use super::payload::{Payload, Pieces};
 use super::refusals::Refusals;
 use super::routes::Target;
 use super::settings::Held;
+use super::stream;
 use super::telling::Telling;
 use super::thread::{Thread, Wall};
 use super::visit::{Admitted, Served};
@@ -197,10 +198,11 @@ impl Exchange {
             }
             _ => {
                 self.streams = true;
+                let status = head.status;
                 let (sender, payload) = Payload::stream();
                 let answer = self.begun(head, payload);
-                // Of an answer to HEAD nobody reads the body.
-                tokio::task::spawn_local(self.run_on((!is_head).then_some(sender)));
+                // A body that HTTP has no place for is read by nobody.
+                tokio::task::spawn_local(self.run_on(stream::has_body(is_head, status).then_some(sender)));
                 answer
             }
         }

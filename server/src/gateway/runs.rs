@@ -14,11 +14,17 @@ use crate::control::settings::DEFAULT_KV_STORE;
 
 /// What a program is called when nobody named it.
 const PROGRAM_NAME: &str = "program";
+/// Of a program that is run though it could only be asked.
+pub const ANSWERS_VISITORS: &str =
+    "the program answers visitors through the Compute ABI, and a run has none: deploy it, and ask it at its URL";
 /// Lines of standard error, beyond which it counts as truncated.
 const STDERR_LINES_MAX: u32 = 65_536;
 
 /// Runs it to its end. The error is a sentence: it did not run at all.
 pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<RunOutcome, String> {
+    if program.exchanges {
+        return Ok(not_begun(Outcome::Failed { message: ANSWERS_VISITORS.into() }, program));
+    }
     let limits = &thread.shared.start.limits;
     let (asked_at, memory) = (Instant::now(), &thread.shared.memory);
     let share = memory.admit_or_wait(program.memory_bytes() + run.stdin.len() as u64).await;

@@ -1,7 +1,7 @@
 //! The answer of a program that prints it, sent while it still runs: what it prints leaves in pieces, each before the next is made.
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use vivarium_abi::cgi::CgiResponse;
 
 use super::answers::{self, Answer};
@@ -32,8 +32,8 @@ struct Streaming {
 }
 
 /// Whether such an answer has a body at all; one that has none is not worth sending early.
-pub fn has_body(method: &Method, status: StatusCode) -> bool {
-    *method != Method::HEAD && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+pub fn has_body(is_head: bool, status: StatusCode) -> bool {
+    !is_head && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 impl Begun {

@@ -229,16 +229,24 @@ impl Thread {
         let wall = Wall { allowed: Duration::from_millis(limits.wall_ms), name: "wall_ms" };
         let stream_after = Duration::from_millis(limits.stream_after_ms);
         let mut turns = Turns::begin(&mut guest, wall);
+        let mut may_stream = *method != Method::HEAD;
         while !turns.has_ended() {
             telling.log(guest.log_lines());
-            if turns.rests_until(stream_after)
-                && let Some(Ok(response)) = cgi::begun(guest.stdout())
-                && response.body_start < guest.stdout().len()
-                && stream::has_body(method, response.status)
+            if may_stream
+                && turns.rests_until(stream_after)
+                && let Some(begun) = cgi::begun(guest.stdout())
             {
-                telling.hint(&revision.program, response.hint);
-                turns.move_wall(Wall { allowed: Duration::from_millis(limits.stream_ms), name: "stream_ms" });
-                return Ran::Until(Box::new(Begun { guest, turns, share, response }));
+                match begun {
+                    Ok(response) if !stream::has_body(false, response.status) => may_stream = false,
+                    Ok(response) if response.body_start < guest.stdout().len() => {
+                        telling.hint(&revision.program, response.hint);
+                        turns.move_wall(Wall { allowed: Duration::from_millis(limits.stream_ms), name: "stream_ms" });
+                        return Ran::Until(Box::new(Begun { guest, turns, share, response }));
+                    }
+                    Ok(_) => {}
+                    // What is wrong with it is told at its end.
+                    Err(_) => may_stream = false,
+                }
             }
             turns.next(self, &mut guest, &share, 0).await;
         }
