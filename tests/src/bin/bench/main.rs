@@ -1,6 +1,6 @@
 //! `make bench`: the figures, as a table and in `target/bench.json`.
 //!
-//! Group `runtime`: instances in this process, from taking a slot to giving it back. Group `gateway`: a visitor's request beside others. Group `compiler`: compiling on a warm server, and functions of every size (these alone: `cost`), taking artifacts in (`loading`). Group `edit`: from
+//! Group `runtime`: instances in this process, from taking a slot to giving it back. Group `gateway`: a visitor's request beside others. Group `compiler`: compiling on a warm server, and functions of every size (these alone: `cost`), taking artifacts in (`loading`). Group `guests`: what programs ask of their host. Group `edit`: from
 //! sending an edited source to the new code answering at its URL, on the server that a person would use. Arguments name the groups to measure; without any, all are.
 #![forbid(unsafe_code)]
 
@@ -9,6 +9,7 @@ use vivarium_tests::table;
 mod compiler;
 mod cost;
 mod edit;
+mod guests;
 mod loading;
 mod preemption;
 mod runtime;
@@ -32,6 +33,9 @@ fn main() {
     }
     if wants("compiler") || wants("loading") {
         rows.extend(loading::rows());
+    }
+    if wants("guests") {
+        rows.extend(guests::rows());
     }
     if wants("edit") {
         rows.extend(edit::rows());
