@@ -22,7 +22,7 @@ use super::settings::Held;
 use crate::control::channel::MESSAGE_BYTES_MAX;
 use crate::control::messages::{CallId, KvAsk, KvTold, Timestamp};
 
-/// What changes that wait to be sent may hold, in bytes.
+/// What all changes that have not ended may hold, in bytes.
 const ASKED_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 4;
 /// What an ask takes on the wire beside what it names, at most.
 const ASK_BYTES: usize = 128;
@@ -80,6 +80,7 @@ struct Open {
 /// A change that has not ended.
 #[derive(Debug)]
 struct Change {
+    bytes: usize,
     deployment: Arc<Deployment>,
     ended: Arc<OnceLock<Result<(), KvError>>>,
     bell: Bell,
@@ -131,9 +132,7 @@ impl Asking {
     }
 
     fn take(&self) -> Vec<KvAsk> {
-        let mut open = self.open();
-        open.asked_bytes = 0;
-        std::mem::take(&mut open.asks)
+        std::mem::take(&mut self.open().asks)
     }
 
     /// Takes in what the workshop tells.
@@ -181,7 +180,10 @@ impl Asking {
     }
 
     fn end(&self, call: CallId, result: Result<(), KvError>) {
-        let Some(change) = self.open().changes.remove(&call) else { return };
+        let mut open = self.open();
+        let Some(change) = open.changes.remove(&call) else { return };
+        open.asked_bytes -= change.bytes;
+        drop(open);
         change.deployment.kv.changes.fetch_sub(1, Ordering::Relaxed);
         // It is told once.
         let _ = change.ended.set(result);
@@ -200,7 +202,7 @@ impl Asking {
     }
 
     fn ask_change(&self, slug: &str, change: KvChange, answer: Change) -> Result<(), KvError> {
-        let bytes = ASK_BYTES + slug.len() + change.bytes();
+        let bytes = answer.bytes;
         let mut open = self.open();
         let of_deployment = &answer.deployment.kv.changes;
         if open.changes.len() >= self.changes_max
@@ -337,7 +339,8 @@ impl KvStores for Session {
         let asked = if change.bytes() as u64 > self.asking.bytes_max {
             Err(KvError::PayloadTooLarge)
         } else {
-            let answer = Change { deployment: self.deployment.clone(), ended: ended.clone(), bell: self.bell.clone() };
+            let bytes = ASK_BYTES + self.slug.len() + change.bytes();
+            let answer = Change { bytes, deployment: self.deployment.clone(), ended: ended.clone(), bell: self.bell.clone() };
             self.asking.ask_change(&self.slug, change, answer)
         };
         if let Err(error) = asked {

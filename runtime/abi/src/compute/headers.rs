@@ -49,9 +49,14 @@ where
     Box<M>: Kind,
 {
     let buffer = Buffer::at(call.instance, 3)?;
-    let name = name(call.instance, 1)?;
-    let message = call.host.compute.handles.get::<Box<M>>(number(call.instance, 0))?;
-    let value = message.headers().map().get(name).ok_or(Status::Inval)?;
+    let alleged = bytes(call.instance, 1)?;
+    // Looking it up as it is takes no memory; whether it is a name at all matters only when nothing was found.
+    let found = |message: &Box<M>| message.headers().map().get(std::str::from_utf8(alleged).ok()?).cloned();
+    let message = call.host.compute.handles.get::<Box<M>>(number(call.instance, 0));
+    let Some(value) = message.as_ref().ok().and_then(|message| found(message)) else {
+        name(call.instance, 1)?;
+        return Err(message.err().unwrap_or(Status::Inval).into());
+    };
     buffer.fill(call.instance, value.as_bytes())
 }
 

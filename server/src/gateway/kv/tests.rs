@@ -129,6 +129,24 @@ fn what_is_under_way_is_bounded_for_each_and_for_all() {
 }
 
 #[test]
+fn what_changes_under_way_hold_is_bounded() {
+    let limits = Limits { kv_bytes_max: 2 << 20, ..Limits::default() };
+    let stage = Stage::new(&limits);
+    let (fern, _) = stage.session("fern");
+    let long = "x".repeat(1 << 20);
+    let begun: Vec<u64> = (0..16).map(|key| put(&fern, &key.to_string(), &long)).collect();
+    let asked = stage.asked();
+    assert_eq!(
+        (asked.len(), fern.end(begun[15])),
+        (15, Poll::Ready(Err(KvError::TooManyRequests))),
+        "16 MiB, with what is beside the values"
+    );
+    stage.tell(vec![KvTold::Ended { call: asked[0], result: Ok(()) }]);
+    let again = put(&fern, "again", &long);
+    assert_eq!(fern.end(again), Poll::Pending);
+}
+
+#[test]
 fn what_was_used_least_recently_is_let_go_and_asked_for_again() {
     let limits = Limits { kv_cached_bytes_max: 100, ..Limits::default() };
     let stage = Stage::new(&limits);

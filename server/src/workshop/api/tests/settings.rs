@@ -49,13 +49,28 @@ async fn settings_are_shown_to_their_owner_without_secrets_and_change_by_name() 
     assert_eq!(settings_of(&changed.json()), expected);
     let revised = server.post("/api/v1/deployments", Some(token), with(program("moss"), "slug", json!(slug))).await;
     assert_eq!((revised.status, settings_of(&shown(&server, slug, token).await)), (200, expected), "kept over a redeploy");
+    assert_eq!(server.ask("PUT", &format!("{path}/kv/kv/key"), &headers, "value").await.status, 204);
+    let emptied = server.ask("PATCH", &path, &headers, r#"{"kv_stores":{"kv":null}}"#).await;
+    assert_eq!(emptied.status, 200, "{}", emptied.body);
+    let gone = server.ask("GET", &format!("{path}/kv/kv/key"), &headers, "").await;
+    assert_eq!(gone.status, 404, "a store that is removed is empty when it is there again");
     let refused = server.ask("PATCH", &path, &headers, r#"{"kv_stores":{"":{}}}"#).await;
     assert_eq!(refused.status, 400, "{}", refused.body);
     server.end().await;
 
     let server = start(place.path(), Limits::default()).await;
     assert_eq!(shown(&server, slug, token).await["config"], json!({"leaves": {"elm": "rough"}}), "and over a restart");
-    server.end().await;
+    assert_eq!(server.ask("PUT", &format!("{path}/kv/kv/key"), &headers, "value").await.status, 204);
+    assert_eq!(server.ask("DELETE", &path, &headers, "").await.status, 200);
+    assert_eq!(server.ask("PUT", &format!("{path}/kv/kv/key"), &headers, "value").await.status, 410);
+    for _ in 0..5_000 {
+        let kept = shown(&server, slug, token).await;
+        if settings_of(&kept) == json!([{}, [], {}, {}, {"kv": nothing}]) {
+            return server.end().await;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    panic!("what an ended deployment kept is still there");
 }
 
 #[tokio::test]
