@@ -2,6 +2,8 @@
 #
 #   make run      set up, build, start; prints the URL of the workshop
 #   make test     every test, those of the browser too
+#   make storm    200 storms of deployments in which processes are killed; make bombs: every program that is made to exhaust a compiler
+#   make soak     a server that works for ten minutes, and a minute of log lines
 #   make fuzz     SEEDS=10000 generated modules in our engine, Wasmtime and wasmi; SEED=7 for one; 10 million random calls of host functions
 #   make bench    the figures of the README, many beside Wasmtime's, as a table and in target/bench.json
 #   make build    the binary, target/debug/vivarium (built optimised: there is one profile)
@@ -14,7 +16,7 @@ CARGO := cargo
 BINARY := target/debug/vivarium
 WEB_SOURCES := $(shell find web/src web/styles web/*.mjs web/package-lock.json web/tsconfig.json -type f 2>/dev/null)
 
-.PHONY: run build test fuzz bench toolchains web modules browser check clean
+.PHONY: run build test storm bombs soak fuzz bench toolchains web modules browser check clean
 
 run: build
 	@exec $(BINARY) serve
@@ -55,6 +57,15 @@ test: build modules browser
 	@$(CARGO) test --locked --workspace
 	@cd tests/peers && $(CARGO) test
 	@cd web && npm test --silent
+
+storm: build
+	@VIVARIUM_STORMS=200 $(CARGO) test --locked -p vivarium-tests --test nothing_lost storms -- --nocapture
+
+soak: build
+	@VIVARIUM_SOAK_SECONDS=600 VIVARIUM_FLOOD_SECONDS=60 $(CARGO) test --locked -p vivarium-tests --test floods -- --nocapture --test-threads=1
+
+bombs: build
+	@VIVARIUM_BOMBS=all $(CARGO) test --locked -p vivarium-toolchains --test bombs -- --nocapture
 
 # Its lock file follows the crates of the workspace. Wasmtime is built once for it, some four minutes on two processors.
 fuzz:

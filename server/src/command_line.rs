@@ -5,6 +5,7 @@
 //! guest's own code; 134 when it trapped, 124 when a limit ended it.
 
 mod artifact;
+mod backup;
 mod build;
 mod client;
 mod compile;
@@ -69,6 +70,8 @@ enum Command {
     Open(share::Open),
     /// Show what is installed, what is missing, and what mends it
     Doctor(doctor::Doctor),
+    /// Write all that is kept into one file, also while a server runs
+    Backup(backup::Backup),
 }
 
 /// What every command is given.
@@ -105,6 +108,7 @@ pub fn run() -> ExitCode {
         Command::Share(share) => share.run(&context),
         Command::Open(open) => open.run(&context),
         Command::Doctor(doctor) => doctor.run(&context),
+        Command::Backup(backup) => backup.run(&context),
     };
     done.unwrap_or_else(|failure| failure.report(json))
 }

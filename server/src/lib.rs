@@ -6,7 +6,7 @@
 //! the workers that turn wasm into artifacts. [`control`]: messages between workshop and gateway. [`processes`]: the one place that spawns.
 //! [`confine`]: what a role gives up after it began. [`command_line`]: the commands. [`limits`]: every bound. [`callers`] and [`heads`]: what both
 //! ports keep of connections. [`project`]: the
-//! files of a program. [`reset`]: how slots are given back here. [`sparse`]: files without their zeros. [`data_folder`]: what is kept.
+//! files of a program. [`reset`]: how slots are given back here. [`sparse`]: files without their zeros. [`data_folder`]: what is kept. [`backup`]: a copy of it in one file.
 //!
 //! **Invariants.** The workshop neither compiles nor runs a guest. No request of a visitor crosses a process boundary. What was
 //! acknowledged is durable; what can be made again is not.
@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod assets;
+pub mod backup;
 pub mod callers;
 pub mod command_line;
 pub mod compile;

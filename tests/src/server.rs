@@ -192,7 +192,12 @@ impl Server {
 
     /// The process that serves visitors, by its role.
     pub fn gateway_pid(&self) -> Option<u32> {
-        child_with_role(self.pid(), "gateway")
+        self.children("gateway").first().copied()
+    }
+
+    /// Process ids of the children in this role.
+    pub fn children(&self, role: &str) -> Vec<u32> {
+        children_with_role(self.pid(), role)
     }
 
     /// Opens the event stream of some topics.
@@ -265,18 +270,16 @@ impl Events {
     }
 }
 
-/// Process id of a child of `parent` that runs in this role.
-fn child_with_role(parent: u32, role: &str) -> Option<u32> {
-    for entry in std::fs::read_dir("/proc").ok()?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+/// Process ids of children of `parent` that run in this role.
+fn children_with_role(parent: u32, role: &str) -> Vec<u32> {
+    let is_one = |pid: &u32| {
+        let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        let stat = read("stat");
         let ppid = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)?.parse::<u32>().ok());
-        let command = std::fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default();
-        if ppid == Some(parent) && command.split('\0').nth(1) == Some(role) {
-            return Some(pid);
-        }
-    }
-    None
+        ppid == Some(parent) && read("cmdline").split('\0').nth(1) == Some(role)
+    };
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_one).collect()
 }
 
 fn printed_url(child: &mut Child) -> String {

@@ -147,6 +147,14 @@ impl Database {
         Ok(Database { questions })
     }
 
+    /// Writes a copy of the file as it is at this moment, while a server may be at work on it. `to` must not exist. Blocks.
+    pub fn copy(path: &Path, to: &Path) -> Result<(), DatabaseError> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.busy_timeout(BUSY)?;
+        connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+        Ok(())
+    }
+
     /// Runs `work` on the database's thread, in the order in which it was asked. It runs to its end even if the caller stops waiting.
     pub async fn call<T: Send + 'static>(
         &self,
