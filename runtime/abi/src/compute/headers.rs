@@ -50,10 +50,10 @@ where
 {
     let buffer = Buffer::at(call.instance, 3)?;
     let alleged = bytes(call.instance, 1)?;
-    // Looking it up as it is takes no memory; whether it is a name at all matters only when nothing was found.
-    let found = |message: &Box<M>| message.headers().map().get(std::str::from_utf8(alleged).ok()?).cloned();
     let message = call.host.compute.handles.get::<Box<M>>(number(call.instance, 0));
-    let Some(value) = message.as_ref().ok().and_then(|message| found(message)) else {
+    // Looking it up as it is takes no memory; whether it is a name at all matters only when nothing was found.
+    let found = message.as_ref().ok().zip(std::str::from_utf8(alleged).ok());
+    let Some(value) = found.and_then(|(message, name)| message.headers().map().get(name)).cloned() else {
         name(call.instance, 1)?;
         return Err(message.err().unwrap_or(Status::Inval).into());
     };
