@@ -1,6 +1,6 @@
-# The steps of the set-up, in order; sourced by `install`. Each makes its own folders anew, so a step that was interrupted is repeated
+# The steps of the set-up, in order, but for the libraries; sourced by `install`. Each makes its own folders anew, so a step that was interrupted is repeated
 # whole. They read $here and $partial and fill $ready.
-steps_total=9
+steps_total=10
 downloads=$partial/downloads
 raw=$partial/raw
 std=$partial/std
@@ -55,6 +55,7 @@ refresh_lists() {
     need apt-get "the toolchains are made from Debian's packages"
     need dpkg-deb "it is part of Debian's package dpkg"
     need gcc "apt-get install gcc"
+    need strip "it is part of Debian's package binutils, which gcc needs too"
     need cargo "install Rust 1.95 or newer"
     need node "install Node 20 or newer"
     need npm "it comes with Node"
@@ -76,7 +77,8 @@ name_packages() {
     [[ $rust ]] || { echo "no package libstd-rust-web-dev: the set-up needs Debian 12 with its security updates" >&2; return 1; }
     llvm=$(apt-cache depends "$rust" | sed -n 's/.*Depends: libllvm\([0-9]*\)$/\1/p')
     printf '%s\n' "clang-$llvm" "lld-$llvm" "libllvm$llvm" "libclang-cpp$llvm" "libclang-common-$llvm-dev" \
-        "libclang-rt-$llvm-dev-wasm32" "libc++-$llvm-dev-wasm32" "libc++abi-$llvm-dev-wasm32" wasi-libc rustc-web "$rust" libstd-rust-web-dev rust-web-src bubblewrap
+        "libclang-rt-$llvm-dev-wasm32" "libc++-$llvm-dev-wasm32" "libc++abi-$llvm-dev-wasm32" wasi-libc rustc-web rustfmt-web "clang-format-$llvm" "$rust" libstd-rust-web-dev rust-web-src bubblewrap \
+        libjsmn-dev libstb-dev nlohmann-json3-dev
 }
 
 # A package that is gone was replaced by a newer one since the lists were read, so they are read again the next time.
@@ -122,9 +124,10 @@ unpack_packages() {
 
 llvm_folder() { basename "$raw"/usr/lib/llvm-*; }
 
-# The host's cargo drives the distribution's rustc; the dependencies of std are vendored in its source, so nothing is downloaded.
+# The host's cargo drives the distribution's rustc; the dependencies of std are vendored in its source, so nothing is downloaded. Without std's
+# feature `backtrace`: WebAssembly cannot walk its own stack, and four libraries less are kept.
 build_std() {
-    local source crates_total=24 cargo
+    local source crates_total=18 cargo
     source=$(echo "$raw"/usr/src/rustc-*)
     cargo=$(rustup which cargo 2>/dev/null || command -v cargo)
     mkdir -p "$raw/usr/lib/rustlib/src" "$std/src" "$std/.cargo"
@@ -136,19 +139,19 @@ build_std() {
         >"$std/.cargo/config.toml"
     (cd "$std" && env LD_LIBRARY_PATH="$host_libraries" CARGO_HOME="$partial/cargo" RUSTC="$raw/usr/bin/rustc" RUSTC_BOOTSTRAP=1 \
         CARGO_TARGET_DIR="$std/target" RUSTFLAGS="-Cdebuginfo=line-tables-only --remap-path-prefix=$source=/rustc --remap-path-prefix=$raw/usr/lib/rustlib/src/rust=/rustc" \
-        "$cargo" build --offline --release -Zbuild-std=std,panic_abort --target $target 2>&1) |
+        "$cargo" build --offline --release -Zbuild-std=std,panic_abort -Zbuild-std-features=default --target $target 2>&1) |
         tee -a "$partial/errors" | awk '/Compiling/ { print ++n; fflush() }' |
         while read -r count; do progress "$count of $crates_total crates"; done
 }
 
 # Hard links, not copies: the packages' folder goes when the set-up is done.
 assemble_root() {
-    local llvm
+    local llvm library
     llvm=$(llvm_folder)
     rm -rf "$ready"
     mkdir -p "$root"/{lib64,lib/x86_64-linux-gnu,proc,dev,tmp,job,src,out,asc} "$root"/usr/{bin,include,lib/x86_64-linux-gnu} \
         "$root/usr/lib/$llvm"/{bin,lib} "$root"/rust/{bin,lib}
-    cp -al "$raw/usr/lib/$llvm"/bin/{clang,lld,wasm-ld} "$root/usr/lib/$llvm/bin/"
+    cp -al "$raw/usr/lib/$llvm"/bin/{clang,clang-format,lld,wasm-ld} "$root/usr/lib/$llvm/bin/"
     cp -al "$raw/usr/lib/$llvm/lib/clang" "$root/usr/lib/$llvm/lib/"
     cp -al "$raw/usr/lib/wasm32-wasi" "$root/usr/lib/"
     cp -al "$raw/usr/include/wasm32-wasi" "$root/usr/include/"
@@ -156,17 +159,42 @@ assemble_root() {
     mkdir -p "$root/usr/lib/$llvm/include"
     cp -al "$raw/usr/lib/$llvm/include/wasm32-wasi" "$root/usr/lib/$llvm/include/"
     cp -al "$raw/usr/lib/$llvm/lib/wasm32-wasi" "$root/usr/lib/$llvm/lib/"
-    # Of no use here, 13 MB: headers for another processor, and a copy of the library for C++03.
-    rm -rf "$root/usr/lib/$llvm"/lib/clang/*/include/arm_* "$root/usr/lib/$llvm/include/wasm32-wasi/c++/v1/__cxx03"
-    cp -al "$raw/usr/bin/rustc" "$root/rust/bin/"
+    # Of no use here, 20 MB: headers for other processors, and a copy of the library for C++03.
+    (cd "$root/usr/lib/$llvm"/lib/clang/*/include && rm -rf arm_* *intrin.h altivec.h amx* avx* *cuda* *hexagon* *hip* hlsl* lasx* lsx* msa.h \
+        opencl* openmp_wrappers ppc_wrappers riscv* sifive* ve*)
+    rm -rf "$root/usr/lib/$llvm/include/wasm32-wasi/c++/v1/__cxx03"
+    cp -al "$raw"/usr/bin/{rustc,rustfmt} "$root/rust/bin/"
     cp "$raw/usr/bin/bwrap" "$ready/bwrap"
     cp -L "$(node -p process.execPath)" "$root/usr/bin/node"
+    strip --strip-unneeded "$root/usr/bin/node"
     # Inside the jail of a server that is root, it turns a compiler into an ordinary user.
     cp -L "$(command -v setpriv)" "$root/usr/bin/setpriv"
     cp -L /lib64/ld-linux-x86-64.so.2 "$root/lib64/"
     copy_libraries "$root/usr/lib/$llvm/bin/clang" "$root/usr/lib/$llvm/bin/lld" "$root/rust/bin/rustc" "$root/usr/bin/node" \
         "$root/usr/bin/setpriv"
+    for library in "$root"/usr/lib/x86_64-linux-gnu/lib{z3,xml2}.so.*; do stand_in "$library"; done
+    rm -f "$root"/usr/lib/x86_64-linux-gnu/lib{icudata,icuuc,lzma}.so.*
     copy_std
+}
+
+# stand_in LIBRARY: a library of the same name and symbols without code takes its place. LLVM is linked with a solver for its static analyser and
+# with an XML parser for Windows' manifests, 58 MB with what they need; no option that the drivers give leads there, and a call would end the compiler.
+stand_in() {
+    local library=$1 source=$partial/stand_in
+    symbols --undefined-only "$root"/usr/lib/x86_64-linux-gnu/lib{LLVM,clang-cpp}.so.* >"$source.wanted"
+    symbols --defined-only "$library" | grep -Fxf "$source.wanted" >"$source.symbols"
+    awk -F@ '{ print "void " $1 "(void) { __builtin_trap(); }" }' "$source.symbols" >"$source.c"
+    # Where no symbol has a version, the script has no name in it.
+    awk -F@ '$2 { if (!($2 in names)) order[++count] = $2; names[$2] = names[$2] $1 "; " }
+        END { if (!count) print "{ global: *; };"; for (at = 1; at <= count; at++) print order[at] " { " names[order[at]] "};" }' "$source.symbols" >"$source.versions"
+    gcc -shared -nostdlib -fno-builtin -w -Wl,-soname,"$(basename "$library")" -Wl,--version-script="$source.versions" "$source.c" -o "$library"
+}
+
+# NAME or NAME@VERSION of each dynamic symbol of these files that nm lists with an option.
+symbols() {
+    local option=$1
+    shift
+    nm --dynamic "$option" --format=posix "$@" | awk 'NF > 1 { sub("@@", "@", $1); print $1 }' | sort -u
 }
 
 # The C library's own files apart from the rest: the jail without namespaces runs under the host's loader, whose C library must match it.
@@ -187,8 +215,9 @@ copy_std() {
     local libraries=$root/rust/lib/rustlib/$target/lib
     mkdir -p "$libraries/self-contained"
     cp "$std/target/$target"/release/deps/lib*.rlib "$libraries/"
-    rm -f "$libraries"/libseed*
-    cp "$raw"/usr/lib/wasm32-wasi/{crt1-command.o,crt1-reactor.o,libc.a} "$libraries/self-contained/"
+    # Procedural macros are compiled for the machine.
+    rm -f "$libraries"/lib{seed,proc_macro}*
+    cp -al "$raw"/usr/lib/wasm32-wasi/{crt1-command.o,crt1-reactor.o,libc.a} "$libraries/self-contained/"
 }
 
 install_assemblyscript() {
@@ -199,9 +228,17 @@ install_assemblyscript() {
     # Its cache is empty, so each package is one archive to fetch.
     (cd "$root/asc" && npm ci --cache "$partial/npm" --no-progress --loglevel=http 2>&1 >/dev/null) | tee -a "$partial/errors" |
         awk '/http fetch GET 200 .*\.tgz/ { print; fflush() }' | progress_of_lines "of $total packages fetched"
-    # Command line programs and source maps, of no use to the compiler's library: 90 MB of 104.
-    find "$root/asc/node_modules" -name '*.map' -delete
-    rm -rf "$partial/npm" "$root/asc/.npmrc" "$root/asc/node_modules/binaryen/bin" "$root/asc/node_modules/.bin"
+    # Command line programs, source maps, and what lays out other languages, of no use here: 100 MB of 116.
+    local modules=$root/asc/node_modules
+    find "$modules" -name '*.map' -delete
+    find "$modules/prettier" -type f ! -name package.json ! -name LICENSE ! -name standalone.mjs ! -name typescript.mjs ! -name estree.mjs -delete
+    rm -rf "$partial/npm" "$root/asc/.npmrc" "$modules/binaryen/bin" "$modules/.bin"
+    # Modules of AssemblyScript that programs import by name.
+    mkdir "$root/asc/lib"
+    mv "$modules/assemblyscript-json/assembly" "$root/asc/lib/assemblyscript-json"
+    rm "$root/asc/lib/assemblyscript-json/tsconfig.json"
+    echo "assemblyscript assemblyscript-json $(node -p "require('$modules/assemblyscript-json/package.json').version")" \
+        "https://github.com/near/assemblyscript-json" >"$root/asc/libraries"
 }
 
 compile_stubs() {
@@ -258,6 +295,12 @@ check_languages() {
     for wasm in c cpp rust as; do
         [[ $(head -c4 "$check/$wasm.wasm" | od -An -tx1) == " 00 61 73 6d" ]] || { echo "$wasm.wasm is no WebAssembly" >&2; return 1; }
     done
+}
+
+# Where files have blocks of zeros, as the metadata of Rust's libraries has, the blocks go. File systems that cannot do that keep them.
+dig_holes() {
+    local file
+    find "$ready" -type f -size +1M | while read -r file; do fallocate --dig-holes "$file" 2>/dev/null || true; done
 }
 
 write_stamp() {

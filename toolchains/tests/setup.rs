@@ -85,6 +85,6 @@ fn a_set_up_that_is_killed_between_two_steps_goes_on() {
     }
     let output = run("KILL_BEFORE", "none");
     let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("the stand-in builds nothing") && told.contains("step 4 of 9"), "{told}");
+    assert!(told.contains("the stand-in builds nothing") && told.contains("step 4 of 10"), "{told}");
     assert!(!target.exists());
 }

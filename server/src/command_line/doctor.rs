@@ -1,12 +1,13 @@
 //! `vivarium doctor`: what is installed, what is missing, what mends it.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
 use vivarium_runtime::{Runtime, RuntimeSettings};
-use vivarium_toolchains::{JailKind, LanguageStatus, Toolchains};
+use vivarium_toolchains::{JailKind, Language, LanguageStatus, Toolchains};
 
 use super::Context;
 use super::failure::Failure;
@@ -30,7 +31,10 @@ impl Doctor {
         let folder = context.data_folder()?;
         let toolchains = Toolchains::open(&folder.toolchains());
         let mut findings = vec![data(&folder), jail(toolchains.jail()), reset_of_slots(), front_end()];
-        findings.extend(toolchains.status().into_iter().map(language));
+        let languages = toolchains.status();
+        findings
+            .extend(languages.iter().find(|status| status.language == Language::Rust).and_then(|rust| crates(rust, &folder.toolchains())));
+        findings.extend(languages.into_iter().map(language));
         let sound = findings.iter().all(|finding| finding.sound);
         let json = || {
             let findings: Vec<_> = findings
@@ -92,6 +96,17 @@ fn language(status: LanguageStatus) -> Finding {
     Finding { name: status.language.display_name(), sound: status.available, said, mend: status.mend }
 }
 
+/// The crates of Rust programs, which are installed apart. Without Rust there is nothing to say of them.
+fn crates(rust: &LanguageStatus, toolchains: &Path) -> Option<Finding> {
+    let count = rust.libraries.len();
+    let said = match count {
+        0 => "none is installed: Rust programs have std alone".to_owned(),
+        count => format!("{count} of them, built for {}", rust.version.as_deref().unwrap_or("rustc")),
+    };
+    let mend = (count == 0).then(|| format!("run toolchains/crates/install {}", toolchains.display()));
+    rust.available.then_some(Finding { name: "crates", sound: count > 0, said, mend })
+}
+
 fn text(findings: &[Finding]) -> String {
     let mut out = String::new();
     for finding in findings {
@@ -103,4 +118,29 @@ fn text(findings: &[Finding]) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use vivarium_toolchains::Library;
+
+    use super::*;
+
+    #[test]
+    fn crates_that_are_missing_have_one_command_that_mends_it() {
+        let library = Library { name: "fern".into(), version: "1".into(), link: String::new() };
+        let status = |available, libraries| LanguageStatus {
+            language: Language::Rust,
+            available,
+            version: Some("rustc 1.96.0".into()),
+            reason: None,
+            mend: None,
+            libraries,
+        };
+        let missing = crates(&status(true, Vec::new()), Path::new("/t")).unwrap();
+        assert_eq!((missing.sound, missing.mend.as_deref()), (false, Some("run toolchains/crates/install /t")));
+        let found = crates(&status(true, vec![library]), Path::new("/t")).unwrap();
+        assert_eq!((found.sound, found.said.as_str(), found.mend), (true, "1 of them, built for rustc 1.96.0", None));
+        assert!(crates(&status(false, Vec::new()), Path::new("/t")).is_none());
+    }
 }
