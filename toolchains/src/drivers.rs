@@ -8,6 +8,7 @@ pub(crate) mod wat;
 use crate::crates::Crates;
 use crate::jail::Jail;
 use crate::job::JobFolder;
+use crate::libraries::Libraries;
 use crate::output_guard::OutputGuard;
 use crate::process::{self, Budget, Finished, Spawner};
 use crate::stamp::Stamp;
@@ -21,6 +22,8 @@ pub(crate) struct Tools {
     pub stamp: Stamp,
     /// What Rust programs may use.
     pub crates: Crates,
+    /// What those of other languages may.
+    pub libraries: Libraries,
 }
 
 impl Tools {

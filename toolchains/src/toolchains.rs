@@ -10,6 +10,7 @@ use crate::crates::Crates;
 use crate::drivers::assemblyscript::{Workers, sdk_digest};
 use crate::drivers::{self, Built, Purpose, Tools};
 use crate::jail::{self, JailKind, OpenOptions};
+use crate::libraries::Libraries;
 use crate::process::{Budget, Spawner};
 use crate::stamp::Stamp;
 use crate::{
@@ -163,7 +164,7 @@ impl Toolchains {
         let Ok(tools) = &self.tools else { return Vec::new() };
         match language {
             Language::Rust => tools.crates.libraries(),
-            Language::C | Language::Cpp | Language::AssemblyScript | Language::Wat => Vec::new(),
+            Language::C | Language::Cpp | Language::AssemblyScript | Language::Wat => tools.libraries.of(language),
         }
     }
 
@@ -195,7 +196,7 @@ fn open_tools(folder: &Path, options: &OpenOptions) -> Result<Tools, Absence> {
         mend: "allow user namespaces (sysctl user.max_user_namespaces) or use a kernel with Landlock".to_owned(),
         no_jail: true,
     })?;
-    Ok(Tools { spawner, jail, stamp, crates: Crates::read(folder) })
+    Ok(Tools { spawner, jail, stamp, crates: Crates::read(folder), libraries: Libraries::read(folder) })
 }
 
 /// A program that failed always has an error to show.

@@ -33,6 +33,9 @@ const COMPILE_OPTIONS: &[&str] = &[
     "-fdebug-compilation-dir=.",
 ];
 
+/// Objects that the set-up compiled of libraries. They are linked for symbols that a program uses and does not define.
+const LIBRARIES: &[&str] = &["zlib", "stb_image", "stb_image_write"];
+
 /// What a file is compiled as. No distribution has a libc++ for WASI that throws, so C++ has no exceptions.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dialect {
@@ -140,7 +143,9 @@ impl Work<'_> {
         if self.source.language() == Language::Cpp {
             args.extend(["-lc++".to_owned(), "-lc++abi".to_owned()]);
         }
-        args.extend(["-lm".to_owned(), "-lc".to_owned()]);
+        args.push("--start-lib".to_owned());
+        args.extend(LIBRARIES.iter().map(|name| format!("{libraries}/{name}.o")));
+        args.extend(["--end-lib", "-lm", "-lc"].map(str::to_owned));
         args.push(format!("{llvm}/lib/clang/{version}/lib/wasi/libclang_rt.builtins-wasm32.a"));
         args.extend(stub_options(root));
         args.extend(["-o".to_owned(), format!("{}/{WASM}", self.paths.output)]);

@@ -6,7 +6,7 @@
 //     stdout    a line for each: {"compiled":bool,"diagnostics":[…],"output":text}, and main.wasm in the output folder
 //
 // Files are in memory only: asc asks `readFile` for everything, and a project's file can stand for nothing but itself.
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { posix as path } from "node:path";
 import { createInterface } from "node:readline";
 
@@ -16,6 +16,15 @@ const SEVERITIES = ["note", "note", "warning", "error"];
 
 const [, , ascFolder, outputFolder] = process.argv;
 const asc = await import(path.join(ascFolder, "node_modules/assemblyscript/dist/asc.js"));
+
+// Modules that programs import by name, by the folder of each.
+const libraries = new Map();
+const librariesFolder = path.join(ascFolder, "lib");
+if (existsSync(librariesFolder)) {
+  for (const file of readdirSync(librariesFolder, { recursive: true }).filter((name) => name.endsWith(".ts"))) {
+    libraries.set(path.join(SDK, file), readFileSync(path.join(librariesFolder, file), "utf8"));
+  }
+}
 
 // Functions that asc writes anew for its shadow stack find their lines again by name, and it knows the start functions of files by none.
 class NamedStartFunctions {
@@ -65,7 +74,7 @@ function leb128(number) {
 }
 
 function fileSystem(files, sdk) {
-  const found = new Map();
+  const found = new Map(libraries);
   for (const [name, text] of Object.entries(files)) found.set(path.join(PROJECT, name), text);
   for (const [name, text] of Object.entries(sdk)) found.set(path.join(SDK, name), text);
   return found;
