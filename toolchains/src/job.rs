@@ -59,13 +59,34 @@ impl JobFolder {
 
     /// Writes source files; the names are those of a checked source tree.
     pub fn write_sources(&self, files: &BTreeMap<String, String>) -> Result<(), BuildError> {
-        self.write_all(files).map_err(|error| BuildError::Io { what: "cannot write the sources".to_owned(), error })
+        self.write_all("src", files).map_err(|error| BuildError::Io { what: "cannot write the sources".to_owned(), error })
     }
 
-    fn write_all(&self, files: &BTreeMap<String, String>) -> io::Result<()> {
-        let source = self.path().join("src");
+    /// Writes files that a tool may change where they are; the names are those of a checked source tree.
+    pub fn write_outputs(&self, files: &BTreeMap<String, String>) -> Result<(), BuildError> {
+        let written = self.write_all("out", files).and_then(|()| self.give_away(&self.path().join("out")));
+        written.map_err(|error| BuildError::Io { what: "cannot write the files to lay out".to_owned(), error })
+    }
+
+    /// Makes all that is in a folder the compiler's, where that is another user. Nothing but ours has written there yet.
+    fn give_away(&self, folder: &Path) -> io::Result<()> {
+        if !is_root() {
+            return Ok(());
+        }
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            chown(&path, Some(ORDINARY_UID), Some(ORDINARY_UID))?;
+            if path.is_dir() {
+                self.give_away(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_all(&self, folder: &str, files: &BTreeMap<String, String>) -> io::Result<()> {
+        let folder = self.path().join(folder);
         for (name, text) in files {
-            let path = source.join(name);
+            let path = folder.join(name);
             if let Some(folder) = path.parent() {
                 // The folders above were made for this user alone; these inherit that.
                 DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
@@ -88,7 +109,21 @@ impl JobFolder {
 
     /// The file that the compiler wrote: a plain one, with one name, no longer than the limit. Call it when no process is left.
     pub fn read_output(&self, name: &str, bytes_max: usize) -> Result<Vec<u8>, BuildError> {
-        let path = self.path().join("out").join(name);
+        let bytes = self.read_text(name, bytes_max)?;
+        if bytes.is_empty() { Err(BuildError::OutputMissing) } else { Ok(bytes) }
+    }
+
+    /// As [`JobFolder::read_output`], of a file that may be empty and lie in folders, which must be plain ones: a link could lead out of the job.
+    pub fn read_text(&self, name: &str, bytes_max: usize) -> Result<Vec<u8>, BuildError> {
+        let out = self.path().join("out");
+        let folders = Path::new(name).ancestors().skip(1).filter(|folder| *folder != Path::new(""));
+        for folder in folders {
+            let metadata = out.join(folder).symlink_metadata().map_err(|_| BuildError::OutputMissing)?;
+            if !metadata.file_type().is_dir() {
+                return Err(BuildError::OutputRefused);
+            }
+        }
+        let path = out.join(name);
         let metadata = path.symlink_metadata().map_err(|_| BuildError::OutputMissing)?;
         if !metadata.file_type().is_file() || metadata.nlink() != 1 {
             return Err(BuildError::OutputRefused);
@@ -99,7 +134,7 @@ impl JobFolder {
         let mut bytes = Vec::with_capacity(metadata.len() as usize);
         let read = File::open(&path).and_then(|file| file.take(bytes_max as u64).read_to_end(&mut bytes));
         read.map_err(|error| BuildError::Io { what: "cannot read the compiler's output".to_owned(), error })?;
-        if bytes.is_empty() { Err(BuildError::OutputMissing) } else { Ok(bytes) }
+        Ok(bytes)
     }
 }
 
@@ -147,6 +182,9 @@ mod tests {
         for refused in ["link", "twice", "folder"] {
             assert!(matches!(job.read_output(refused, 9), Err(BuildError::OutputRefused)), "{refused}");
         }
+        symlink("/etc", out.join("way")).unwrap();
+        assert!(matches!(job.read_text("way/passwd", 9_999), Err(BuildError::OutputRefused)));
+        assert!(job.read_text("empty", 9).unwrap().is_empty());
         for missing in ["empty", "absent"] {
             assert!(matches!(job.read_output(missing, 9), Err(BuildError::OutputMissing)), "{missing}");
         }

@@ -20,6 +20,7 @@ mod columns;
 mod crates;
 mod diagnostic;
 mod drivers;
+mod format;
 mod jail;
 mod job;
 mod language;
@@ -39,6 +40,7 @@ mod verdict;
 
 pub use build::{BuildError, BuildLimits, BuildReport, Cancel, CheckReport, WasmBinary};
 pub use diagnostic::{Diagnostic, Edit, Fix, Note, Severity};
+pub use format::FormatReport;
 pub use jail::{JailKind, OpenOptions, run_role as run_jail_role};
 pub use language::{Language, ProgramKind};
 pub use libraries::Library;

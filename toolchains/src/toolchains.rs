@@ -14,7 +14,8 @@ use crate::libraries::Libraries;
 use crate::process::{Budget, Spawner};
 use crate::stamp::Stamp;
 use crate::{
-    BuildError, BuildLimits, BuildReport, Cancel, CheckReport, Diagnostic, Language, Library, Severity, SourceTree, WasmBinary, job, text,
+    BuildError, BuildLimits, BuildReport, Cancel, CheckReport, Diagnostic, FormatReport, Language, Library, Severity, SourceTree,
+    WasmBinary, job, text,
 };
 
 /// Changes when a driver's options or the SDK do, so that no cache keeps what the drivers before it made.
@@ -116,6 +117,23 @@ impl Toolchains {
         let started = Instant::now();
         let built = self.run_driver(source, &Budget::new(limits, cancel), Purpose::Check)?;
         Ok(CheckReport { diagnostics: built.diagnostics, check_us: started.elapsed().as_micros() as u64 })
+    }
+
+    /// Lays out a program. Blocks. A file with mistakes stays as it is, and its diagnostics say why.
+    pub fn format(&self, source: &SourceTree, limits: &BuildLimits, cancel: &Cancel) -> Result<FormatReport, BuildError> {
+        let started = Instant::now();
+        let budget = Budget::new(limits, cancel);
+        budget.check()?;
+        let language = source.language();
+        let formatted = match language {
+            Language::C | Language::Cpp => drivers::clang::format(self.tools(language)?, source, &budget),
+            Language::Rust => drivers::rust::format(self.tools(language)?, source, &budget),
+            Language::AssemblyScript => drivers::assemblyscript::format(self.tools(language)?, source, &budget),
+            Language::Wat => drivers::wat::format(source),
+        }?;
+        let mut files = source.files().clone();
+        files.extend(formatted.files);
+        Ok(FormatReport { files, diagnostics: formatted.diagnostics, format_us: started.elapsed().as_micros() as u64 })
     }
 
     fn run_driver(&self, source: &SourceTree, budget: &Budget, purpose: Purpose) -> Result<Built, BuildError> {

@@ -6,6 +6,7 @@ mod deployments;
 mod embed;
 mod events;
 mod fiddles;
+mod format;
 mod health;
 mod kv;
 mod languages;
@@ -42,6 +43,7 @@ pub(super) fn router(workshop: Arc<Workshop>) -> Router {
         .route("/builds/{id}", get(builds::show).delete(builds::cancel))
         .route("/builds/{id}/artifacts/{name}", get(builds::artifact))
         .route("/check", post(check::create))
+        .route("/format", post(format::create))
         .route("/deployments", get(deployments::list).post(deployments::create))
         .route("/deployments/{slug}", get(deployments::show).patch(deployments::change).delete(deployments::stop))
         .route("/deployments/{slug}/requests", get(deployments::requests))

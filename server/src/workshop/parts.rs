@@ -5,7 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use vivarium_toolchains::{BuildError, BuildLimits, BuildReport, Cancel, CheckReport, Language, LanguageStatus, SourceTree, Toolchains};
+use vivarium_toolchains::{
+    BuildError, BuildLimits, BuildReport, Cancel, CheckReport, FormatReport, Language, LanguageStatus, SourceTree, Toolchains,
+};
 
 use crate::compile::pool::{CompileFailure, CompilePool, CompiledWasm, Job, Stage};
 use crate::control::messages::{KvTold, Loaded, Run, RunOutcome, Settings, Wanted};
@@ -26,6 +28,8 @@ pub trait SourceBuilder: Send + Sync {
     fn build(&self, source: &SourceTree, limits: &BuildLimits, cancel: &Cancel) -> Result<BuildReport, BuildError>;
     /// Blocks.
     fn check(&self, source: &SourceTree, limits: &BuildLimits, cancel: &Cancel) -> Result<CheckReport, BuildError>;
+    /// Blocks.
+    fn format(&self, source: &SourceTree, limits: &BuildLimits, cancel: &Cancel) -> Result<FormatReport, BuildError>;
 }
 
 pub trait WasmCompiler: Send + Sync {
@@ -86,6 +90,10 @@ impl SourceBuilder for Toolchains {
 
     fn check(&self, source: &SourceTree, limits: &BuildLimits, cancel: &Cancel) -> Result<CheckReport, BuildError> {
         Toolchains::check(self, source, limits, cancel)
+    }
+
+    fn format(&self, source: &SourceTree, limits: &BuildLimits, cancel: &Cancel) -> Result<FormatReport, BuildError> {
+        Toolchains::format(self, source, limits, cancel)
     }
 }
 

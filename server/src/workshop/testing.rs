@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use vivarium_artifact::{AddressMap, Artifact, Contract, FunctionTable, HandlerTable, Setting, SignedArtifact, SlotLayout, TrapTable};
 use vivarium_toolchains::{
-    BuildError, BuildLimits, BuildReport, Cancel, CheckReport, Diagnostic, Language, LanguageStatus, ProgramKind, Severity, SourceLimits,
-    SourceTree, WasmBinary,
+    BuildError, BuildLimits, BuildReport, Cancel, CheckReport, Diagnostic, FormatReport, Language, LanguageStatus, ProgramKind, Severity,
+    SourceLimits, SourceTree, WasmBinary,
 };
 
 use super::blobs::BlobHash;
@@ -176,6 +176,11 @@ impl SourceBuilder for Stand {
             std::thread::sleep(Duration::from_millis(2));
         }
         Ok(CheckReport { diagnostics: errors_of(text), check_us: 1 })
+    }
+
+    fn format(&self, source: &SourceTree, _: &BuildLimits, _: &Cancel) -> Result<FormatReport, BuildError> {
+        let files = source.files().iter().map(|(name, text)| (name.clone(), format!("{}\n", text.trim()))).collect();
+        Ok(FormatReport { files, diagnostics: errors_of(&source.files()["main.c"]), format_us: 1 })
     }
 }
 

@@ -1,5 +1,6 @@
 //! AssemblyScript: asc takes a second to load and to get warm, so it waits in jailed workers of node, each for one tenant's program.
 
+mod format;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,11 @@ use crate::{BuildError, SourceTree, room, text};
 
 use super::{Built, Purpose, Tools};
 
+pub(crate) use format::format;
 pub(crate) use worker::Workers;
+
+/// The heap of node; what it has besides falls under the limit of the jail.
+const NODE_HEAP_OPTION: &str = "--max-old-space-size=1024";
 
 /// Room to start with, as the other languages have it.
 const HEAP_BYTES: u64 = 512 << 10;

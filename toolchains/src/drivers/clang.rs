@@ -1,5 +1,6 @@
 //! C and C++: clang for each file, then wasm-ld by hand, which is quicker than clang's own driver.
 
+mod format;
 mod precompiled;
 
 use crate::jail::JailPaths;
@@ -9,6 +10,8 @@ use crate::process::Budget;
 use crate::{BuildError, Language, SourceTree, text, verdict};
 
 use super::{Built, LINK_OPTIONS, Purpose, Tools, read_linked, stub_options};
+
+pub(crate) use format::format;
 
 const WASM: &str = "main.wasm";
 

@@ -1,12 +1,16 @@
 //! Rust: one call of rustc, with its standard library and a set of crates that were built before: no cargo, no build script, no procedural macro of
 //! the user's.
 
+mod format;
+
 use crate::job::JobFolder;
 use crate::messages::rustc;
 use crate::process::Budget;
 use crate::{BuildError, Language, SourceTree, text, verdict};
 
 use super::{Built, LINK_OPTIONS, Purpose, Tools, read_linked, stub_options};
+
+pub(crate) use format::format;
 
 const WASM: &str = "main.wasm";
 

@@ -1,5 +1,7 @@
 //! WAT: the crate `wast`, in this process: it is a parser in safe Rust, and its input is bounded by the source limits. Decision 0003.
 
+mod format;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -12,6 +14,8 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::{BuildError, Language, SourceTree};
 
 use super::Built;
+
+pub(crate) use format::format;
 
 /// The version that the workspace pins; a test compares them.
 pub(crate) const VERSION: &str = "263.0.0";

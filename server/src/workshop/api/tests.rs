@@ -5,6 +5,7 @@ mod check;
 mod deployments;
 mod events;
 mod fiddles;
+mod format;
 mod optimising;
 mod pace;
 mod settings;

@@ -14,7 +14,7 @@ use crate::process::{Budget, Finished, Running, ending, io_error};
 use crate::{BuildError, BuildLimits, Cancel, verdict};
 
 use super::super::{Purpose, Tools};
-use super::Request;
+use super::{NODE_HEAP_OPTION, Request};
 
 /// Workers that wait, warm, for a program: about 200 MiB each.
 const WORKERS_IDLE_MAX: usize = 2;
@@ -28,8 +28,6 @@ const WARM_CPU_MS: u64 = 10_000;
 const PING_WALL_MS: u64 = 2_000;
 /// What one worker may print, its answers included.
 const PRINTED_BYTES_MAX: usize = 1024 * 1024;
-/// The heap of node; what it has besides falls under the limit of the jail.
-const NODE_HEAP_OPTION: &str = "--max-old-space-size=1024";
 
 const WORKER: &str = include_str!("worker.mjs");
 const WARM: &str = include_str!("warm.ts");

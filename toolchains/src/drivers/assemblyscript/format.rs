@@ -1,0 +1,53 @@
+//! prettier, in a node of its own in the jail: the warm workers are for builds.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::diagnostic::Diagnostic;
+use crate::drivers::Tools;
+use crate::format::{Formatted, read_text};
+use crate::job::JobFolder;
+use crate::process::Budget;
+use crate::{BuildError, SourceTree, verdict};
+
+use super::NODE_HEAP_OPTION;
+
+const SCRIPT: &str = include_str!("format.mjs");
+const ANSWER: &str = "formatted.json";
+
+#[derive(Serialize)]
+struct Request<'a> {
+    files: BTreeMap<&'a str, &'a str>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    files: BTreeMap<String, String>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+pub(crate) fn format(tools: &Tools, source: &SourceTree, budget: &Budget) -> Result<Formatted, BuildError> {
+    let job = JobFolder::create(&tools.jail.toolchains)?;
+    let files =
+        source.files().iter().map(|(name, text)| (name.as_str(), text.as_str())).filter(|(name, _)| name.ends_with(".ts")).collect();
+    let request = serde_json::to_string(&Request { files }).map_err(|error| unreadable("the request", error))?;
+    job.write_sources(&BTreeMap::from([("format.mjs".to_owned(), SCRIPT.to_owned()), ("request.json".to_owned(), request)]))?;
+    let paths = tools.jail.paths(&job);
+    let arguments = [
+        NODE_HEAP_OPTION.to_owned(),
+        format!("{}/format.mjs", paths.source),
+        format!("{}/asc", paths.root),
+        format!("{}/{ANSWER}", paths.output),
+    ];
+    let finished = tools.run(&job, budget, &format!("{}/usr/bin/node", paths.root), &arguments)?;
+    if verdict::exit_code(&finished, &budget.limits)? != 0 {
+        return Err(BuildError::Crashed { last_words: verdict::last_words(&finished.output) });
+    }
+    let answer: Answer = serde_json::from_str(&read_text(&job, ANSWER, budget)?).map_err(|error| unreadable("the answer", error))?;
+    Ok(Formatted { files: answer.files, diagnostics: answer.diagnostics })
+}
+
+fn unreadable(what: &str, error: serde_json::Error) -> BuildError {
+    BuildError::Io { what: format!("{what} of prettier cannot be written or read"), error: error.into() }
+}

@@ -1,0 +1,85 @@
+//! Formatters of all languages, in both jails: what they lay out stays the same program, and a second time changes nothing.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use support::{JAILS, toolchains, tree};
+use vivarium_toolchains::{BuildLimits, Cancel, FormatReport, JailKind, Language, starters};
+
+fn format(jail: JailKind, language: Language, files: &[(&str, &str)]) -> FormatReport {
+    toolchains(jail).format(&tree(language, files), &BuildLimits::default(), &Cancel::new()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[track_caller]
+fn check(language: Language, file: &str, text: &str, expected: &str) {
+    for jail in JAILS {
+        let once = format(jail, language, &[(file, text)]);
+        assert!(once.diagnostics.is_empty(), "{jail}: {:?}", once.diagnostics);
+        assert_eq!(once.files[file], expected, "{jail}");
+    }
+    let twice = format(JailKind::Bwrap, language, &[(file, expected)]);
+    assert_eq!(twice.files[file], expected, "a second time");
+}
+
+#[test]
+fn c_and_cpp_are_laid_out() {
+    check(
+        Language::C,
+        "main.c",
+        "#include <stdio.h>\nint main( ){puts ( \"leaf\" ) ;}",
+        "#include <stdio.h>\nint main() { puts(\"leaf\"); }\n",
+    );
+    check(Language::Cpp, "main.cpp", "int  main(){return 0 ;}\n", "int main() { return 0; }\n");
+}
+
+#[test]
+fn rust_is_laid_out_through_its_modules() {
+    check(Language::Rust, "main.rs", "fn main(){println!( \"leaf\" )}\n", "fn main() {\n    println!(\"leaf\")\n}\n");
+    let files = [("main.rs", "mod fern;\nfn main(){fern::grow( )}\n"), ("fern.rs", "pub fn grow(){}\n"), ("words.txt", "a  b")];
+    let report = format(JailKind::Bwrap, Language::Rust, &files);
+    let expected = [("fern.rs", "pub fn grow() {}\n"), ("main.rs", "mod fern;\nfn main() {\n    fern::grow()\n}\n"), ("words.txt", "a  b")];
+    assert_eq!(report.files, expected.map(|(name, text)| (name.to_owned(), text.to_owned())).into_iter().collect::<BTreeMap<_, _>>());
+}
+
+#[test]
+fn assemblyscript_is_laid_out_with_its_own_decorators() {
+    check(
+        Language::AssemblyScript,
+        "main.ts",
+        "@inline function  f(a:i32):i32{return a}\n@external(\"host\",'*/') declare function emit(x: i32): void\nnamespace N { @lazy let z:i32=<i32>2 }\nclass A { @operator(\"+\") add(o:A):A{return this} }\nconsole.log(`${f(1)}`)",
+        "@inline function f(a: i32): i32 {\n  return a;\n}\n@external(\"host\",'*/') declare function emit(x: i32): void;\nnamespace N {\n  @lazy let z: i32 = <i32>2;\n}\nclass A {\n  @operator(\"+\") add(o: A): A {\n    return this;\n  }\n}\nconsole.log(`${f(1)}`);\n",
+    );
+}
+
+#[test]
+fn wat_is_laid_out() {
+    check(Language::Wat, "main.wat", "(module\n(func (export \"run\")\nnop))", "(module\n  (func (export \"run\")\n    nop))\n");
+}
+
+#[test]
+fn a_file_with_mistakes_stays_and_says_why() {
+    let cases = [
+        (Language::Rust, "main.rs", "fn  main() {\n    let x = ;\n}\n", 2),
+        (Language::AssemblyScript, "main.ts", "const a =  1;\nfunction (\n", 2),
+        (Language::Wat, "main.wat", "(module\n   (func\n", 3),
+    ];
+    for (language, file, text, line) in cases {
+        let report = format(JailKind::Bwrap, language, &[(file, text)]);
+        assert_eq!(report.files[file], text, "{language}");
+        let told = &report.diagnostics[0];
+        assert_eq!((told.file.as_deref(), told.line), (Some(file), Some(line)), "{language}: {:?}", report.diagnostics);
+    }
+}
+
+/// Each starter as it is laid out is a program that its formatter leaves as it is.
+#[test]
+fn a_second_time_changes_no_starter() {
+    for starter in starters::all() {
+        let once = format(JailKind::Bwrap, starter.language, starter.files);
+        assert!(once.diagnostics.is_empty(), "{}: {:?}", starter.name, once.diagnostics);
+        let files: Vec<(&str, &str)> = once.files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let twice = format(JailKind::Bwrap, starter.language, &files);
+        assert_eq!(twice.files, once.files, "{}", starter.name);
+    }
+}
