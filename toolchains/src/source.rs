@@ -7,6 +7,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::Language;
+use crate::settings::{SETTINGS_FILE, Settings};
 
 /// Bounds of a source tree.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +44,8 @@ pub enum SourceError {
     BadName { name: String },
     #[error("the file name {name:?} is reserved: {language} compilers read their settings from it")]
     ReservedName { name: String, language: Language },
+    #[error("{SETTINGS_FILE} cannot be used: {reason}")]
+    Settings { reason: String },
     #[error("{name:?} is both a file and a folder")]
     FileAndFolder { name: String },
     #[error("a {language} program needs a file named {main_file}")]
@@ -59,6 +62,7 @@ impl SourceError {
             SourceError::TooDeep { .. } => Some("depth_max"),
             SourceError::BadName { .. }
             | SourceError::ReservedName { .. }
+            | SourceError::Settings { .. }
             | SourceError::FileAndFolder { .. }
             | SourceError::MainFileMissing { .. } => None,
         }
@@ -92,6 +96,7 @@ impl fmt::Debug for ContentHash {
 pub struct SourceTree {
     language: Language,
     files: BTreeMap<String, String>,
+    settings: Settings,
 }
 
 impl SourceTree {
@@ -105,7 +110,16 @@ impl SourceTree {
         if !files.contains_key(language.main_file()) {
             return Err(SourceError::MainFileMissing { language, main_file: language.main_file() });
         }
-        Ok(SourceTree { language, files })
+        let settings = match files.get(SETTINGS_FILE) {
+            Some(text) => Settings::parse(text, language).map_err(|reason| SourceError::Settings { reason })?,
+            None => Settings::default(),
+        };
+        Ok(SourceTree { language, files, settings })
+    }
+
+    /// How it is to be built.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     pub fn language(&self) -> Language {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Changes when a driver's options or the SDK do, so that no cache keeps what the drivers before it made.
-const DRIVERS_VERSION: u32 = 3;
+const DRIVERS_VERSION: u32 = 4;
 
 /// Whether programs of a language can be built.
 #[derive(Clone, Debug, Serialize)]

@@ -10,6 +10,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::process::Budget;
+use crate::settings::{Optimise, Settings};
 use crate::{BuildError, SourceTree, room, text};
 
 use super::{Built, Purpose, Tools};
@@ -28,7 +29,6 @@ const OPTIONS: &[&str] = &[
     "--noColors",
     "--debug",
     "--sourceMap",
-    "--optimizeLevel=0",
     "--stackSize=1048576",
     "--exportStart=_start",
     "--use=abort=wasi_abort",
@@ -60,16 +60,27 @@ const SDK: &[(&str, &str)] = &[
 struct Request<'a> {
     files: &'a BTreeMap<String, String>,
     sdk: BTreeMap<&'static str, &'static str>,
-    options: Vec<&'static str>,
+    options: Vec<String>,
 }
 
 impl Request<'_> {
-    fn to_json(files: &BTreeMap<String, String>, purpose: Purpose) -> Result<String, BuildError> {
-        let options = OPTIONS.iter().copied().chain((purpose == Purpose::Check).then_some("--noEmit")).collect();
+    fn to_json(files: &BTreeMap<String, String>, settings: &Settings, purpose: Purpose) -> Result<String, BuildError> {
+        let check = (purpose == Purpose::Check).then_some("--noEmit");
+        let options = OPTIONS.iter().copied().chain(check).map(str::to_owned).chain(options_of(settings)).collect();
         let request = Request { files, sdk: SDK.iter().copied().collect(), options };
         serde_json::to_string(&request)
             .map_err(|error| BuildError::Io { what: "cannot write the request to asc".to_owned(), error: error.into() })
     }
+}
+
+fn options_of(settings: &Settings) -> Vec<String> {
+    let levels = match settings.optimise {
+        None | Some(Optimise::None) => (0, 0),
+        Some(Optimise::Speed) => (3, 0),
+        Some(Optimise::Size) => (2, 2),
+    };
+    let defines = settings.defines.iter().map(|define| format!("--use={}=1", define.name()));
+    [format!("--optimizeLevel={}", levels.0), format!("--shrinkLevel={}", levels.1)].into_iter().chain(defines).collect()
 }
 
 pub(crate) fn run(tools: &Tools, workers: &Workers, source: &SourceTree, budget: &Budget, purpose: Purpose) -> Result<Built, BuildError> {
@@ -77,7 +88,7 @@ pub(crate) fn run(tools: &Tools, workers: &Workers, source: &SourceTree, budget:
         Some(worker) => worker,
         None => worker::Worker::start(tools)?,
     };
-    let answer = worker.compile(source.files(), budget, purpose)?;
+    let answer = worker.compile(source.files(), source.settings(), budget, purpose)?;
     let is_asked_for = answer.compiled && purpose == Purpose::Build;
     let wasm = if is_asked_for { Some(room::lengthen(worker.read_output(budget)?, HEAP_BYTES)) } else { None };
     Ok(Built { wasm, diagnostics: answer.diagnostics, output: text::plain(&answer.output) })

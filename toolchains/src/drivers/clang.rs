@@ -7,6 +7,7 @@ use crate::jail::JailPaths;
 use crate::job::JobFolder;
 use crate::messages::{clang, wasm_ld};
 use crate::process::Budget;
+use crate::settings::{Optimise, Settings};
 use crate::{BuildError, Language, SourceTree, text, verdict};
 
 use super::{Built, LINK_OPTIONS, Purpose, Tools, read_linked, stub_options};
@@ -20,7 +21,6 @@ const COMPILE_OPTIONS: &[&str] = &[
     "--target=wasm32-wasi",
     // Debian's library folders have the older name of the target, which clang warns of.
     "-Wno-deprecated",
-    "-O2",
     "-Wall",
     "-I.",
     "-ferror-limit=20",
@@ -88,6 +88,16 @@ pub(crate) fn run(tools: &Tools, source: &SourceTree, budget: &Budget, purpose: 
     Ok(work.built)
 }
 
+fn options_of(settings: &Settings) -> Vec<String> {
+    let level = match settings.optimise {
+        Some(Optimise::None) => "-O0",
+        None | Some(Optimise::Speed) => "-O2",
+        Some(Optimise::Size) => "-Os",
+    };
+    let defines = settings.defines.iter().map(|define| format!("-D{}", define.name()));
+    [level.to_owned()].into_iter().chain(defines).collect()
+}
+
 /// The files of a program that become objects. A C program has no C++ in it; a C++ program may have C.
 fn compiled_files(source: &SourceTree) -> impl Iterator<Item = (&String, Dialect)> {
     let all = source.files().keys().filter_map(|file| Some((file, Dialect::of(file)?)));
@@ -119,11 +129,12 @@ impl Work<'_> {
     /// Has clang read one file and make of it what these options say; its exit code.
     fn read_file(&mut self, file: &str, dialect: Dialect, made: &[String]) -> Result<i32, BuildError> {
         let mut args: Vec<String> = COMPILE_OPTIONS.iter().chain(dialect.options()).map(|option| option.to_string()).collect();
+        args.extend(options_of(self.source.settings()));
         args.push(format!("--sysroot={}/usr", self.paths.root));
         if !self.paths.root.is_empty() {
             args.push(format!("-ffile-prefix-map={}=", self.paths.root));
         }
-        if dialect == Dialect::Cpp && precompiled::serves(&self.source.files()[file]) {
+        if dialect == Dialect::Cpp && self.source.settings().are_default() && precompiled::serves(&self.source.files()[file]) {
             args.extend(precompiled::options(&self.tools.jail));
         }
         args.extend_from_slice(made);

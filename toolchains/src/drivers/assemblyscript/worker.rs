@@ -11,6 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::job::JobFolder;
 use crate::output_guard::OutputGuard;
 use crate::process::{Budget, Finished, Running, ending, io_error};
+use crate::settings::Settings;
 use crate::{BuildError, BuildLimits, Cancel, verdict};
 
 use super::super::{Purpose, Tools};
@@ -138,7 +139,8 @@ impl Worker {
     fn warmed(mut self) -> Result<Worker, BuildError> {
         let files = BTreeMap::from([("main.ts".to_owned(), WARM.to_owned())]);
         for _ in 0..WARMING_COMPILATIONS {
-            let answer = self.compile(&files, &Budget::new(&BuildLimits::default(), &Cancel::new()), Purpose::Build)?;
+            let answer =
+                self.compile(&files, &Settings::default(), &Budget::new(&BuildLimits::default(), &Cancel::new()), Purpose::Build)?;
             if !answer.compiled {
                 return Err(BuildError::Crashed { last_words: answer.output });
             }
@@ -169,8 +171,14 @@ impl Worker {
         self.stdin.as_mut().is_some_and(|stdin| stdin.write_all(line).is_ok())
     }
 
-    pub(super) fn compile(&mut self, files: &BTreeMap<String, String>, budget: &Budget, purpose: Purpose) -> Result<Answer, BuildError> {
-        self.job.write_sources(&BTreeMap::from([("request.json".to_owned(), Request::to_json(files, purpose)?)]))?;
+    pub(super) fn compile(
+        &mut self,
+        files: &BTreeMap<String, String>,
+        settings: &Settings,
+        budget: &Budget,
+        purpose: Purpose,
+    ) -> Result<Answer, BuildError> {
+        self.job.write_sources(&BTreeMap::from([("request.json".to_owned(), Request::to_json(files, settings, purpose)?)]))?;
         if !self.write_line(b"request.json\n") {
             return Err(self.failure(budget));
         }
