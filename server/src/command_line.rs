@@ -24,6 +24,7 @@ mod serve;
 mod server;
 mod share;
 mod source;
+mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -66,6 +67,8 @@ enum Command {
     Kv(kv::Kv),
     /// Keep a program under an address of its own; prints it
     Share(share::Share),
+    /// Send the requests that are kept with a program, and say which of their assertions hold
+    Test(test::Test),
     /// Open a deployment in a browser
     Open(share::Open),
     /// Show what is installed, what is missing, and what mends it
@@ -106,6 +109,7 @@ pub fn run() -> ExitCode {
         Command::Logs(logs) => logs.run(&context),
         Command::Kv(kv) => kv.run(&context),
         Command::Share(share) => share.run(&context),
+        Command::Test(test) => test.run(&context),
         Command::Open(open) => open.run(&context),
         Command::Doctor(doctor) => doctor.run(&context),
         Command::Backup(backup) => backup.run(&context),

@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod assertions;
 pub mod assets;
 pub mod backup;
 pub mod callers;

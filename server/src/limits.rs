@@ -169,6 +169,10 @@ pub struct Limits {
     pub fiddle_revisions_max: usize,
     /// Requests that are kept with one program.
     pub saved_requests_max: usize,
+    /// Rounds of tests that run at the same time.
+    pub tests_at_once: usize,
+    /// What of an answer's body a test looks at.
+    pub tested_body_bytes_max: usize,
     /// The cache of artifacts, which may vanish.
     pub artifact_bytes_max: u64,
     /// Of one deployment.
@@ -296,6 +300,8 @@ impl Default for Limits {
             shares_per_minute_max: 60,
             fiddle_revisions_max: 1_000,
             saved_requests_max: 64,
+            tests_at_once: 8,
+            tested_body_bytes_max: MIB,
             artifact_bytes_max: 4 * GIB,
             log_lines_kept: 10_000,
             log_bytes_kept: MIB,

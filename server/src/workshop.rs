@@ -6,7 +6,7 @@
 //!                                     └◄─ events (SSE) ◄───┴───────────┴◄── reports, log lines of guests
 //! ```
 //! Parts: `accept` is the loop of connections, with `write_timeout` for clients that do not read; `guard` refuses what no page of ours sent, `pace` what one client asks for too often; [`api`] has a file for each resource; [`builds`],
-//! [`deployments`], `serving` and `optimise` do the work, `checks` reads what is being typed, [`fiddles`] are programs that stay; [`blobs`], [`database`] and `artifacts` keep it, `kv` what programs keep; [`events`] tells; `expiry` ends and sweeps;
+//! [`deployments`], `serving` and `optimise` do the work, `checks` reads what is being typed, `visits` asks what is deployed, [`fiddles`] are programs that stay; [`blobs`], [`database`] and `artifacts` keep it, `kv` what programs keep; [`events`] tells; `expiry` ends and sweeps;
 //! [`parts`] is what is asked of the rest of the server.
 
 mod accept;
@@ -33,6 +33,7 @@ mod problem;
 mod serving;
 #[cfg(test)]
 mod testing;
+mod visits;
 mod write_timeout;
 
 use std::io;
@@ -88,6 +89,8 @@ pub struct Workshop {
     pub(crate) parts: Parts,
     /// Commands that run.
     pub(crate) runs: Semaphore,
+    /// Rounds of tests that run.
+    pub(crate) tests: Semaphore,
     pub(crate) optimising: Optimising,
     pub(crate) checks: Checks,
     pub(crate) paces: Paces,
@@ -121,6 +124,7 @@ impl Workshop {
         let pipeline = Arc::new(Pipeline::new(parts.clone(), artifacts.clone(), limits.clone()));
         let builds = Builds::start(pipeline, events.clone(), limits.clone()).map_err(StartError::Thread)?;
         let (runs, optimising) = (Semaphore::new(limits.runs_at_once), Optimising::new(&limits));
+        let tests = Semaphore::new(limits.tests_at_once);
         let fiddles = Fiddles::new(database.clone(), blobs.clone(), deployments.clone(), addresses.clone(), limits.clone());
         let checks = Checks::new(parts.builder.clone(), limits.clone());
         let paces = Paces::new(&limits);
@@ -133,6 +137,7 @@ impl Workshop {
             fiddles,
             parts,
             runs,
+            tests,
             optimising,
             checks,
             paces,

@@ -1,5 +1,6 @@
 // Debian's Chromium, driven through playwright-core, which is a development dependency of web/.
 
+import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -56,4 +57,32 @@ function listen(page, complaints) {
     if (message.type() === "error" && /Content Security Policy|Uncaught/.test(message.text()))
       complaints.push(`${message.text()} (${JSON.stringify(message.location())})`);
   });
+}
+
+/** A browser over a profile that outlives it, to be killed as a crash or a power cut would. */
+export async function openKillable(profile) {
+  const port = new Promise((resolve, reject) => {
+    const args = [...FLAGS, `--user-data-dir=${profile}`, "--remote-debugging-port=0", "about:blank"];
+    const child = spawn(process.env.VIVARIUM_CHROMIUM ?? "/usr/bin/chromium", args, { stdio: ["ignore", "ignore", "pipe"], detached: true });
+    let said = "";
+    child.stderr.on("data", (data) => {
+      said += data;
+      const address = /ws:\/\/\S+/.exec(said)?.[0];
+      if (address !== undefined) resolve({ child, address });
+    });
+    child.on("exit", () => reject(new Error(`the browser ended: ${said}`)));
+  });
+  const { child, address } = await port;
+  const browser = await chromium.connectOverCDP(address);
+  const page = browser.contexts()[0].pages()[0] ?? (await browser.contexts()[0].newPage());
+  return {
+    page,
+    /** All of its processes, at once. */
+    async kill() {
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      process.kill(-child.pid, "SIGKILL");
+      await ended;
+      await browser.close().catch(() => undefined);
+    },
+  };
 }

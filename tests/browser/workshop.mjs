@@ -193,6 +193,86 @@ export class Workshop {
     await this.page.locator("#build", { hasText: text }).waitFor({ state: "attached" });
   }
 
+  // ---------- what is kept of the text
+
+  async showVersions() {
+    await this.page.locator("#starters-menu summary").click();
+    await this.page.locator("#show-versions").click();
+    await this.page.locator(".version").waitFor();
+  }
+
+  /** Why each version was kept, newest first. */
+  async versions() {
+    return await this.page.locator(".versions .mono").allInnerTexts();
+  }
+
+  async chooseVersion(why) {
+    await this.page.locator(".versions button", { hasText: why }).first().click();
+  }
+
+  /** What going back would change, as lines with + and −. */
+  async versionDiff() {
+    return await this.page.locator(".diff").allInnerTexts();
+  }
+
+  async restoreVersion() {
+    await this.page.getByRole("button", { name: "Restore" }).click();
+    await this.page.locator("#share-sheet").waitFor({ state: "hidden" });
+  }
+
+  async otherTabSays(text) {
+    await this.page.locator("#other-tab", { hasText: text }).waitFor();
+  }
+
+  async takeFromOtherTab() {
+    await this.page.locator("#other-tab button").click();
+  }
+
+  // ---------- kept requests and what their answers must be like
+
+  async showTests() {
+    await this.page.locator('[data-panel-tab="tests"]').click();
+  }
+
+  /** Keeps another request; what is not given stays as it comes. */
+  async keepRequest({ name, method, path, headers, body, tests }) {
+    const add = this.page.getByRole("button", { name: /^Keep a(nother)? request$/ });
+    await add.click();
+    const form = this.page.locator(".test-form");
+    await form.getByLabel("Name").fill(name);
+    if (method !== undefined) await form.getByLabel("Method").selectOption(method);
+    if (path !== undefined) await form.getByLabel("Path").fill(path);
+    if (headers !== undefined) await form.getByLabel("Headers").fill(headers);
+    if (body !== undefined) await form.getByLabel("Body", { exact: true }).fill(body);
+    if (tests !== undefined) await form.getByLabel("Must hold").fill(tests);
+  }
+
+  async sendKept() {
+    await this.page.locator('.test-form button[type="submit"]').click();
+  }
+
+  async sendAllKept() {
+    await this.page.getByRole("button", { name: "Send all" }).click();
+  }
+
+  /** Waits until the panel says how many assertions hold. */
+  async held(text) {
+    await this.page.locator(".tests-head", { hasText: text }).waitFor();
+  }
+
+  async verdicts() {
+    return (await this.page.locator(".verdicts li").allInnerTexts()).map((text) => text.replace(/\s+/g, " ").trim());
+  }
+
+  async testAnswer() {
+    return (await this.page.locator(".test-form .output").allTextContents()).join("\n");
+  }
+
+  async copiedCurl() {
+    await this.page.getByRole("button", { name: "Copy as curl" }).click();
+    return await this.page.evaluate(() => navigator.clipboard.readText());
+  }
+
   // ---------- programs
 
   async newFile(name) {

@@ -10,6 +10,7 @@ import { initialWorkshop } from "./boot.js";
 import { Checking } from "./checking.js";
 import { chipView } from "./chip.js";
 import { byId } from "./dom.js";
+import type { Drafting } from "./drafting.js";
 import { Editor } from "./editor.js";
 import { filesView } from "./files.js";
 import { connectKeyboard, isMac } from "./keyboard.js";
@@ -28,6 +29,9 @@ import { Typing } from "./typing.js";
 
 const RETRY_MS = 2000;
 
+/** Something was typed since the page was opened. */
+let isTouched = false;
+
 const store = new Store<Workshop>(initialWorkshop());
 const typing = new Typing(store);
 const checking = new Checking(store, () => typing.flush());
@@ -36,7 +40,10 @@ const editor = new Editor(byId("editor"), nonce, {
   run: () => press(),
   nextProblem,
   changed: (file, text) => {
+    isTouched = true;
     typing.changed(file, text);
+    // What was saved before this was there to hear it is saved once more.
+    if (drafting === null) void drafts().then(() => typing.touched());
     checking.changed();
   },
 });
@@ -74,6 +81,29 @@ async function loadAnswering(): Promise<Answering> {
     do await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     while (!(await isHealthy()));
   }
+}
+
+let drafting: Promise<Drafting> | null = null;
+
+/** What keeps the text safe from a browser that is killed and from other tabs, loaded once something is typed. */
+function drafts(): Promise<Drafting> {
+  drafting ??= import("./drafting.js").then(
+    ({ Drafting }) => new Drafting(store, { open: openReplaced, isTouched: () => isTouched }),
+  );
+  drafting.catch(() => (drafting = null));
+  return drafting;
+}
+
+/** Only a browser that was typed into before has anything to bring back. */
+async function recover(): Promise<void> {
+  const known = await indexedDB.databases();
+  if (known.some(({ name }) => name === "vivarium")) await drafts();
+}
+
+async function showVersions(): Promise<void> {
+  typing.flush();
+  const [{ showVersions }, kept] = await Promise.all([import("./versions_sheet.js"), drafts()]);
+  await showVersions(store, kept);
 }
 
 /** Something was run, or looks as if it will be in a moment. */
@@ -212,6 +242,21 @@ store.show(problemsView(goToPlace, chooseProblem));
 store.show(showMarks);
 store.show((workshop) => {
   if (answered === null && wantsAnswering(workshop)) void answering();
+});
+byId("show-versions").addEventListener("click", () => {
+  byId<HTMLDetailsElement>("starters-menu").open = false;
+  void showVersions();
+});
+// A browser that keeps nothing has nothing to bring back.
+void recover().catch(() => undefined);
+let hasTests = false;
+store.show((workshop) => {
+  if (hasTests || (workshop.panel !== "tests" && currentProgram(workshop).savedRequests.length === 0)) return;
+  hasTests = true;
+  void import("./tests_panel.js").then(
+    ({ testsView }) => store.show(testsView(store, selectRequest)),
+    () => (hasTests = false),
+  );
 });
 // Whoever types or points is about to press Run.
 for (const sign of ["keydown", "pointerdown"] as const)

@@ -8,10 +8,11 @@ const ASIDE = "vivarium:aside:";
 const ASIDE_MAX = 8;
 const OWNER = "vivarium:owner:";
 const LANGUAGE = "vivarium:language";
-export const SAVE_AFTER_MS = 300;
+/** What is typed is saved at this pace: so much of it can be lost. */
+export const SAVE_PACE_MS = 150;
 
 /** What outlives the tab. */
-interface Saved {
+export interface Saved {
   starter: string;
   files: Files;
   activeFile: string;
@@ -24,6 +25,8 @@ interface Saved {
   assets: Files;
   savedRequests: SavedRequest[];
   stored: Stored | null;
+  /** Milliseconds since 1970; none before this was kept. */
+  savedAt?: number;
 }
 
 export function programOf(language: Language, starter: Starter | null): Program {
@@ -91,11 +94,30 @@ export function restored(language: Language, starters: Starter[]): Program {
   const first = starters.find((starter) => starter.language === language.name) ?? null;
   const program = programOf(language, first);
   const saved = read<Saved>(PROGRAM + language.name);
-  return saved !== null && language.main_file in saved.files ? { ...program, ...saved } : program;
+  return saved !== null && language.main_file in saved.files ? withSaved(program, saved) : program;
+}
+
+/** The program as it was saved. */
+export function withSaved(program: Program, { savedAt: _, ...saved }: Saved): Program {
+  return { ...program, ...saved };
 }
 
 export function save(program: Program): void {
-  write(PROGRAM + program.language, savedOf(program));
+  const saved = savedOf(program);
+  write(PROGRAM + program.language, saved);
+  onSave?.(program, saved);
+}
+
+let onSave: ((program: Program, saved: Saved) => void) | null = null;
+
+/** Told of whatever is saved from now on: local storage alone does not outlive a browser that is killed. */
+export function alsoSave(listener: (program: Program, saved: Saved) => void): void {
+  onSave = listener;
+}
+
+/** When local storage was last told of the program in this language. */
+export function savedAt(language: string): number {
+  return read<Saved>(PROGRAM + language)?.savedAt ?? 0;
 }
 
 /** Puts a program aside that another is to replace, so that it can be brought back; the last few are kept. */
@@ -122,10 +144,10 @@ export function broughtBack(language: Language, slug: string | null = null): Pro
     ASIDE + language.name,
     all.filter((one) => one !== saved),
   );
-  return { ...programOf(language, null), ...saved };
+  return withSaved(programOf(language, null), saved);
 }
 
-function savedOf(program: Program): Saved {
+export function savedOf(program: Program): Saved {
   const { starter, files, assets, activeFile, stdin, kind, slug, path, deployedFiles, savedRequests, stored } = program;
   return {
     starter,
@@ -140,6 +162,7 @@ function savedOf(program: Program): Saved {
     deployedFiles,
     savedRequests,
     stored,
+    savedAt: Date.now(),
   };
 }
 

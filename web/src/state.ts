@@ -103,7 +103,7 @@ export interface Program {
   lastTotal: number | null;
 }
 
-export type Panel = "problems" | "build" | "logs";
+export type Panel = "problems" | "build" | "logs" | "tests";
 export type Tab = "code" | "answer" | "logs";
 
 export interface Workshop {

@@ -13,6 +13,8 @@ use crate::pages::VISITOR_POLICY;
 
 pub type Answer = Response<Payload>;
 
+/// The number under which the deployment's reports and log lines have this request.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("vivarium-request-id");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// Between this server and the visitor only (RFC 9110, 7.6.1).
 const OF_THE_CONNECTION: [HeaderName; 8] = [
@@ -134,6 +136,11 @@ pub fn in_path_form(answer: &mut Answer) {
         answer.headers_mut().remove(name);
     }
     answer.headers_mut().append(CONTENT_SECURITY_POLICY, PATH_FORM_POLICY);
+}
+
+/// What a guest says of it itself does not count.
+pub fn add_request_id(answer: &mut Answer, id: u64) {
+    answer.headers_mut().insert(REQUEST_ID, HeaderValue::from(id));
 }
 
 /// The stages of this request, in milliseconds, as browsers show them.

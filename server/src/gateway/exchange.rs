@@ -213,6 +213,7 @@ impl Exchange {
         let us = |duration: Duration| Some(duration.as_secs_f64() * 1e6);
         let timings = Timings { queue: us(self.queued), instantiate: us(self.guest.instantiated_in()), ..Timings::default() };
         answers::add_timings(&mut answer, &timings);
+        answers::add_request_id(&mut answer, self.telling.report.id);
         answer
     }
 
@@ -228,6 +229,7 @@ impl Exchange {
         let held = answers::hold_all(pieces, (telling.in_flight.take(), share));
         let mut answer = answers::of_guest(head.status, head.headers, Payload::of(held));
         answers::add_timings(&mut answer, &telling.report.timings);
+        answers::add_request_id(&mut answer, telling.report.id);
         thread.give_way(&telling.report.timings).await;
         answer
     }
@@ -237,7 +239,7 @@ impl Exchange {
         let Exchange { thread, guest, mut telling, queued, pause, .. } = self;
         finish(&thread, guest, queued, pause, &mut telling);
         let report = &telling.report;
-        let answer = match &report.outcome {
+        let mut answer = match &report.outcome {
             Outcome::Finished => refusals.bad_answer(report, "It ended without sending a response.".into()),
             Outcome::Exited { exit_code } => refusals.bad_answer(
                 report,
@@ -245,6 +247,7 @@ impl Exchange {
             ),
             _ => refusals.of_outcome(report, Some(report.timings.run.unwrap_or(0.0))),
         };
+        answers::add_request_id(&mut answer, report.id);
         telling.answered(&answer);
         thread.give_way(&telling.report.timings).await;
         answer
@@ -257,7 +260,8 @@ impl Exchange {
         telling.log_line(LogStream::Vivarium, message.clone());
         let pause = if let Pause::Ended(_) = pause { pause } else { Pause::Ended(Outcome::Failed { message: message.clone() }) };
         finish(&thread, guest, queued, pause, &mut telling);
-        let answer = refusals.bad_answer(&telling.report, format!("{message}."));
+        let mut answer = refusals.bad_answer(&telling.report, format!("{message}."));
+        answers::add_request_id(&mut answer, telling.report.id);
         telling.answered(&answer);
         answer
     }

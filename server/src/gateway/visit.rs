@@ -259,6 +259,7 @@ impl Thread {
         telling.report.outcome = if has_room { driven.outcome } else { self.shared.memory.exhausted() };
         let mut answer = telling.compose(&revision.program, stdout, share, refusals);
         answers::add_timings(&mut answer, &telling.report.timings);
+        answers::add_request_id(&mut answer, telling.report.id);
         self.give_way(&telling.report.timings).await;
         Ran::ToItsEnd(answer)
     }

@@ -86,6 +86,20 @@ impl Addresses {
         format!("{} {path_form}", wildcard.trim_end_matches('/'))
     }
 
+    /// Where the workshop itself reaches the gateways.
+    pub fn guest_address(&self) -> SocketAddr {
+        match self.guest.ip().is_unspecified() {
+            true => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), self.guest.port()),
+            false => self.guest,
+        }
+    }
+
+    /// The Host of `<slug>`.
+    pub fn guest_authority(&self, label: &str) -> String {
+        let url = self.guest_url(label);
+        url.split_once("://").map_or(url.as_str(), |(_, rest)| rest).trim_end_matches('/').to_owned()
+    }
+
     pub fn guest_domain(&self) -> &str {
         &self.guest_domain
     }

@@ -18,6 +18,7 @@ mod shares;
 mod snapshot;
 mod starters;
 mod stored;
+mod visits;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,7 @@ pub(super) fn router(workshop: Arc<Workshop>) -> Router {
         .route("/deployments/{slug}/kv", get(kv::stores))
         .route("/deployments/{slug}/kv/{store}", get(kv::list))
         .route("/deployments/{slug}/kv/{store}/{*key}", get(kv::get).put(kv::put).delete(kv::delete))
+        .route("/deployments/{slug}/tests", post(visits::create))
         .route("/runs", post(runs::create))
         .route("/shares", post(shares::create))
         .route("/shares/{id}", get(shares::show).delete(shares::remove))

@@ -296,6 +296,19 @@ impl Deployments {
         self.entries().get(slug).map(|deployment| deployment.logs.iter().cloned().collect())
     }
 
+    /// What became of one request, while that is kept.
+    pub fn report(&self, slug: &str, id: u64) -> Option<RunReport> {
+        self.entries().get(slug)?.requests.iter().rev().find(|report| report.id == id).cloned()
+    }
+
+    /// What the program itself said during one request.
+    pub fn log_of(&self, slug: &str, request_id: u64) -> Vec<String> {
+        let entries = self.entries();
+        let logs = entries.get(slug).map(|deployment| deployment.logs.iter()).into_iter().flatten();
+        let own = logs.filter(|log| log.entry.request_id == Some(request_id) && log.entry.stream != LogStream::Vivarium);
+        own.map(|log| log.entry.text.clone()).collect()
+    }
+
     pub fn add_reports(&self, reports: Vec<RunReport>) {
         for report in reports {
             let topic = Topic::Deployment(report.slug.clone());

@@ -11,6 +11,7 @@ mod pace;
 mod settings;
 mod shares;
 mod surface;
+mod visits;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,10 +52,15 @@ impl Answer {
 }
 
 async fn start(folder: &std::path::Path, limits: Limits) -> Server {
+    start_before(folder, limits, "127.0.0.1:7879".parse().unwrap()).await
+}
+
+/// With what answers for the guests at that address.
+async fn start_before(folder: &std::path::Path, limits: Limits, guests: SocketAddr) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let folder = DataFolder::open(folder).unwrap();
-    let addresses = Addresses::new(address, "127.0.0.1:7879".parse().unwrap(), &AddressOptions::default()).unwrap();
+    let addresses = Addresses::new(address, guests, &AddressOptions::default()).unwrap();
     let stand = Arc::new(Stand::default());
     let mut observers = Vec::new();
     let parts = |observer| {
