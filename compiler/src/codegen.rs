@@ -9,7 +9,7 @@ use cranelift_codegen::{
 use vivarium_artifact::layout::GUARD_BYTES;
 use vivarium_artifact::{CallSite, Clause, TrapKind};
 
-use crate::effort::{Effort, effort};
+use crate::effort::{Effort, FRUGAL_INSTRUCTIONS_MAX, LARGE_FRAME_BYTES, effort};
 use crate::environment::Environment;
 use crate::error::CompileError;
 use crate::isa::Target;
@@ -59,11 +59,9 @@ pub struct Location {
 /// However large the guard: a function also writes below its frame, when it calls and when its callee saves registers.
 const FRAME_BYTES_MAX: u64 = GUARD_BYTES - (64 << 10);
 
-/// A larger frame is worth the time that the slower register allocator takes: programs that nest a few dozen calls deep must not find the stack used up
-/// by code that was only compiled quickly.
-const LARGE_FRAME_BYTES: u64 = 16 << 10;
-/// That allocator takes too long for functions of more instructions of Cranelift's.
-const FRUGAL_INSTRUCTIONS_MAX: usize = 200_000;
+/// A frame that is a quarter of the usual stack is worth that time whatever the size of the function, up to this one.
+const HUGE_FRAME_BYTES: u64 = 256 << 10;
+const HUGE_FRAME_INSTRUCTIONS_MAX: usize = 200_000;
 
 /// Compiles the function in `context`, which has so many operators; `name` is for errors.
 pub fn compile(
@@ -109,17 +107,19 @@ pub fn compile(
 fn generate(context: &mut Context, target: &Target, operators: u64) -> Result<(), CodegenError> {
     let effort = effort(&context.func, operators);
     context.compile(&**target.isa_for(effort), &mut ControlPlane::default()).map_err(|error| error.inner)?;
-    match &target.frugal {
-        Some(frugal)
-            if effort == Effort::Usual
-                && frame_bytes(context) > LARGE_FRAME_BYTES
-                && context.func.dfg.num_insts() <= FRUGAL_INSTRUCTIONS_MAX =>
-        {
-            context.compile(&**frugal, &mut ControlPlane::default()).map_err(|error| error.inner)?;
-        }
-        _ => {}
+    // What cannot be told before: values that do not leave their block may need places too.
+    if let (Effort::Usual, Some(frugal)) = (effort, &target.frugal)
+        && is_too_large(frame_bytes(context), context.func.dfg.num_insts())
+    {
+        context.compile(&**frugal, &mut ControlPlane::default()).map_err(|error| error.inner)?;
     }
     Ok(())
+}
+
+/// Whether registers are allocated again, with more care.
+fn is_too_large(frame_bytes: u64, instructions: usize) -> bool {
+    frame_bytes > LARGE_FRAME_BYTES && instructions <= FRUGAL_INSTRUCTIONS_MAX
+        || frame_bytes > HUGE_FRAME_BYTES && instructions <= HUGE_FRAME_INSTRUCTIONS_MAX
 }
 
 fn frame_bytes(context: &Context) -> u64 {

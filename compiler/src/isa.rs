@@ -28,7 +28,12 @@ pub struct Target {
 impl Target {
     /// What a function is compiled for.
     pub fn isa_for(&self, effort: Effort) -> &OwnedTargetIsa {
-        self.quick.as_ref().filter(|_| effort == Effort::Little).unwrap_or(&self.isa)
+        let other = match effort {
+            Effort::Usual => None,
+            Effort::Frugal => self.frugal.as_ref(),
+            Effort::Little => self.quick.as_ref(),
+        };
+        other.unwrap_or(&self.isa)
     }
 
     /// Whether the code of such a function is optimised.
@@ -111,10 +116,10 @@ mod tests {
             let target = target(setting, Verify::Yes).unwrap();
             assert!(target.cpu_features.iter().any(|name| name == "sse4.1"));
             assert!(target.cpu_features.iter().all(|name| !name.starts_with("avx512")));
-            for effort in [Effort::Usual, Effort::Little] {
+            for effort in [Effort::Usual, Effort::Frugal, Effort::Little] {
                 let isa = target.isa_for(effort);
                 assert!(isa.flags().preserve_frame_pointers());
-                assert_eq!(target.optimises(effort), setting == Setting::Best && effort == Effort::Usual);
+                assert_eq!(target.optimises(effort), setting == Setting::Best && effort != Effort::Little);
                 let wide = || isa.isa_flags().into_iter().filter(|flag| flag.name.starts_with("has_avx512"));
                 assert!(
                     wide().count() > 0 && wide().all(|flag| flag.as_bool() == Some(false)),
