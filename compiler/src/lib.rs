@@ -4,7 +4,7 @@
 //! [`Artifact`](vivarium_artifact::Artifact): position-independent code, the image that instances begin as, and the contract between both and the
 //! runtime. [`clif`] shows the intermediate code.
 //!
-//! **Parts, one type a stage.** bytes → `validate` → `ValidatedModule` → `translate` and `trampoline` → CLIF of a function → `codegen` →
+//! **Parts, one type a stage.** bytes → `validate` (`sections`, `bodies`) → `ValidatedModule` → `translate` and `trampoline` → CLIF of a function → `codegen` →
 //! `CompiledFunction` → `link` → `Artifact`. [`lines`] makes one table of whatever debug information there is. `parallel` runs the middle for all functions. Beside the code, `segments`, `plan` and `image` decide how
 //! an instance begins.
 //!
@@ -14,6 +14,7 @@
 //! **Does not know about** files, processes, the runtime, HTTP, async.
 #![forbid(unsafe_code)]
 
+mod bodies;
 pub mod cache;
 mod codegen;
 mod constant;

@@ -32,6 +32,7 @@ pub fn link(
     code_bytes_max: u64,
 ) -> Result<Artifact, CompileError> {
     let mut text = Text::new(stubs::stubs());
+    text.bytes.reserve(functions.iter().map(|(_, function)| function.code.len() + stubs::ALIGNMENT).sum());
     let placed: Vec<Placed<'_>> = functions.iter().map(|(job, function)| text.place_function(*job, function)).collect();
     text.place_offset_table(module.function_types.len());
     text.place_segments(module, &plan.late, code_bytes_max.min(TEXT_BYTES_MAX))?;

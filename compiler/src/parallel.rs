@@ -122,7 +122,11 @@ fn jobs(environment: &Environment<'_>) -> Vec<Job> {
 }
 
 fn threads(environment: &Environment<'_>, jobs: usize) -> usize {
-    let body_bytes: u64 = environment.module.bodies.iter().map(|body| body.range().end - body.range().start).sum();
+    threads_for(environment.module.bodies.iter().map(|body| body.range().end - body.range().start).sum(), jobs)
+}
+
+/// How many threads so much wasm in bodies is worth, and so many jobs.
+pub fn threads_for(body_bytes: u64, jobs: usize) -> usize {
     if body_bytes < PARALLEL_BODY_BYTES_MIN {
         return 1;
     }

@@ -2,10 +2,11 @@
 
 use vivarium_artifact::{AddressType, Export, ExportedItem, GlobalType, ImportName, ImportedFunction, TagPlan, WASM_PAGE_BYTES};
 use wasmparser::{
-    ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, FuncToValidate, FuncValidatorAllocations, FunctionBody, Import,
-    KnownCustom, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator, ValidatorResources, WasmFeatures,
+    ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, Import, KnownCustom, Parser, Payload, TableInit, TypeRef, ValidPayload,
+    Validator, WasmFeatures,
 };
 
+use crate::bodies;
 use crate::constant::{Constant, ConstantScope};
 use crate::error::CompileError;
 use crate::module::{
@@ -64,15 +65,18 @@ impl<'a, 'p> Reading<'a, 'p> {
         let mut validator = Validator::new_with_features(features);
         let mut parser = Parser::new(0);
         parser.set_features(features);
-        let mut allocations = FuncValidatorAllocations::default();
+        let mut unchecked = Vec::new();
         for payload in parser.parse_all(wasm) {
             let payload = payload?;
             match validator.payload(&payload)? {
-                ValidPayload::Func(function, body) => allocations = self.read_body(function, body, allocations)?,
+                ValidPayload::Func(function, body) => {
+                    unchecked.push(function);
+                    self.module.bodies.push(body);
+                }
                 ValidPayload::Ok | ValidPayload::Parser(_) | ValidPayload::End(_) => self.read_section(payload)?,
             }
         }
-        Ok(())
+        bodies::validate(unchecked, &self.module.bodies)
     }
 
     fn finish(mut self) -> Result<ValidatedModule<'a>, CompileError> {
@@ -91,18 +95,6 @@ impl<'a, 'p> Reading<'a, 'p> {
         }
         names::name_by_exports(&module.exports, &mut module.function_names);
         Ok(module)
-    }
-
-    fn read_body(
-        &mut self,
-        function: FuncToValidate<ValidatorResources>,
-        body: FunctionBody<'a>,
-        allocations: FuncValidatorAllocations,
-    ) -> Result<FuncValidatorAllocations, CompileError> {
-        let mut validator = function.into_validator(allocations);
-        validator.validate(&body)?;
-        self.module.bodies.push(body);
-        Ok(validator.into_allocations())
     }
 
     fn read_section(&mut self, payload: Payload<'a>) -> Result<(), CompileError> {

@@ -57,3 +57,24 @@ fn functions_that_keep_too_many_values_at_once_are_not_optimised() {
         assert_eq!(code(&fast, "f") != code(&best, "f"), is_optimised, "{values} values, {times} times");
     }
 }
+
+/// What a target finds in its locals is handed on by the branch, and whoever adds a value to it looks at all labels.
+#[test]
+fn targets_of_a_long_table_have_blocks_of_their_own() {
+    let table = |labels: usize| {
+        let opened: String = (0..labels).map(|_| "(block ").collect();
+        let closed: String = (0..labels).map(|label| format!(") (local.set 1 (i32.add (local.get 1) (i32.const {label})))")).collect();
+        let depths: String = (0..labels).map(|depth| format!("{depth} ")).collect();
+        let wat = format!(
+            "(module (func (export \"f\") (param i32) (result i32) (local i32)
+                {opened} (br_table {depths} (local.get 0)) {closed} (local.get 1)))"
+        );
+        let wasm = wat::parse_str(wat).expect("the test's WAT is right");
+        let shown = vivarium_compiler::clif(&wasm, &Policy::default(), Setting::Fast).expect("it compiles");
+        shown[0].1.lines().filter(|line| line.contains(" jump block")).count()
+    };
+    // Each block goes on to the next one; of the labels the last stands for all that follow.
+    let (short, long) = (table(65), table(66));
+    assert!(short < 70, "a short table leads to its targets itself: {short} jumps");
+    assert!(long > 130, "a long one through a block for each: {long} jumps");
+}

@@ -10,6 +10,10 @@ use super::{FunctionTranslator, trap_code};
 use crate::error::CompileError;
 use crate::types::{clif_type, register_type};
 
+/// A target of a longer table is reached through a block of its own. Locals that differ where branches meet are handed on by the branch: whoever adds one looks
+/// at all labels of a table, for each target of it.
+const EDGELESS_LABELS_MAX: u32 = 64;
+
 /// An open block.
 #[derive(Debug)]
 pub struct Frame {
@@ -180,10 +184,11 @@ impl FunctionTranslator<'_, '_> {
         // order of depth, so that the same module always gives the same code.
         let mut edges: BTreeMap<u32, Block> = BTreeMap::new();
         let mut calls = Vec::with_capacity(table.len() as usize);
+        let is_long = table.len() > EDGELESS_LABELS_MAX;
         for depth in table.targets() {
-            calls.push(self.edge(depth?, &mut edges));
+            calls.push(self.edge(depth?, is_long, &mut edges));
         }
-        let default = self.edge(table.default(), &mut edges);
+        let default = self.edge(table.default(), is_long, &mut edges);
         // Every target takes as many values, of the same types.
         let (_, count) = self.branch_to(table.default());
         let values = self.handed_on(count);
@@ -271,10 +276,11 @@ impl FunctionTranslator<'_, '_> {
         frame.target()
     }
 
-    fn edge(&mut self, depth: u32, edges: &mut BTreeMap<u32, Block>) -> BlockCall {
+    fn edge(&mut self, depth: u32, is_long: bool, edges: &mut BTreeMap<u32, Block>) -> BlockCall {
         let (target, count) = self.branch_to(depth);
         let builder = &mut self.builder;
-        let block = *edges.entry(depth).or_insert_with(|| if count == 0 { target } else { builder.create_block() });
+        let is_edgeless = count == 0 && !is_long;
+        let block = *edges.entry(depth).or_insert_with(|| if is_edgeless { target } else { builder.create_block() });
         BlockCall::new(block, [], &mut builder.func.dfg.value_lists)
     }
 
