@@ -226,6 +226,12 @@ impl Instance {
         self.return_to_guest(results.iter().copied());
     }
 
+    /// Length of a memory of its own, in bytes.
+    pub fn memory_length(&self, memory: u32) -> Option<u64> {
+        self.module().contract().memories.get(memory as usize).filter(|plan| plan.import.is_none())?;
+        self.slot().memory.word(self.module().layout().memory_length(memory))
+    }
+
     /// Length of a table of its own, in elements.
     pub fn table_length(&self, table: u32) -> Option<u64> {
         self.module().contract().tables.get(table as usize).filter(|plan| plan.import.is_none())?;

@@ -14,7 +14,7 @@ use std::thread;
 
 use vivarium_compiler::Features;
 use vivarium_tests::engine;
-use vivarium_tests::spec::folders::{Folder, Terms, folders};
+use vivarium_tests::spec::folders::{Folder, Rules, Terms, folders};
 use vivarium_tests::spec::known::{KnownFailures, Place};
 use vivarium_tests::spec::{FileReport, run_file};
 
@@ -30,7 +30,7 @@ struct Job {
     folder: String,
     file: String,
     text: String,
-    features: Features,
+    rules: Rules,
 }
 
 #[test]
@@ -46,11 +46,11 @@ fn the_suite_passes_but_for_what_is_known() {
     for Folder { name, files, terms } in folders() {
         match terms {
             Terms::RefusedByPolicy(reason) => println!("{name}: {} files, refused by policy: {reason}", files.len()),
-            Terms::With(features) => jobs.extend(files.iter().map(|file| Job {
+            Terms::By(rules) => jobs.extend(files.iter().map(|file| Job {
                 folder: name.clone(),
                 file: file.name().to_owned(),
                 text: file.raw().to_owned(),
-                features,
+                rules,
             })),
         }
     }
@@ -85,7 +85,7 @@ fn run_all(jobs: &[Job]) -> Vec<FileReport> {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let (Some(job), Some(report)) = (jobs.get(index), reports.get(index)) else { break };
-            let ran = catch_unwind(AssertUnwindSafe(|| run_file(&job.text, job.features, &pool)));
+            let ran = catch_unwind(AssertUnwindSafe(|| run_file(&job.text, job.rules, &pool)));
             *report.lock().expect("no thread panics with it") = ran.unwrap_or_else(|_| {
                 // The other files have a pool that the panic has not touched.
                 pool = engine::pool(SLOTS);
@@ -129,7 +129,7 @@ fn jobs_in(folder: &Path) -> Vec<Job> {
         folder: file.parent().unwrap_or(folder).display().to_string(),
         file: file.display().to_string(),
         text: String::from_utf8_lossy(&std::fs::read(file).expect("the file reads")).into_owned(),
-        features: Features::EVERY,
+        rules: Features::EVERY.into(),
     };
     files.iter().map(job).collect()
 }

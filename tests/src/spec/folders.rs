@@ -15,10 +15,33 @@ pub struct Folder {
 /// How a folder is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Terms {
-    /// With exactly these features.
-    With(Features),
+    /// By these rules.
+    By(Rules),
     /// Not at all, and why.
     RefusedByPolicy(&'static str),
+}
+
+/// What a folder's files were written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Modules may use exactly these.
+    pub features: Features,
+    pub segments: Segments,
+}
+
+/// When it shows that an active segment does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Segments {
+    /// When it is copied, behind those that were copied before it (since bulk memory operations).
+    CopiedInOrder,
+    /// Before anything is copied: such modules do not link (core specification 1.0 of 2019, 4.5.4, steps 9 to 14).
+    CheckedFirst,
+}
+
+impl From<Features> for Rules {
+    fn from(features: Features) -> Rules {
+        Rules { features, segments: Segments::CopiedInOrder }
+    }
 }
 
 /// All folders: the versions of the specification, then the proposals.
@@ -38,7 +61,7 @@ fn folder(name: Option<String>, mut files: Vec<TestFile<'static>>) -> Option<Fol
 
 fn terms(folder: &str) -> Terms {
     let (one, two, three) = (Features::VERSION_1, Features::VERSION_2, Features::VERSION_3);
-    Terms::With(match folder {
+    let features = match folder {
         "threads" => return Terms::RefusedByPolicy("memory is never shared between threads"),
         "custom-descriptors" => return Terms::RefusedByPolicy("an early proposal on top of garbage collection"),
         "wasm-v1" => one,
@@ -49,5 +72,8 @@ fn terms(folder: &str) -> Terms {
         "custom-page-sizes" => three.with(Features::CUSTOM_PAGE_SIZES),
         "wide-arithmetic" => three.with(Features::WIDE_ARITHMETIC),
         _ => three,
-    })
+    };
+    // The folder is a snapshot of 2018; later ones have the later rule in the same file.
+    let segments = if folder == "mutable-global" { Segments::CheckedFirst } else { Segments::CopiedInOrder };
+    Terms::By(Rules { features, segments })
 }

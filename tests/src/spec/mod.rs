@@ -2,20 +2,21 @@
 //!
 //! [`run_file`] takes a `.wast` file and tells for each directive whether it held; a directive that the driver does not understand has failed.
 //! [`folders`] says what there is to run, and with which features; [`known`] is the list of what is known to fail. [`store`] keeps instances, [`linking`]
-//! finds who owns what they import, [`exchange`] answers their exits; [`values`] converts arguments and compares results, NaN patterns included.
+//! finds who owns what they import, [`segments`] has the older rule of what links, [`exchange`] answers their exits; [`values`] converts arguments and compares results, NaN patterns included.
 
 mod exchange;
 pub mod folders;
 pub mod known;
 mod linking;
+mod segments;
 mod store;
 mod values;
 
-use vivarium_compiler::Features;
 use vivarium_runtime::{Pool, Trap};
 use wast::parser::{self, ParseBuffer};
 use wast::{QuoteWat, Wast, WastDirective, WastExecute, WastInvoke, Wat};
 
+use folders::Rules;
 use store::{Call, End, InstantiateError, Store};
 
 /// What became of one file.
@@ -40,14 +41,14 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// Runs every directive of a file, on this thread's pool; its modules may use these features.
-pub fn run_file(text: &str, features: Features, pool: &Pool) -> FileReport {
+/// Runs every directive of a file, on this thread's pool; its modules are taken by these rules.
+pub fn run_file(text: &str, rules: Rules, pool: &Pool) -> FileReport {
     let mut report = FileReport::default();
     let mut lexer = wast::lexer::Lexer::new(text);
     lexer.allow_confusing_unicode(true);
     let wast = match ParseBuffer::new_with_lexer(lexer) {
         Ok(buffer) => match parser::parse::<Wast>(&buffer) {
-            Ok(wast) => return run_directives(wast, text, Store::new(pool.clone(), features)),
+            Ok(wast) => return run_directives(wast, text, Store::new(pool.clone(), rules)),
             Err(error) => error,
         },
         Err(error) => error,

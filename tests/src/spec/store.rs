@@ -7,6 +7,7 @@ use vivarium_artifact::{Contract, ExportedItem, Setting};
 use vivarium_compiler::{CompileError, Features, Policy};
 use vivarium_runtime::{Exception, Instance, LoadedModule, Pool, Trap};
 
+use super::folders::{Rules, Segments};
 use super::linking::{Owners, Place};
 use super::values::Typed;
 use crate::engine::{limits, load};
@@ -69,7 +70,7 @@ type Named<T> = Result<T, String>;
 /// All instances of one file. A member's number stays its own; one that nothing leads to any more is `None`.
 pub struct Store {
     pool: Pool,
-    features: Features,
+    rules: Rules,
     members: Vec<Option<Member>>,
     /// Functions that some member holds a foreign reference to: the reference's number is the position here.
     foreign: Vec<Place>,
@@ -87,11 +88,11 @@ pub struct Member {
 }
 
 impl Store {
-    /// A store with the host module `spectest`; modules may use these features.
-    pub fn new(pool: Pool, features: Features) -> Store {
+    /// A store with the host module `spectest`; modules are taken by these rules.
+    pub fn new(pool: Pool, rules: Rules) -> Store {
         let mut store = Store {
             pool,
-            features,
+            rules,
             members: vec![],
             foreign: vec![],
             by_name: HashMap::new(),
@@ -149,7 +150,7 @@ impl Store {
     }
 
     pub fn compile(&self, wasm: &[u8]) -> Result<Arc<LoadedModule>, InstantiateError> {
-        load(wasm, &policy(self.features), setting()).map_err(|error| match error {
+        load(wasm, &policy(self.rules.features), setting()).map_err(|error| match error {
             CompileError::Invalid { .. } => InstantiateError::Invalid(error.to_string()),
             CompileError::Limit { .. } => InstantiateError::Limit(error.to_string()),
             CompileError::Feature { .. } => InstantiateError::Feature(error.to_string()),
@@ -161,6 +162,10 @@ impl Store {
     /// A new member, which nothing leads to yet.
     pub fn instantiate(&mut self, wasm: &[u8]) -> Result<usize, InstantiateError> {
         let module = self.compile(wasm)?;
+        if self.rules.segments == Segments::CheckedFirst {
+            let owners = self.resolve(module.contract()).map_err(InstantiateError::Link)?;
+            self.check_segments(wasm, module.contract(), &owners).map_err(InstantiateError::Link)?;
+        }
         self.instantiate_module(&module)
     }
 
