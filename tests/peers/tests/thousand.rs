@@ -41,6 +41,8 @@ fn generated_modules_use_what_programs_may_use() {
         (Features::BULK_MEMORY, "memory.copy"),
         (Features::BULK_MEMORY, "memory.init"),
         (Features::REFERENCE_TYPES, "table.grow"),
+        (Features::EXCEPTIONS, "try_table"),
+        (Features::FUNCTION_REFERENCES, "call_ref"),
     ];
     for (feature, text) in proposals {
         assert_eq!(used(text) > 3, Features::PRODUCT.contains(feature), "{text} is in {} of {} modules", used(text), texts.len());

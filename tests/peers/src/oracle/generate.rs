@@ -6,7 +6,7 @@ use wasm_smith::{Config, Module};
 
 use vivarium_compiler::Features;
 
-use super::bulk;
+use super::added;
 use super::random::Random;
 
 /// Calls and turns of loops after which a module traps.
@@ -28,11 +28,23 @@ pub fn module_with_fuel(seed: u64, fuel: u32) -> Option<Vec<u8>> {
     // wasm-smith does not draw this one.
     let custom_page_sizes = random.next().is_multiple_of(4);
     let bytes = random.bytes(length);
+    // What wasmi lacks is in some modules only, so that it takes part in the others.
+    let [exceptions, relaxed_simd, typed_references] = [(); 3].map(|()| random.next().is_multiple_of(6));
     let mut source = Unstructured::new(&bytes);
     let drawn = Config::arbitrary(&mut source).ok()?;
-    let mut module = Module::new(bounded(Config { custom_page_sizes_enabled: custom_page_sizes, ..drawn }), &mut source).ok()?;
+    let mut module = Module::new(
+        bounded(Config {
+            custom_page_sizes_enabled: custom_page_sizes,
+            exceptions_enabled: exceptions,
+            relaxed_simd_enabled: relaxed_simd,
+            ..drawn
+        }),
+        &mut source,
+    )
+    .ok()?;
     module.ensure_termination(fuel).ok()?;
-    Some(bulk::added_to(&module.to_bytes()))
+    let typed_references = typed_references && Features::PRODUCT.contains(Features::FUNCTION_REFERENCES);
+    Some(added::added_to(&module.to_bytes(), typed_references))
 }
 
 /// What was drawn decides which instructions a module has, and whether it uses what else programs may use; we decide how large it gets.
@@ -67,12 +79,12 @@ fn bounded(drawn: Config) -> Config {
         sign_extension_ops_enabled: true,
         extended_const_enabled: true,
         simd_enabled: has(Features::SIMD) && drawn.simd_enabled,
-        // Its results are the processor's choice, so no two engines need agree.
-        relaxed_simd_enabled: false,
+        // Its results are the processor's choice: Wasmtime's are on the same one, wasmi does not take part.
+        relaxed_simd_enabled: has(Features::RELAXED_SIMD) && drawn.relaxed_simd_enabled,
         memory64_enabled: has(Features::MEMORY64) && drawn.memory64_enabled,
         tail_call_enabled: has(Features::TAIL_CALL),
-        // Not before the oracles can tell an uncaught one.
-        exceptions_enabled: false,
+        exceptions_enabled: has(Features::EXCEPTIONS) && drawn.exceptions_enabled,
+        max_tags: 4,
         custom_page_sizes_enabled: has(Features::CUSTOM_PAGE_SIZES) && drawn.custom_page_sizes_enabled,
         wide_arithmetic_enabled: has(Features::WIDE_ARITHMETIC),
         gc_enabled: false,

@@ -1,11 +1,11 @@
 //! One generated module in every engine, and what can be seen of it compared.
 //!
-//! [`generate`] makes a module that ends by itself, to which `bulk` adds what is rare; [`plan`] decides which exports are called with what; [`ours`], [`wasmtime`] and [`wasmi`] each give an
+//! [`generate`] makes a module that ends by itself, to which `added` adds what is rare; [`plan`] decides which exports are called with what; [`ours`], [`wasmtime`] and [`wasmi`] each give an
 //! [`Observed`]; [`compare`] says where two of them differ. Wasmtime has our code generator: what differs from it is our translator's or our runtime's
 //! doing. wasmi interprets: it finds what both compilers have wrong. Each module runs twice in one slot of ours: what the first run left behind would show.
 //! Where the code comes from is one of four [`Way`]s, by seed: either setting, compiled anew or found in a cache that earlier modules filled.
 
-mod bulk;
+mod added;
 pub mod compare;
 pub mod generate;
 pub mod ours;

@@ -40,7 +40,7 @@ pub fn of(contract: &Contract, seed: u64) -> Plan {
             ExportedItem::Memory(index) => plan.memories.push((name, index)),
             ExportedItem::Global(index) => plan.globals.push((name, index, contract.globals[index as usize].ty.value)),
             ExportedItem::Table(index) => plan.tables.push((name, index)),
-            // No generated module has one yet.
+            // Of a tag nothing can be seen but what throws and catches it.
             ExportedItem::Tag(_) => {}
         }
     }

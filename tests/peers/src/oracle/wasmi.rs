@@ -17,6 +17,8 @@ impl Wasmi {
         let mut config = Config::default();
         config.consume_fuel(true);
         config.wasm_multi_memory(true).wasm_memory64(true).wasm_tail_call(true).wasm_wide_arithmetic(true).wasm_custom_page_sizes(true);
+        // Where results are its choice, it chooses otherwise than the processor.
+        config.wasm_relaxed_simd(false);
         Wasmi(Engine::new(&config))
     }
 

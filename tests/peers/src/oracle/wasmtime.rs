@@ -1,7 +1,7 @@
 //! A module in Wasmtime: the same code generator under another translator and another runtime.
 
-use vivarium_artifact::{Setting, TrapKind, ValueType};
-use wasmtime::{Config, Engine, Instance, Module, OptLevel, Store, Trap, Val};
+use vivarium_artifact::{HeapType, ReferenceType, Setting, TrapKind, ValueType};
+use wasmtime::{Config, Engine, Instance, Module, OptLevel, Store, ThrownException, Trap, Val};
 
 use super::plan::{Call, Plan, normal};
 use super::{Observed, Outcome};
@@ -57,7 +57,11 @@ fn run(instance: &Instance, store: &mut Store<()>, call: &Call) -> Result<Outcom
     let mut results = vec![Val::I32(0); call.ty.results.len()];
     match function.call(&mut *store, &arguments, &mut results) {
         Ok(()) => Ok(Outcome::Returned(call.ty.results.iter().zip(&results).map(|(ty, value)| normal(*ty, bits(value))).collect())),
-        Err(error) => outcome(&error),
+        Err(error) => {
+            // Nobody else takes what was thrown.
+            store.take_pending_exception();
+            outcome(&error)
+        }
     }
 }
 
@@ -85,6 +89,7 @@ fn value(ty: ValueType, bits: u128) -> Val {
         ValueType::F64 => Val::F64(bits as u64),
         ValueType::V128 => Val::V128(bits.into()),
         ValueType::EXTERN_REF => Val::ExternRef(None),
+        ValueType::Reference(ReferenceType { heap: HeapType::Exn, .. }) => Val::ExnRef(None),
         _ => Val::FuncRef(None),
     }
 }
@@ -98,12 +103,16 @@ fn bits(value: &Val) -> u128 {
         Val::V128(value) => value.as_u128(),
         Val::FuncRef(reference) => u128::from(reference.is_some()),
         Val::ExternRef(reference) => u128::from(reference.is_some()),
+        Val::ExnRef(reference) => u128::from(reference.is_some()),
         Val::AnyRef(reference) => u128::from(reference.is_some()),
         _ => 1,
     }
 }
 
 fn outcome(error: &wasmtime::Error) -> Result<Outcome, String> {
+    if error.is::<ThrownException>() {
+        return Ok(Outcome::Trapped(TrapKind::UncaughtException));
+    }
     let trap = error.downcast_ref::<Trap>().ok_or_else(|| format!("{error:#}"))?;
     Ok(match trap {
         Trap::StackOverflow => Outcome::Bounded,
