@@ -208,6 +208,17 @@ describe("the workshop", { skip: url === undefined && "VIVARIUM_URL names no ser
     await visitor.page.context().close();
   });
 
+  test("the code is formatted by a key, and one Undo takes it back", async () => {
+    const squeezed = "#include <stdio.h>\nint main(void){puts(\"laid out\");return 0;}\n";
+    await workshop.paste(squeezed);
+    await workshop.format();
+    await workshop.page.locator(".cm-line", { hasText: /^\s+puts\("laid out"\);$/ }).waitFor();
+    await workshop.focusCode();
+    await workshop.undo();
+    assert.equal(await workshop.code(), squeezed);
+    await workshop.paste(GREETING);
+  });
+
   test("a new file's name leads into the editor", async () => {
     await workshop.newFile("leaf.h");
     await workshop.page.keyboard.type("#define LEAF 1");

@@ -89,6 +89,14 @@ export class Workshop {
     await this.page.locator(states.map((state) => `html[data-state="${state}"]`).join(", ")).waitFor();
   }
 
+  async format() {
+    await this.page.keyboard.press("Alt+Shift+F");
+  }
+
+  async undo() {
+    await this.page.keyboard.press("ControlOrMeta+Z");
+  }
+
   async press() {
     await this.page.locator("#run").click();
   }

@@ -3,7 +3,7 @@
 // Each file of each program has an editor state of its own, which keeps its history and its marks while another file is shown.
 
 import { closeBrackets, closeBracketsKeymap } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { defaultKeymap, history, historyKeymap, indentWithTab, isolateHistory } from "@codemirror/commands";
 import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import {
   Compartment,
@@ -134,8 +134,16 @@ export class Editor {
   }
 
   #replaceText(text: string): void {
-    if (this.#view.state.doc.toString() === text) return;
-    this.#view.dispatch({ changes: { from: 0, to: this.#view.state.doc.length, insert: text } });
+    const { doc, selection } = this.#view.state;
+    if (doc.toString() === text) return;
+    const before = doc.lineAt(selection.main.head);
+    const insert = this.#view.state.toText(text);
+    // The caret stays in its line, as near to where it was as that reaches.
+    const line = insert.line(Math.min(before.number, insert.lines));
+    const anchor = line.from + Math.min(selection.main.head - before.from, line.length);
+    // One Undo takes back this and nothing that was typed just before.
+    const annotations = isolateHistory.of("full");
+    this.#view.dispatch({ changes: { from: 0, to: doc.length, insert }, selection: { anchor }, annotations });
   }
 
   /** What is marked is asked for after the wait: another file may be shown by then. */

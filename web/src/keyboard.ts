@@ -8,6 +8,7 @@ export interface Keys {
   nextProblem(step: 1 | -1): void;
   goTo(pane: "code" | "answer" | "logs"): void;
   reload(): void;
+  format(): void;
 }
 
 interface Key {
@@ -63,6 +64,12 @@ const KEYS: Key[] = [
     does: "ask for the answer again",
     when: (event) => event.altKey && event.code === "KeyR",
     act: (keys) => keys.reload(),
+  },
+  {
+    shown: ["Alt Shift F"],
+    does: "format the code",
+    when: (event) => event.altKey && event.shiftKey && event.code === "KeyF",
+    act: (keys) => keys.format(),
   },
   { shown: [`${command} F`], does: "find in the code" },
   {

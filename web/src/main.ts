@@ -106,6 +106,16 @@ async function showVersions(): Promise<void> {
   await showVersions(store, kept);
 }
 
+function formatCode(): void {
+  typing.flush();
+  const show = () => {
+    const program = currentProgram(store.state);
+    save(program);
+    editor.show(program);
+  };
+  void import("./formatting.js").then(({ format }) => format(store, show));
+}
+
 /** Something was run, or looks as if it will be in a moment. */
 function wantsAnswering(workshop: Workshop): boolean {
   const { attempt, slug, kind } = currentProgram(workshop);
@@ -228,7 +238,7 @@ connectPanels(store);
 connectSplitters();
 connectThemeSwitch();
 connectTabKey(editor);
-connectKeyboard({ run: () => press(), cancel, nextProblem, goTo, reload });
+connectKeyboard({ run: () => press(), cancel, nextProblem, goTo, reload, format: formatCode });
 connectStarters(store, openReplaced);
 connectSharing(store, () => typing.flush(), openReplaced);
 store.show(pageView());
