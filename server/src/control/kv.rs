@@ -13,6 +13,8 @@ pub enum KvAsk {
     Contents { slug: String },
     /// Answered by [`KvTold::Ended`].
     Change { call: CallId, slug: String, change: KvChange },
+    /// All that was told before [`KvTold::Mark`] of this number is known here.
+    Heard { number: u64 },
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +32,10 @@ pub enum KvTold {
     Emptied {
         slug: String,
         store: String,
+    },
+    /// Answered by [`KvAsk::Heard`].
+    Mark {
+        number: u64,
     },
     /// What was changed is committed, and was told before this; or it was not done.
     Ended {

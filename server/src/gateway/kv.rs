@@ -162,6 +162,10 @@ impl Asking {
                         deployment.kv.change(|table| table.remove_store(&store));
                     }
                 }
+                KvTold::Mark { number } => {
+                    self.open().asks.push(KvAsk::Heard { number });
+                    self.asked.notify_one();
+                }
                 KvTold::Ended { call, result } => self.end(call, result),
             }
         }

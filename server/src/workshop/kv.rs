@@ -9,8 +9,10 @@
 
 mod rows;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use vivarium_abi::{KvChange, KvEntry, KvError};
@@ -25,6 +27,9 @@ use crate::limits::Limits;
 const QUEUE_MAX: usize = 8_192;
 /// Of these so many are committed at once.
 const BATCH_MAX: usize = 256;
+
+/// How long a gateway is waited for that has not said that it took what it was told: it has ended, or is about to, and the next one asks anew.
+const HEARD_MAX: Duration = Duration::from_secs(1);
 
 /// Something to be done, in its order.
 #[derive(Debug)]
@@ -46,15 +51,46 @@ enum From {
 pub struct KvKeeper {
     asks: mpsc::Sender<Ask>,
     database: Database,
+    marks: Arc<Marks>,
 }
 
 /// What waits to be taken: given to the task that keeps.
-pub struct Queue(mpsc::Receiver<Ask>);
+pub struct Queue {
+    asks: mpsc::Receiver<Ask>,
+    marks: Arc<Marks>,
+}
+
+/// What the gateway has not said to have heard yet.
+#[derive(Debug, Default)]
+struct Marks {
+    next: AtomicU64,
+    open: Mutex<HashMap<u64, oneshot::Sender<()>>>,
+}
+
+impl Marks {
+    fn set(&self) -> (u64, oneshot::Receiver<()>) {
+        let (heard, hears) = oneshot::channel();
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.open().insert(number, heard);
+        (number, hears)
+    }
+
+    fn heard(&self, number: u64) {
+        if let Some(heard) = self.open().remove(&number) {
+            let _ = heard.send(());
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<()>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl KvKeeper {
     pub fn new(database: Database) -> (KvKeeper, Queue) {
         let (asks, queue) = mpsc::channel(QUEUE_MAX);
-        (KvKeeper { asks, database }, Queue(queue))
+        let marks = Arc::<Marks>::default();
+        (KvKeeper { asks, database, marks: marks.clone() }, Queue { asks: queue, marks })
     }
 
     /// What a gateway asks. Never waits: with a queue as full as it never is the asking requests end at their time.
@@ -62,6 +98,10 @@ impl KvKeeper {
         for ask in asks {
             let ask = match ask {
                 KvAsk::Contents { slug } => Ask::Contents { slug },
+                KvAsk::Heard { number } => {
+                    self.marks.heard(number);
+                    continue;
+                }
                 KvAsk::Change { call, slug, change } => Ask::Change { slug, change, from: From::Gateway(call) },
             };
             if self.asks.try_send(ask).is_err() {
@@ -110,7 +150,7 @@ impl Queue {
     /// Takes what is asked until nobody asks any more.
     pub async fn keep(mut self, database: Database, guests: Arc<dyn GuestServer>, limits: Arc<Limits>) {
         let (mut asks, kv_bytes_max) = (Vec::new(), limits.kv_bytes_max);
-        while self.0.recv_many(&mut asks, BATCH_MAX).await > 0 {
+        while self.asks.recv_many(&mut asks, BATCH_MAX).await > 0 {
             let (work, tellings) = split(std::mem::take(&mut asks));
             let count = work.len();
             let kept = database.call(move |connection| rows::keep(connection, work, kv_bytes_max, now())).await;
@@ -122,10 +162,19 @@ impl Queue {
             for (telling, kept) in tellings.into_iter().zip(kept) {
                 telling.tell(kept, &mut told, &mut of_api);
             }
+            let mark = (!of_api.is_empty()).then(|| self.marks.set());
+            told.extend(mark.iter().map(|(number, _)| KvTold::Mark { number: *number }));
             guests.tell_kv(told).await;
-            // Gateways take messages in their order: a request that comes by the next one finds what was changed.
-            for (answer, result) in of_api {
-                let _ = answer.send(result);
+            if let Some((number, hears)) = mark {
+                let marks = self.marks.clone();
+                // Whoever hears of the end comes back by another way than this one: the gateway must know of the change before.
+                tokio::spawn(async move {
+                    let _ = tokio::time::timeout(HEARD_MAX, hears).await;
+                    marks.heard(number);
+                    for (answer, result) in of_api {
+                        let _ = answer.send(result);
+                    }
+                });
             }
         }
     }
