@@ -7,7 +7,7 @@
 //! ```
 //! [`Apart::begin`] comes first in the process, [`Apart::lower`] when all files of the system have been read and before threads are made, [`Lowered::seal`]
 //! once every file, thread and socket that the role needs exists: a system call that is not on the role's list answers `EPERM` from then on. The lists are
-//! deny-by-default: no open, no socket or connect, no send that would connect, no exec, no new process, no `ptrace`, `memfd_create`, `bpf`, `io_uring`;
+//! deny-by-default: no open, no socket or connect (but over IP, for the fetch proxy), no send that would connect, no exec, no new process, no `ptrace`, `memfd_create`, `bpf`, `io_uring`;
 //! memory may become executable only as a mapping of a descriptor: that the workshop passed in (sealed artifacts), or, in a compile worker, of the one file
 //! that it began with; never by `mprotect`.
 //!
@@ -42,6 +42,8 @@ const OUT_OF_MEMORY_SCORE: &str = "500";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     Gateway,
+    /// The only one that may connect, and only over IP.
+    Fetch,
     /// Address space is bounded too, in bytes.
     CompileWorker {
         memory_bytes_max: u64,
@@ -82,8 +84,17 @@ pub struct Lowered {
 impl Apart {
     /// Before anything else: there must be one thread only.
     pub fn begin() -> io::Result<Apart> {
+        Apart::in_namespaces(namespaces::OF_GUESTS)
+    }
+
+    /// As [`Apart::begin`], for the one process that stays on the system's network.
+    pub fn begin_on_network() -> io::Result<Apart> {
+        Apart::in_namespaces(namespaces::BUT_NETWORK)
+    }
+
+    fn in_namespaces(own: namespaces::Namespaces) -> io::Result<Apart> {
         let mut walls = Walls::default();
-        match namespaces::enter() {
+        match namespaces::enter(own) {
             Ok(()) => walls.namespaces = true,
             Err(error) => walls.missing.push(format!(
                 "namespaces of its own ({error}): what escapes would share network and mounts with the system; allow user namespaces (sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns, user.max_user_namespaces)"
@@ -99,14 +110,14 @@ impl Apart {
         let _ = std::fs::write("/proc/self/oom_score_adj", OUT_OF_MEMORY_SCORE);
         limit(Resource::Core, 0)?;
         match role {
-            Role::Gateway => raise(Resource::Nofile)?,
+            Role::Gateway | Role::Fetch => raise(Resource::Nofile)?,
             Role::CompileWorker { memory_bytes_max } => {
                 rustix::process::nice(COMPILE_NICE).map_err(io::Error::from)?;
                 limit(Resource::As, memory_bytes_max)?;
                 limit(Resource::Nofile, COMPILE_DESCRIPTORS_MAX)?;
             }
         }
-        self.walls.leave_files();
+        self.walls.leave_files(role);
         rustix::thread::set_no_new_privs(true).map_err(io::Error::from)?;
         drop_capabilities()?;
         rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(io::Error::from)?;
@@ -117,14 +128,14 @@ impl Apart {
 }
 
 impl Walls {
-    fn leave_files(&mut self) {
+    fn leave_files(&mut self, role: Role) {
         if self.namespaces
             && let Err(error) = namespaces::leave_files()
         {
             self.namespaces = false;
             self.missing.push(format!("an empty root ({error}): mounts of the system stay in sight"));
         }
-        match files::deny_all() {
+        match files::deny_all(role != Role::Fetch) {
             Ok(()) => self.landlock = true,
             Err(reason) => {
                 self.missing

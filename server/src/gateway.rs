@@ -16,6 +16,8 @@ mod arrival;
 pub mod connection;
 pub mod deployments;
 mod exchange;
+mod fetcher;
+mod fetches;
 pub mod guest;
 pub mod kv;
 pub mod listeners;

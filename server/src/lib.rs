@@ -2,7 +2,8 @@
 //!
 //! **In and out.** HTTP and command lines in; pages, JSON, events and responses of guests out.
 //!
-//! **Parts.** [`workshop`]: pages, API, builds, database. [`gateway`]: the process that serves visitors, and its supervisor. [`compile`]:
+//! **Parts.** [`workshop`]: pages, API, builds, database. [`gateway`]: the process that serves visitors, and its supervisor. [`fetch`]: the
+//! one that sends programs' requests to backends. [`compile`]:
 //! the workers that turn wasm into artifacts. [`control`]: messages between workshop and gateway. [`processes`]: the one place that spawns.
 //! [`confine`]: what a role gives up after it began. [`command_line`]: the commands. [`limits`]: every bound. [`callers`] and [`heads`]: what both
 //! ports keep of connections. [`project`]: the
@@ -24,6 +25,7 @@ pub mod compile;
 pub mod confine;
 pub mod control;
 pub mod data_folder;
+pub mod fetch;
 pub mod gateway;
 pub mod heads;
 pub mod limits;

@@ -119,6 +119,14 @@ pub struct Limits {
     pub stream_bytes_per_second_max: u64,
     /// A program that takes longer has its answer sent while it makes it.
     pub stream_after_ms: u64,
+    /// Requests that one request of a visitor may have sent to backends.
+    pub fetches_per_request_max: u32,
+    /// From such a request to the last byte of its answer.
+    pub fetch_ms: u64,
+    /// Of its body, and of the answer's.
+    pub fetch_bytes_max: u64,
+    /// Backends that one deployment names.
+    pub backends_max: usize,
     pub log_bytes_per_request_max: usize,
     pub log_lines_per_request_max: u32,
 
@@ -263,6 +271,10 @@ impl Default for Limits {
             stream_ms: 60_000,
             stream_bytes_per_second_max: 64 * MIB as u64,
             stream_after_ms: 100,
+            fetches_per_request_max: 10,
+            fetch_ms: 5_000,
+            fetch_bytes_max: 8 * MIB as u64,
+            backends_max: 32,
             log_bytes_per_request_max: 64 * KIB,
             log_lines_per_request_max: 2_000,
 

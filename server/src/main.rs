@@ -10,6 +10,7 @@ fn main() -> ExitCode {
     match first.as_deref().and_then(|word| word.to_str()) {
         Some("jail") => vivarium_toolchains::run_jail_role(arguments),
         Some("gateway") => vivarium::gateway::role::run(),
+        Some("fetch") => vivarium::fetch::role::run(),
         Some("compile-worker") => vivarium::compile::worker::run(),
         _ => vivarium::command_line::run(),
     }

@@ -76,6 +76,23 @@ pub fn browse(url: &str) -> io::Result<()> {
     command.spawn().map(drop)
 }
 
+/// A process that ends with this value.
+pub struct Running(pub Child);
+
+impl Running {
+    /// How it ended, in words. It may have ended already; either way it is waited for, so that none is left behind.
+    pub fn end(&mut self) -> String {
+        let _ = self.0.kill();
+        self.0.wait().map_or_else(|error| error.to_string(), |status| status.to_string())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     match arguments.next().as_deref().and_then(|word| word.to_str()) {
         Some("gateway") => vivarium::gateway::role::run_beside(|| begin("gateway")),
         Some("compile-worker") => vivarium::compile::worker::run_beside(|| begin("compile-worker")),
+        Some("fetch") => vivarium::fetch::role::run(),
         Some("jail") => vivarium_toolchains::run_jail_role(arguments),
         Some(place @ ("nowhere" | "inside")) => {
             attempts::all(place, &Prepared::new());

@@ -150,6 +150,21 @@ impl Server {
         self.visit_host(url, path)
     }
 
+    /// Any request to a deployment's own host name.
+    pub fn ask(&self, deployment: &Value, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let url = deployment["url"].as_str().expect("a deployment has a URL");
+        let (url, authority) = self.guest_address(url, path);
+        let mut request = ureq::http::Request::builder().method(method).uri(url).header("host", authority);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        read(if body.is_empty() {
+            self.agent.run(request.body(()).expect("a valid request"))
+        } else {
+            self.agent.run(request.body(body.to_owned()).expect("a valid request"))
+        })
+    }
+
     /// One with a body.
     pub fn visit_with(&self, deployment: &Value, method: &str, path: &str, body: &[u8]) -> Answer {
         let url = deployment["url"].as_str().expect("a deployment has a URL");
@@ -198,6 +213,11 @@ impl Server {
     /// Process ids of the children in this role.
     pub fn children(&self, role: &str) -> Vec<u32> {
         children_with_role(self.pid(), role)
+    }
+
+    /// The process that sends requests to backends.
+    pub fn fetch_pid(&self) -> Option<u32> {
+        children_with_role(self.pid(), "fetch").first().copied()
     }
 
     /// Opens the event stream of some topics.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use vivarium_abi::{Answer, Host, HostInput, HostLimits, Linkage, MemoryKv, Output, Stores, VisitorRequest, entry_point, imports};
+use vivarium_abi::{Answer, Host, HostInput, HostLimits, Linkage, MemoryKv, Output, Source, Stores, VisitorRequest, entry_point, imports};
 use vivarium_artifact::Setting;
 use vivarium_runtime::{Exit, LoadedModule};
 use vivarium_toolchains::{BuildLimits, Cancel, Language, OpenOptions, SourceLimits, SourceTree, Toolchains};
@@ -60,10 +60,10 @@ pub fn serve(module: &Arc<LoadedModule>, request: VisitorRequest, body: &[u8], s
         };
         while let Answer::Wait(_) = answer {
             served.read(&mut host);
-            if host.wants_body() {
+            if host.wants_body(Source::Visitor) {
                 match pieces.next() {
-                    Some(piece) => host.push_body(Bytes::copy_from_slice(piece)),
-                    None => host.end_body(true),
+                    Some(piece) => host.push_body(Source::Visitor, Bytes::copy_from_slice(piece)),
+                    None => host.end_body(Source::Visitor, true),
                 }
             }
             answer = host.finish_wait(&mut instance);
@@ -79,9 +79,9 @@ pub fn serve(module: &Arc<LoadedModule>, request: VisitorRequest, body: &[u8], s
     }
     host.guest_ended();
     served.read(&mut host);
-    while host.next_output() == Output::AwaitsVisitor {
-        pieces.by_ref().for_each(|piece| host.push_body(Bytes::copy_from_slice(piece)));
-        host.end_body(true);
+    while host.next_output() == Output::Awaits(Source::Visitor) {
+        pieces.by_ref().for_each(|piece| host.push_body(Source::Visitor, Bytes::copy_from_slice(piece)));
+        host.end_body(Source::Visitor, true);
         served.read(&mut host);
     }
     served.log = host.finish_log_lines().into_iter().map(|line| format!("{}: {}", line.stream.as_str(), line.text)).collect();

@@ -4,17 +4,20 @@
 //!  guest ──handles──► Object (request, response, body, store, …)      Exchange ◄──── the server
 //!                                                                       │ the visitor's body, as it arrives
 //!                                                                       └ the answer: a head, then bytes as the guest writes them
+//!                                                              Fetches ◄──── the server: requests to backends, and what those answer
 //! ```
 //! A function reads its arguments, checks every range that it will write to, then acts, then writes its results. What must wait leaves the instance in
 //! its call and is called again from the start, so a function that waits has changed nothing yet.
 
 mod arguments;
+mod arriving;
 pub(crate) mod asynchronous;
 pub(crate) mod backend;
 pub(crate) mod bodies;
 mod body;
 pub(crate) mod client;
 mod exchange;
+mod fetches;
 mod handles;
 pub(crate) mod headers;
 #[cfg(test)]
@@ -24,9 +27,13 @@ pub(crate) mod log;
 pub(crate) mod lookup;
 mod message;
 mod multi;
+mod origin;
+mod outgoing;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod send;
+#[cfg(test)]
+mod sending;
 mod status;
 pub(crate) mod stores;
 #[cfg(test)]
@@ -34,12 +41,16 @@ mod tests;
 pub(crate) mod trailers;
 mod world;
 
-pub use exchange::{Output, ResponseHead, VisitorRequest};
+pub use arriving::Source;
+pub use exchange::{ResponseHead, VisitorRequest};
+pub use fetches::{Backends, FetchAnswer, FetchFailure, FetchId, FetchRequest};
 pub use kv::{KvAction, KvChange, KvEntry, KvError, KvInsert, KvMode, KvStores, KvTable, MemoryKv};
 pub(crate) use message::{Request, Response};
+pub use origin::{NoOrigin, Origin, OriginHost};
+pub use outgoing::Output;
 pub(crate) use status::Status;
 pub use stores::Stores;
-pub(crate) use world::{Waiting, World};
+pub(crate) use world::{Given, Waiting, World};
 
 use std::time::Instant;
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::answer::{Answer, HostFailure};
 use crate::clocks::Clocks;
-use crate::compute::{self, KvStores, Stores, VisitorRequest, World};
+use crate::compute::{self, Backends, Given, KvStores, Stores, VisitorRequest, World};
 use crate::files::{Entry, Folder, ProjectFiles};
 use crate::guest::{Call, GuestInstance};
 use crate::limit::LimitReached;
@@ -35,6 +35,8 @@ pub struct HostInput {
     pub stores: Arc<Stores>,
     /// Its key-value stores.
     pub kv: Option<Rc<dyn KvStores>>,
+    /// Where it may send requests.
+    pub backends: Arc<Backends>,
 }
 
 /// A folder that a program is given, and the path by which it knows it.
@@ -65,6 +67,8 @@ pub struct HostLimits {
     pub scratch_nodes_max: u32,
     /// All that handles of the Compute ABI hold: bodies that are not streamed, headers, secrets. Beyond it the program is ended.
     pub buffered_bytes_max: u64,
+    /// Requests to backends.
+    pub fetches_max: u32,
 }
 
 impl Default for HostLimits {
@@ -79,6 +83,7 @@ impl Default for HostLimits {
             scratch_bytes_max: 8 << 20,
             scratch_nodes_max: 1024,
             buffered_bytes_max: 16 << 20,
+            fetches_max: 10,
         }
     }
 }
@@ -136,7 +141,11 @@ impl Host {
             clocks: Clocks::start(),
             pending: None,
             answers_requests: input.request.is_some(),
-            compute: World::new(input.request, input.stores, input.kv, limits.buffered_bytes_max),
+            compute: World::new(
+                Given { request: input.request, stores: input.stores, backends: input.backends, kv: input.kv },
+                limits.buffered_bytes_max,
+                limits.fetches_max,
+            ),
             limits,
             hostcalls: 0,
         })

@@ -39,7 +39,8 @@ mod wasi;
 
 pub use answer::{Answer, HostFailure, Values, Wait};
 pub use compute::{
-    KvAction, KvChange, KvEntry, KvError, KvInsert, KvMode, KvStores, KvTable, MemoryKv, Output, ResponseHead, Stores, VisitorRequest,
+    Backends, FetchAnswer, FetchFailure, FetchId, FetchRequest, KvAction, KvChange, KvEntry, KvError, KvInsert, KvMode, KvStores, KvTable,
+    MemoryKv, NoOrigin, Origin, OriginHost, Output, ResponseHead, Source, Stores, VisitorRequest,
 };
 pub use entry::{Finish, NoEntry, entry_point};
 pub use guest::GuestInstance;

@@ -42,6 +42,9 @@ pub struct Deploy {
     /// A key-value store beside the one named kv; may be given several times
     #[arg(long, value_name = "STORE")]
     kv: Vec<String>,
+    /// Where the program may send requests, and by which name; may be given several times
+    #[arg(long, value_name = "NAME=ORIGIN", value_parser = parse_pair)]
+    backend: Vec<(String, String)>,
     /// Deploy again whenever a file changes, until ctrl-C
     #[arg(long)]
     watch: bool,
@@ -118,7 +121,8 @@ impl Deploy {
         }
         let secrets = self.secret.iter().map(|name| Ok((name, secret(name)?))).collect::<Result<BTreeMap<_, _>, Failure>>()?;
         let kv_stores: BTreeMap<&String, Value> = self.kv.iter().map(|name| (name, json!({}))).collect();
-        Ok(json!({ "env": env, "secrets": secrets, "config": config, "kv_stores": kv_stores }))
+        let backends: BTreeMap<&String, Value> = self.backend.iter().map(|(name, origin)| (name, json!({ "origin": origin }))).collect();
+        Ok(json!({ "env": env, "secrets": secrets, "config": config, "kv_stores": kv_stores, "backends": backends }))
     }
 }
 

@@ -141,6 +141,7 @@ fn run_program(
         environment_bytes_max: limits.environment_bytes_max,
         scratch_bytes_max: limits.scratch_bytes_max,
         scratch_nodes_max: limits.scratch_nodes_max,
+        fetches_max: limits.fetches_per_request_max,
         buffered_bytes_max: limits.buffered_bytes_max,
     };
     let mut guest = match Guest::begin(pool, program, input, guest_limits) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
+use vivarium_abi::{Backends, Origin};
 use vivarium_toolchains::Toolchains;
 
 use super::Context;
@@ -17,12 +18,14 @@ use crate::compile::library;
 use crate::compile::pool::CompilePool;
 use crate::confine;
 use crate::data_folder::DataFolder;
+use crate::fetch::supervisor::{FetchProxy, FetchSettings};
 use crate::gateway::listeners::bind_all;
 use crate::gateway::supervisor::{Gateway, GatewaySettings};
 use crate::limits::Limits;
 use crate::processes::Spawner;
 use crate::reset;
 use crate::workshop::addresses::{AddressOptions, Addresses};
+use crate::workshop::deployments::checked_backend;
 use crate::workshop::parts::Parts;
 use crate::workshop::{DEFAULT_ADDRESSES, Observer, Workshop};
 
@@ -49,6 +52,13 @@ pub struct Serve {
     /// Another bound than usual, by its name in GET /api/v1/limits; may be given several times
     #[arg(long = "limit", value_name = "NAME=NUMBER")]
     limits: Vec<String>,
+    /// A backend that every deployment has, at whatever addresses: the only way to let programs reach this machine or a private network; may be given
+    /// several times
+    #[arg(long, value_name = "NAME=ORIGIN", value_parser = named_origin)]
+    backend: Vec<(String, Origin)>,
+    /// Programs reach no other server, whatever their deployments name
+    #[arg(long, conflicts_with = "backend")]
+    no_backends: bool,
     /// Compare every slot with its image after each reset; slow, for tests
     #[arg(long, hide = true)]
     verify_resets: bool,
@@ -88,14 +98,19 @@ impl Serve {
             limits: limits.clone(),
             verify_resets: self.verify_resets,
             reset: reset::forced().map_err(Failure::usage)?,
+            fetcher: None,
         };
+        let backends: Backends = self.backend.iter().cloned().collect();
         let builder = toolchains.clone();
         let parts = |observer: Arc<Observer>| {
             let spawner = Spawner::start();
             let compiler = Arc::new(CompilePool::start(spawner.clone(), limits.builds_at_once, &limits));
             provide_library(compiler.clone(), toolchains.clone(), folder.toolchains(), limits.clone())?;
+            let fetching = FetchSettings { limits: limits.clone(), backends: backends.clone() };
+            let fetcher = (!self.no_backends).then(|| Arc::new(FetchProxy::start(spawner.clone(), fetching)));
+            let settings = GatewaySettings { fetcher: fetcher.clone(), ..settings };
             let guests = Arc::new(Gateway::start(spawner, settings, observer)?);
-            Ok(Parts { builder, compiler, guests })
+            Ok(Parts { builder, compiler, guests, backends: Arc::new(backends), fetcher })
         };
         let shown = addresses.clone();
         let workshop = Workshop::start(folder, limits.clone(), addresses, &compiler_identity(), parts).await.map_err(Failure::system)?;
@@ -125,6 +140,11 @@ impl Serve {
         let addresses = Addresses::new(address(&workshop)?, address(guest)?, &options).map_err(Failure::usage)?;
         Ok(Listeners { workshop, gateway, addresses })
     }
+}
+
+fn named_origin(text: &str) -> Result<(String, Origin), String> {
+    let (name, origin) = text.split_once('=').ok_or("write NAME=ORIGIN, as in api=http://127.0.0.1:9000")?;
+    checked_backend(name, origin).map_err(|error| error.to_string())
 }
 
 /// Names the very binary: what another one compiled is compiled again.

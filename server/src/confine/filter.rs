@@ -66,6 +66,8 @@ const EXECUTABLE: u64 = libc::PROT_EXEC as u64;
 const WRITABLE: u64 = libc::PROT_WRITE as u64;
 const ANONYMOUS: u64 = libc::MAP_ANONYMOUS as u64;
 
+/// The kind of a socket, without the flags that it is made with.
+const SOCKET_KIND: u64 = 0xf;
 const FAST_OPEN: u64 = libc::MSG_FASTOPEN as u64;
 
 /// Operations of `fcntl` that change nothing outside the process.
@@ -89,7 +91,7 @@ pub fn program(role: Role, process: u32) -> Result<Vec<BpfProgram>, BackendError
     allow_memory(&mut rules)?;
     allow_signals_to_own_threads(&mut rules, process)?;
     rules.extend(TURNS.into_iter().map(|call| (call, vec![])));
-    let of_files = FCNTL.into_iter().chain(SEALING.into_iter().filter(|_| role != Role::Gateway));
+    let of_files = FCNTL.into_iter().chain(SEALING.into_iter().filter(|_| matches!(role, Role::CompileWorker { .. })));
     rules.insert(libc::SYS_fcntl, of_files.map(|operation| rule([equal(1, operation as u64)?])).collect::<Result<_, _>>()?);
     let of_reset = if role == Role::Gateway { &RESET_REQUESTS[..] } else { &[] };
     let requests = of_reset.iter().map(|request| u64::from(*request)).chain([libc::FIONBIO]);
@@ -98,6 +100,11 @@ pub fn program(role: Role, process: u32) -> Result<Vec<BpfProgram>, BackendError
         Role::Gateway => {
             rules.extend(SERVING.into_iter().map(|call| (call, vec![])));
             allow_sending_to_peers(&mut rules)?;
+            Ok(vec![deny_by_default(rules)?])
+        }
+        Role::Fetch => {
+            rules.extend(SERVING.into_iter().filter(|call| *call != libc::SYS_accept4).map(|call| (call, vec![])));
+            allow_connecting(&mut rules)?;
             Ok(vec![deny_by_default(rules)?])
         }
         Role::CompileWorker { .. } => {
@@ -124,6 +131,21 @@ fn allow_sending_to_peers(rules: &mut Rules) -> Result<(), BackendError> {
     rules.insert(libc::SYS_sendto, vec![rule([masked(3, FAST_OPEN, 0)?, whole(4, 0)?])?]);
     rules.insert(libc::SYS_sendmsg, vec![rule([masked(2, FAST_OPEN, 0)?])?]);
     rules.insert(libc::SYS_setsockopt, vec![rule([equal(1, libc::IPPROTO_TCP as u64)?, equal(2, libc::TCP_NODELAY as u64)?])?]);
+    Ok(())
+}
+
+/// Connections and questions to name servers, over IP and nothing else: no socket of this system's own.
+fn allow_connecting(rules: &mut Rules) -> Result<(), BackendError> {
+    let families = [libc::AF_INET, libc::AF_INET6];
+    let kinds = [libc::SOCK_STREAM, libc::SOCK_DGRAM];
+    let sockets = families.into_iter().flat_map(|family| kinds.map(|kind| (family as u64, kind as u64)));
+    let of_ip = sockets.map(|(family, kind)| rule([equal(0, family)?, masked(1, SOCKET_KIND, kind)?]));
+    rules.insert(libc::SYS_socket, of_ip.collect::<Result<_, _>>()?);
+    rules.extend([libc::SYS_connect, libc::SYS_bind].map(|call| (call, vec![])));
+    rules.insert(libc::SYS_sendto, vec![rule([masked(3, FAST_OPEN, 0)?])?]);
+    rules.insert(libc::SYS_sendmsg, vec![rule([masked(2, FAST_OPEN, 0)?])?]);
+    let levels = [libc::IPPROTO_TCP, libc::IPPROTO_IPV6].map(|level| rule([equal(1, level as u64)?]));
+    rules.insert(libc::SYS_setsockopt, levels.into_iter().collect::<Result<_, _>>()?);
     Ok(())
 }
 
@@ -324,6 +346,47 @@ mod tests {
         check(gateway, libc::SYS_setsockopt, &[5, libc::SOL_SOCKET as u64, libc::SO_REUSEPORT as u64], DENY);
         for call in [libc::SYS_sendto, libc::SYS_sendmsg] {
             check(worker, call, &[], DENY);
+        }
+    }
+
+    #[test]
+    fn the_fetch_proxy_connects_over_ip_and_reaches_nothing_else() {
+        let (stream, quiet) = ((libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) as u64, libc::MSG_NOSIGNAL as u64);
+        for family in [libc::AF_INET, libc::AF_INET6] {
+            check(Role::Fetch, libc::SYS_socket, &[family as u64, stream], ALLOW);
+            check(Role::Fetch, libc::SYS_socket, &[family as u64, libc::SOCK_DGRAM as u64], ALLOW);
+            check(Role::Fetch, libc::SYS_socket, &[family as u64, libc::SOCK_RAW as u64], DENY);
+        }
+        for family in [libc::AF_UNIX, libc::AF_NETLINK, libc::AF_PACKET, libc::AF_VSOCK] {
+            check(Role::Fetch, libc::SYS_socket, &[family as u64, stream], DENY);
+        }
+        check(Role::Fetch, libc::SYS_connect, &[5, 1, 16], ALLOW);
+        check(Role::Fetch, libc::SYS_sendto, &[5, 1, 1, quiet, 0x7fff_0000, 16], ALLOW);
+        check(Role::Fetch, libc::SYS_sendto, &[5, 1, 1, FAST_OPEN, 0x7fff_0000, 16], DENY);
+        check(Role::Fetch, libc::SYS_setsockopt, &[5, libc::SOL_SOCKET as u64, libc::SO_ATTACH_FILTER as u64], DENY);
+        for call in [
+            libc::SYS_open,
+            libc::SYS_openat,
+            libc::SYS_openat2,
+            libc::SYS_execve,
+            libc::SYS_execveat,
+            libc::SYS_clone,
+            libc::SYS_clone3,
+            libc::SYS_fork,
+            libc::SYS_kill,
+            libc::SYS_ptrace,
+            libc::SYS_process_vm_readv,
+            libc::SYS_accept4,
+            libc::SYS_listen,
+            libc::SYS_memfd_create,
+            libc::SYS_io_uring_setup,
+            libc::SYS_bpf,
+            libc::SYS_unshare,
+            libc::SYS_mount,
+            libc::SYS_readlink,
+            libc::SYS_stat,
+        ] {
+            check(Role::Fetch, call, &[], DENY);
         }
     }
 

@@ -10,9 +10,15 @@ use rustix::thread::UnshareFlags;
 /// Whatever is found below it: the file system that was the root is gone a moment later.
 const PLACE: &str = "/proc";
 
+pub type Namespaces = UnshareFlags;
+
+/// Those of a process that connects to others.
+pub const BUT_NETWORK: Namespaces = UnshareFlags::NEWNS.union(UnshareFlags::NEWIPC).union(UnshareFlags::NEWUTS);
+/// Those of a process that runs or compiles what strangers wrote.
+pub const OF_GUESTS: Namespaces = BUT_NETWORK.union(UnshareFlags::NEWNET);
+
 /// Where the process may not have them as it is, it has them as a user of a user namespace, who is nobody outside.
-pub fn enter() -> io::Result<()> {
-    let own = UnshareFlags::NEWNS | UnshareFlags::NEWNET | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
+pub fn enter(own: Namespaces) -> io::Result<()> {
     unshare(own).or_else(|_| unshare(own | UnshareFlags::NEWUSER))
 }
 

@@ -49,6 +49,10 @@ pub enum ToGateway {
     Run(CallId, Run),
     /// Descriptor: a connected stream socket that speaks HTTP, as one more visitor.
     Connection,
+    /// Descriptor: a connection to the fetch proxy for this thread, which asked for it; none when there is no proxy.
+    Fetcher {
+        thread: u32,
+    },
     /// Answered with [`FromGateway::Pong`] once every thread has had its turn.
     Ping,
     /// Accept nobody any more, finish what is in flight, end.
@@ -155,11 +159,13 @@ pub struct Batch {
     pub reports: Vec<RunReport>,
     pub logs: Vec<LogEntry>,
     pub wanted: Vec<Wanted>,
+    /// Threads that want a connection to the fetch proxy.
+    pub fetchers_wanted: Vec<u32>,
 }
 
 impl Batch {
     pub fn is_empty(&self) -> bool {
-        self.reports.is_empty() && self.logs.is_empty() && self.wanted.is_empty()
+        self.reports.is_empty() && self.logs.is_empty() && self.wanted.is_empty() && self.fetchers_wanted.is_empty()
     }
 }
 

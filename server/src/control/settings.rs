@@ -20,6 +20,8 @@ pub struct Settings {
     pub secrets: NamedStores,
     /// Names of key-value stores, [`DEFAULT_KV_STORE`] included.
     pub kv_stores: BTreeSet<String>,
+    /// Where its programs may send requests: origins by name.
+    pub backends: BTreeMap<String, String>,
 }
 
 /// No value appears in a message: some are secret.

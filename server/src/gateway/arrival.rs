@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Frame, Incoming};
-use vivarium_abi::Host;
+use vivarium_abi::{Host, Source};
 
 /// How far ahead of its rate a stream may be before it pauses.
 const PACE_AHEAD: Duration = Duration::from_millis(20);
@@ -25,7 +25,7 @@ pub struct Pace {
 impl Arrival {
     pub fn of(body: Incoming, host: &mut Host) -> Arrival {
         if body.is_end_stream() {
-            host.end_body(true);
+            host.end_body(Source::Visitor, true);
             return Arrival(None);
         }
         Arrival(Some(body))
@@ -37,7 +37,7 @@ impl Arrival {
 
     /// Waits for more of the body where the guest wants it; else without end.
     pub async fn receive(&mut self, host: &mut Host, pace: &mut Pace) {
-        let Some(body) = self.0.as_mut().filter(|_| host.wants_body()) else { return std::future::pending().await };
+        let Some(body) = self.0.as_mut().filter(|_| host.wants_body(Source::Visitor)) else { return std::future::pending().await };
         let frame = body.frame().await;
         let bytes = self.take(frame, host);
         pace.count(bytes).await;
@@ -45,7 +45,7 @@ impl Arrival {
 
     /// What has arrived already.
     pub fn take_what_is_there(&mut self, host: &mut Host) {
-        let Some(body) = self.0.as_mut().filter(|_| host.wants_body()) else { return };
+        let Some(body) = self.0.as_mut().filter(|_| host.wants_body(Source::Visitor)) else { return };
         let mut context = Context::from_waker(Waker::noop());
         if let Poll::Ready(frame) = Pin::new(body).poll_frame(&mut context) {
             self.take(frame, host);
@@ -59,12 +59,12 @@ impl Arrival {
                 // Trailers are not handed on.
                 let bytes = frame.into_data().unwrap_or_default();
                 let len = bytes.len();
-                host.push_body(bytes);
+                host.push_body(Source::Visitor, bytes);
                 len
             }
             Some(Err(_)) | None => {
                 self.0 = None;
-                host.end_body(frame.is_none());
+                host.end_body(Source::Visitor, frame.is_none());
                 0
             }
         }

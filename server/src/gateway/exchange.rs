@@ -16,11 +16,12 @@ use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderName, Method, Uri};
 use hyper::body::Incoming;
-use vivarium_abi::{Host, HostInput, Output, ResponseHead, VisitorRequest, Wait};
+use vivarium_abi::{Host, HostInput, Output, ResponseHead, Source, VisitorRequest, Wait};
 
 use super::answers::{self, Answer};
 use super::arrival::{Arrival, Pace};
 use super::connection::Visitor;
+use super::fetches::Fetches;
 use super::guest::{Guest, Pause};
 use super::kv::{Bell, Session};
 use super::memory::Share;
@@ -51,6 +52,7 @@ struct Exchange {
     pause: Pause,
     /// The answer is streamed.
     streams: bool,
+    fetches: Fetches,
 }
 
 /// What became of the pieces that there were.
@@ -86,8 +88,9 @@ impl Thread {
         let (bell, stores) = (Bell::default(), settings.stores.clone());
         let kv = Session::open(&self.shared.kv, asked.revision.deployment(), &asked.target.slug, &settings, bell.clone());
         let arguments = vec![asked.target.slug.clone()];
-        let files = asked.revision.program.files.clone();
-        let input = HostInput { arguments, environment, files, request: Some(request), stores, kv: Some(kv), ..HostInput::default() };
+        let (files, backends) = (asked.revision.program.files.clone(), settings.backends.clone());
+        let request = Some(request);
+        let input = HostInput { arguments, environment, files, request, stores, kv: Some(kv), backends, ..HostInput::default() };
         let Admitted { mut guest, share, waited: queued } = match self.begin(asked.revision, input, &mut telling, refusals).await {
             Ok(begun) => begun,
             Err(answer) => return *answer,
@@ -97,7 +100,8 @@ impl Thread {
         let visitor = Arrival::of(body, guest.host());
         let pause = guest.run();
         let thread = self.clone();
-        let mut exchange = Exchange { thread, guest, share, telling, visitor, began, queued, pace, pause, streams: false };
+        let fetches = Fetches::new(thread.fetcher.clone(), guest.bell());
+        let mut exchange = Exchange { thread, guest, share, telling, visitor, began, queued, pace, pause, streams: false, fetches };
         match exchange.until_answered().await {
             Some(head) => match answers::not_a_guests(&head.headers) {
                 Some(name) => exchange.refuse_head(&name, refusals).await,
@@ -150,6 +154,7 @@ impl Exchange {
     /// Waits for what the guest waits for, then runs it once more. `given`: something of its answer has left since it stopped.
     async fn go_on(&mut self, given: bool, pieces: Option<&Pieces>) {
         self.telling.log(self.guest.log_lines());
+        let given = self.pump() || given;
         if !self.share.cover(self.guest.held_bytes()) {
             self.pause = Pause::Ended(self.thread.shared.memory.exhausted());
             return;
@@ -159,7 +164,7 @@ impl Exchange {
         let Pause::Waiting(Wait::Event { until }) = self.pause else {
             self.visitor.take_what_is_there(self.guest.host());
             let paused = std::mem::replace(&mut self.pause, Pause::Preempted);
-            let next = self.thread.turn(&mut self.guest, paused, deadline, &mut self.queued).await;
+            let next = self.thread.turn(&mut self.guest, &mut self.fetches, paused, deadline, &mut self.queued).await;
             self.pause = next.unwrap_or_else(|| Pause::Ended(wall.passed()));
             return;
         };
@@ -172,8 +177,16 @@ impl Exchange {
                 () = tokio::time::sleep_until(until.into()) => {}
                 () = closed(pieces) => return self.pause = Pause::Ended(left()),
             }
+            self.pump();
         }
         self.pause = if Instant::now() < deadline { self.guest.wake() } else { Pause::Ended(wall.passed()) };
+    }
+
+    /// Hands over what backends answered, takes what is for them. Whether the guest may go on by that.
+    fn pump(&mut self) -> bool {
+        let moved = self.fetches.pump(self.guest.host());
+        self.telling.remark(self.fetches.take_sentences());
+        moved
     }
 
     fn wall(&self) -> Wall {
@@ -282,17 +295,21 @@ impl Exchange {
             self.go_on(matches!(handed, Handed::Some), pieces.as_ref()).await;
         }
         let deadline = self.began + self.wall().allowed;
-        let Exchange { thread, guest, share, mut telling, mut visitor, queued, mut pace, pause, .. } = self;
+        let Exchange { thread, guest, share, mut telling, mut visitor, queued, mut pace, pause, mut fetches, .. } = self;
         let mut host = finish(&thread, guest, queued, pause, &mut telling);
         share.keep(host.held_bytes().max(STREAM_BYTES));
         loop {
+            fetches.pump(&mut host);
+            telling.remark(fetches.take_sentences());
             if let Handed::Left = hand_on(&mut host, &mut pace, &mut telling, pieces.as_ref(), deadline).await {
                 return;
             }
             match host.next_output() {
-                Output::AwaitsVisitor => {
+                Output::Awaits(_) if fetches.pump(&mut host) => {}
+                Output::Awaits(source) => {
                     tokio::select! {
-                        () = visitor.receive(&mut host, &mut pace) => {}
+                        () = visitor.receive(&mut host, &mut pace), if source == Source::Visitor => {}
+                        () = fetches.rung() => {}
                         () = tokio::time::sleep_until(deadline.into()) => {
                             telling.log_line(LogStream::Vivarium, "the answer took longer than stream_ms; it was given up".into());
                             return;

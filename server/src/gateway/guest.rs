@@ -62,6 +62,7 @@ pub struct GuestLimits {
     pub scratch_bytes_max: u64,
     pub scratch_nodes_max: u32,
     pub buffered_bytes_max: u64,
+    pub fetches_max: u32,
 }
 
 /// Why a guest is not running.
@@ -146,6 +147,7 @@ impl GuestLimits {
             scratch_bytes_max: limits.scratch_bytes_max,
             scratch_nodes_max: limits.scratch_nodes_max,
             buffered_bytes_max: limits.buffered_bytes_max,
+            fetches_max: limits.fetches_per_request_max,
         }
     }
 }
@@ -163,6 +165,7 @@ impl Guest {
             scratch_bytes_max: limits.scratch_bytes_max,
             scratch_nodes_max: limits.scratch_nodes_max,
             buffered_bytes_max: limits.buffered_bytes_max,
+            fetches_max: limits.fetches_max,
             ..HostLimits::default()
         };
         let input_bytes = input.stdin.len() as u64;

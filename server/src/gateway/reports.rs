@@ -82,6 +82,11 @@ impl Reports {
         });
     }
 
+    /// Asks for a connection to the fetch proxy. A thread has one question open at a time.
+    pub fn want_fetcher(&self, thread: usize) {
+        self.change(thread, |pile| pile.batch.fetchers_wanted = vec![thread as u32]);
+    }
+
     /// Waits until there is something to send.
     pub async fn changed(&self) {
         self.changed.notified().await;

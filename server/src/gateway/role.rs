@@ -149,6 +149,7 @@ impl Control {
                 ToGateway::Load(call, loaded) => self.take_in(call, Purpose::Serve(loaded), descriptor, &answers).await,
                 ToGateway::Run(call, run) => self.take_in(call, Purpose::Run(run), descriptor, &answers).await,
                 ToGateway::Connection => self.pass_connection(descriptor),
+                ToGateway::Fetcher { thread } => self.pass_fetcher(thread, descriptor),
                 ToGateway::SetCurrent { slug, revision } => self.shared.deployments.set_current(&slug, revision),
                 ToGateway::SetSettings { slug, settings } => self.shared.deployments.set_settings(&slug, *settings),
                 ToGateway::Kv(told) => self.shared.kv.told(&self.shared.deployments, told),
@@ -179,6 +180,14 @@ impl Control {
         if let Some(descriptor) = descriptor {
             // A thread that has too much to do closes it; its other end notices.
             let _ = self.next().try_send(Task::Connection(descriptor.into()));
+        }
+    }
+
+    fn pass_fetcher(&self, thread: u32, descriptor: Option<OwnedFd>) {
+        let stream = descriptor.map(std::os::unix::net::UnixStream::from);
+        if let Some(thread) = self.threads.get(thread as usize) {
+            // A thread that has too much to do asks again.
+            let _ = thread.try_send(Task::Fetcher(stream));
         }
     }
 

@@ -43,6 +43,7 @@ pub async fn run(thread: &Thread, program: &Arc<Program>, run: Run) -> Result<Ru
         scratch_bytes_max: limits.scratch_bytes_max,
         scratch_nodes_max: limits.scratch_nodes_max,
         buffered_bytes_max: limits.buffered_bytes_max,
+        fetches_max: limits.fetches_per_request_max,
     };
     let mut guest = match Guest::begin(&thread.pool, program, input(run, program, limits.kv_bytes_max), guest_limits) {
         Ok(guest) => guest,

@@ -60,6 +60,7 @@ impl Streaming {
             }
             sent_bytes += len;
             self.telling.log(self.guest.log_lines());
+            self.telling.remark(self.turns.take_sentences());
             // The piece that was just handed over may still be on its way: it counts.
             tokio::select! {
                 () = self.turns.next(&thread, &mut self.guest, &self.share, len) => {}

@@ -25,6 +25,7 @@ use crate::control::channel::DESCRIPTORS_MAX;
 use crate::control::messages::{
     CallId, KvAsk, KvTold, LoadRefusal, Loaded, LogEntry, Run, RunOutcome, RunReport, Settings, Timestamp, ToGateway, Wanted,
 };
+use crate::fetch::supervisor::FetchProxy;
 use crate::limits::Limits;
 use crate::processes::Spawner;
 use life::Supervisor;
@@ -40,7 +41,6 @@ const LOAD_MAX: Duration = Duration::from_secs(30);
 const RUN_GRACE: Duration = Duration::from_secs(30);
 
 /// What a gateway is started with.
-#[derive(Debug)]
 pub struct GatewaySettings {
     /// One for each thread, all bound to the same address (`SO_REUSEPORT`). They stay open here, so that visitors queue while no gateway lives.
     pub listeners: Vec<TcpListener>,
@@ -53,6 +53,8 @@ pub struct GatewaySettings {
     pub verify_resets: bool,
     /// The one reset method to use; the best that works otherwise.
     pub reset: Option<ResetMethod>,
+    /// Who sends requests to backends; without it nobody does.
+    pub fetcher: Option<Arc<FetchProxy>>,
 }
 
 /// Who hears what a gateway tells. Called on the supervisor's task: must not block.

@@ -86,6 +86,11 @@ impl Telling {
         self.thread.shared.reports.log(self.thread.index, entry);
     }
 
+    /// Lines of the server's own.
+    pub fn remark(&self, sentences: Vec<String>) {
+        sentences.into_iter().for_each(|sentence| self.log_line(LogStream::Vivarium, sentence));
+    }
+
     pub fn refuse(&mut self, why: &str, answer: Answer) -> Answer {
         self.report.outcome = Outcome::Failed { message: why.to_owned() };
         answer

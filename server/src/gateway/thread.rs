@@ -9,6 +9,8 @@ use vivarium_runtime::{LoadedModule, Pool, Runtime};
 
 use super::connection::{ConnectionLimits, Visitor, accept, serve};
 use super::deployments::Deployments;
+use super::fetcher::Fetcher;
+use super::fetches::Fetches;
 use super::guest::{Guest, Pause, Program};
 use super::kv::Asking;
 use super::memory::{Memory, Share};
@@ -56,6 +58,8 @@ pub enum Task {
     },
     /// One more visitor, on a socket that the workshop passed.
     Connection(std::os::unix::net::UnixStream),
+    /// Its connection to the fetch proxy; none when there is no proxy.
+    Fetcher(Option<std::os::unix::net::UnixStream>),
     /// Slots that are kept ready for it are given up.
     Forget(Arc<LoadedModule>),
     /// Or become those of another module.
@@ -75,6 +79,7 @@ pub struct Thread {
     pub pool: Pool,
     pub queue: RunQueue,
     pub bodies: Semaphore,
+    pub fetcher: Rc<Fetcher>,
 }
 
 /// How a guest ended, and how long it waited for its turns.
@@ -112,7 +117,8 @@ pub fn run(
         Ok(parts) => parts,
         Err(sentence) => return drop(prepared.send(Err(sentence))),
     };
-    let thread = Rc::new(Thread { index, shared, pool, queue: RunQueue::default(), bodies: Semaphore::new(BODIES_MAX) });
+    let fetcher = Rc::new(Fetcher::new(index, shared.clone()));
+    let thread = Rc::new(Thread { index, shared, pool, queue: RunQueue::default(), bodies: Semaphore::new(BODIES_MAX), fetcher });
     if prepared.send(Ok(())).is_err() || begin.recv().is_err() {
         return;
     }
@@ -137,6 +143,10 @@ impl Thread {
                     });
                 }
                 Task::Connection(stream) => self.clone().serve_socket(stream, limits),
+                Task::Fetcher(stream) => {
+                    let fetcher = self.fetcher.clone();
+                    tokio::task::spawn_local(async move { fetcher.arrive(stream).await });
+                }
                 Task::Forget(module) => self.pool.forget(&module),
                 Task::Succeed { module, by } => self.pool.succeed(&module, &by),
                 Task::Ping(answer) => drop(answer.send(())),
@@ -168,7 +178,7 @@ impl Thread {
 
     /// Runs a guest to its end. `pause` is called whenever others have their turn.
     pub async fn drive(&self, guest: &mut Guest, share: &Share, wall: Wall, mut pause: impl FnMut(&mut Guest)) -> Driven {
-        let mut turns = Turns::begin(guest, wall);
+        let mut turns = Turns::begin(self, guest, wall);
         while !turns.has_ended() {
             pause(guest);
             turns.next(self, guest, share, 0).await;
@@ -177,7 +187,15 @@ impl Thread {
     }
 
     /// Waits for what the guest waits for, then runs it once more. None when its deadline came first.
-    pub async fn turn(&self, guest: &mut Guest, paused: Pause, deadline: Instant, queued: &mut Duration) -> Option<Pause> {
+    pub async fn turn(
+        &self,
+        guest: &mut Guest,
+        fetches: &mut Fetches,
+        paused: Pause,
+        deadline: Instant,
+        queued: &mut Duration,
+    ) -> Option<Pause> {
+        let moved = fetches.pump(guest.host());
         let now = Instant::now();
         if now >= deadline {
             return None;
@@ -185,11 +203,11 @@ impl Thread {
         if let Pause::Waiting(wait) = paused {
             // What it waits for without end rings its bell.
             let moment = wait.until().unwrap_or(deadline);
-            if moment > now {
+            if moment > now && !moved {
                 let bell = guest.bell();
                 tokio::select! {
                     () = tokio::time::sleep_until(moment.min(deadline).into()) => {}
-                    () = bell.notified() => {}
+                    () = bell.notified() => { fetches.pump(guest.host()); }
                 }
                 return (Instant::now() < deadline).then(|| guest.wake());
             }

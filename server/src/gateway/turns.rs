@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::fetches::Fetches;
 use super::guest::{Guest, Pause};
 use super::memory::Share;
 use super::thread::{Driven, Thread, Wall};
@@ -13,12 +14,14 @@ pub struct Turns {
     wall: Wall,
     queued: Duration,
     paused: Pause,
+    fetches: Fetches,
 }
 
 impl Turns {
     /// Runs the first slice.
-    pub fn begin(guest: &mut Guest, wall: Wall) -> Turns {
-        Turns { began: Instant::now(), wall, queued: Duration::ZERO, paused: guest.run() }
+    pub fn begin(thread: &Thread, guest: &mut Guest, wall: Wall) -> Turns {
+        let fetches = Fetches::new(thread.fetcher.clone(), guest.bell());
+        Turns { began: Instant::now(), wall, queued: Duration::ZERO, paused: guest.run(), fetches }
     }
 
     /// Waits for what the guest waits for, or for its next slice, and lets it run once more. Its memory, and bytes that it has given away and that
@@ -33,7 +36,7 @@ impl Turns {
         }
         let deadline = self.deadline();
         let paused = std::mem::replace(&mut self.paused, Pause::Preempted);
-        let next = thread.turn(guest, paused, deadline, &mut self.queued).await;
+        let next = thread.turn(guest, &mut self.fetches, paused, deadline, &mut self.queued).await;
         self.paused = next.unwrap_or_else(|| Pause::Ended(self.wall.passed()));
     }
 
@@ -63,6 +66,11 @@ impl Turns {
     /// The wall was reached by something else than the guest.
     pub fn expire(&mut self) {
         self.paused = Pause::Ended(self.wall.passed());
+    }
+
+    /// Why its requests to backends failed, since the last call.
+    pub fn take_sentences(&mut self) -> Vec<String> {
+        self.fetches.take_sentences()
     }
 
     /// After its end.

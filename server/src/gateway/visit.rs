@@ -105,10 +105,10 @@ impl Thread {
         let mut environment = settings.environment.clone();
         environment.extend(cgi::environment(&parts, &connection));
         let files = revision.program.files.clone();
-        let (bell, stores) = (Bell::default(), settings.stores.clone());
+        let (bell, stores, backends) = (Bell::default(), settings.stores.clone(), settings.backends.clone());
         let kv = Session::open(&self.shared.kv, revision.deployment(), &target.slug, &settings, bell.clone());
         let arguments = vec![target.slug.clone()];
-        let input = HostInput { arguments, environment, stdin: body, files, stores, kv: Some(kv), ..HostInput::default() };
+        let input = HostInput { arguments, environment, stdin: body, files, stores, kv: Some(kv), backends, ..HostInput::default() };
         match self.run_guest(&revision, (input, bell), &parts.method, &mut telling, refusals).await {
             Ran::ToItsEnd(answer) => {
                 telling.answered(&answer);
@@ -228,10 +228,11 @@ impl Thread {
         guest.hear(bell);
         let wall = Wall { allowed: Duration::from_millis(limits.wall_ms), name: "wall_ms" };
         let stream_after = Duration::from_millis(limits.stream_after_ms);
-        let mut turns = Turns::begin(&mut guest, wall);
+        let mut turns = Turns::begin(self, &mut guest, wall);
         let mut may_stream = *method != Method::HEAD;
         while !turns.has_ended() {
             telling.log(guest.log_lines());
+            telling.remark(turns.take_sentences());
             if may_stream
                 && turns.rests_until(stream_after)
                 && let Some(begun) = cgi::begun(guest.stdout())
@@ -250,6 +251,7 @@ impl Thread {
             }
             turns.next(self, &mut guest, &share, 0).await;
         }
+        telling.remark(turns.take_sentences());
         let driven = turns.finish();
         telling.log(guest.last_log_lines());
         let stdout = guest.take_stdout();

@@ -94,6 +94,14 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (slug, store, key)
     ) STRICT;
 ",
+    "
+    CREATE TABLE backends (
+        slug TEXT NOT NULL REFERENCES deployments (slug) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        origin TEXT NOT NULL,
+        PRIMARY KEY (slug, name)
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 #[derive(Debug, Error)]

@@ -10,6 +10,7 @@
 //!
 //! States: `live ⇄ trapped ⇄ limited` by the last request; each goes to `expired` when its time is over, which is final.
 
+mod backends;
 mod error;
 mod later;
 mod named_stores;
@@ -23,6 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use backends::{Backend, checked as checked_backend};
 pub use error::DeploymentError;
 pub use record::{Deployment, DeploymentState, DeploymentView, Log, Revision};
 pub use settings::{KvStoreView, SettingChanges, Settings};

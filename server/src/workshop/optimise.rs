@@ -210,7 +210,7 @@ impl Workshop {
                 Err(error) => return self.note_not_optimised(slug, number, &error.to_string()),
             };
             let told = self.deployments.settings(slug);
-            let loaded = Loaded { files, settings: told.told(), ..Loaded::of(slug, &revision, expires_at, next_request_id) };
+            let loaded = Loaded { files, settings: self.told(&told), ..Loaded::of(slug, &revision, expires_at, next_request_id) };
             let swapped = self.parts.guests.load(loaded, artifact.clone()).await;
             self.settle(slug, number, expires_at);
             self.settle_settings(slug, &told);

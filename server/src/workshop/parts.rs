@@ -5,12 +5,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use vivarium_abi::Backends;
 use vivarium_toolchains::{
     BuildError, BuildLimits, BuildReport, Cancel, CheckReport, FormatReport, Language, LanguageStatus, SourceTree, Toolchains,
 };
 
 use crate::compile::pool::{CompileFailure, CompilePool, CompiledWasm, Job, Stage};
 use crate::control::messages::{KvTold, Loaded, Run, RunOutcome, Settings, Wanted};
+use crate::fetch::supervisor::FetchProxy;
 use crate::gateway::supervisor::{Gateway, LoadFailure};
 
 /// An answer that is on its way.
@@ -69,6 +71,10 @@ pub struct Parts {
     pub builder: Arc<dyn SourceBuilder>,
     pub compiler: Arc<dyn WasmCompiler>,
     pub guests: Arc<dyn GuestServer>,
+    /// Those that every deployment has; a deployment may give a name another origin.
+    pub backends: Arc<Backends>,
+    /// Who sends requests to backends, if anybody does.
+    pub fetcher: Option<Arc<FetchProxy>>,
 }
 
 impl SourceBuilder for Toolchains {

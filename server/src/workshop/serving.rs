@@ -13,7 +13,7 @@ use super::blobs::{BlobError, BlobHash};
 use super::builds::{FinishedBuild, Product, SETTING};
 use super::deployments::{DeploymentError, DeploymentView, Lookup, NewRevision, Revision, SettingChanges, Settings};
 use super::identifiers::{TokenHash, new_token};
-use crate::control::messages::{Loaded, Run, RunOutcome, Timestamp, Timings, Wanted};
+use crate::control::messages::{self, Loaded, Run, RunOutcome, Timestamp, Timings, Wanted};
 use crate::gateway::supervisor::LoadFailure;
 use crate::project::{Files, Project};
 use tokio::sync::{Semaphore, mpsc};
@@ -152,7 +152,7 @@ impl Workshop {
             return Err(LoadFailure::Refused("it was stopped meanwhile".into()));
         };
         let told = self.deployments.settings(slug);
-        let loaded = Loaded { current, files, settings: told.told(), ..Loaded::of(slug, &revision, expires_at, next_request_id) };
+        let loaded = Loaded { current, files, settings: self.told(&told), ..Loaded::of(slug, &revision, expires_at, next_request_id) };
         let loaded = self.parts.guests.load(loaded, artifact).await;
         self.settle(slug, number, expires_at);
         self.settle_settings(slug, &told);
@@ -174,7 +174,16 @@ impl Workshop {
 
     /// From its next request on the deployment's program has what is kept for it now.
     pub(super) fn tell_settings(&self, slug: &str) {
-        self.parts.guests.set_settings(slug, self.deployments.settings(slug).told());
+        self.parts.guests.set_settings(slug, self.told(&self.deployments.settings(slug)));
+    }
+
+    /// As its gateway is told, with the backends that every deployment has; one of its own goes before one of the same name.
+    pub(super) fn told(&self, settings: &Settings) -> messages::Settings {
+        let mut told = settings.told();
+        for (name, origin) in self.parts.backends.iter() {
+            told.backends.entry(name.clone()).or_insert_with(|| origin.to_string());
+        }
+        told
     }
 
     /// After the gateway was told of this revision and this end, it is told of what is true by now. Messages are taken in order, so that
@@ -283,7 +292,7 @@ impl Loaded {
             current: false,
             language: revision.language.name().to_owned(),
             expires_at_unix_ms: expires_at.unix_ms,
-            settings: crate::control::messages::Settings::default(),
+            settings: messages::Settings::default(),
             files: Files::new(),
             next_request_id,
         }

@@ -101,7 +101,7 @@ pub struct Stand {
 
 impl Stand {
     pub fn parts(self: &Arc<Stand>) -> Parts {
-        Parts { builder: self.clone(), compiler: self.clone(), guests: self.clone() }
+        Parts { builder: self.clone(), compiler: self.clone(), guests: self.clone(), backends: Arc::default(), fetcher: None }
     }
 
     fn tell(&self, what: String) {

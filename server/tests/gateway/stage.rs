@@ -112,6 +112,7 @@ impl Stage {
             limits: limits.clone(),
             verify_resets: true,
             reset: vivarium::reset::forced().unwrap(),
+            fetcher: None,
         };
         let compilers = CompilePool::start(spawner.clone(), 1, &limits);
         let gateway = Gateway::start(spawner, settings, heard.clone()).unwrap();

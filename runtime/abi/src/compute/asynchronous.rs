@@ -14,8 +14,9 @@ const NONE_READY: u32 = u32::MAX;
 impl World {
     fn is_ready(&self, handle: u32) -> Result<bool, Status> {
         match self.handles.any(handle)? {
-            Object::Body(body) => Ok(body.is_readable(self.exchange.visitor())),
-            Object::Stream(_) => Ok(self.exchange.has_room()),
+            Object::Body(body) => Ok(body.is_readable(&self.arrivals)),
+            Object::Stream(stream) => Ok(self.stream(*stream).is_none_or(|stream| stream.has_room())),
+            Object::Pending(fetch) => Ok(self.fetches.is_answered(*fetch)),
             Object::Change(change) => Ok(self.has_ended(change)),
             Object::Lookup(_) | Object::Listing(_) => Ok(true),
             Object::Request(_) | Object::Response(_) | Object::Endpoint(_) | Object::Store(_) | Object::Secret(_) => Err(Status::BadHandle),
@@ -53,5 +54,8 @@ pub(crate) fn select(call: &mut Call<'_>) -> Result<(), Stop> {
 pub(crate) fn is_ready(call: &mut Call<'_>) -> Result<(), Stop> {
     let out = Out::<4>::at(call.instance, 1)?;
     let ready = call.host.compute.is_ready(number(call.instance, 0))?;
+    if !ready {
+        call.host.compute.rest()?;
+    }
     out.set_u32(call.instance, u32::from(ready))
 }

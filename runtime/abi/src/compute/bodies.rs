@@ -21,9 +21,9 @@ pub(crate) fn new(call: &mut Call<'_>) -> Result<(), Stop> {
 pub(crate) fn read(call: &mut Call<'_>) -> Result<(), Stop> {
     let target = Buffer::at(call.instance, 1)?;
     let world = &mut call.host.compute;
-    let visitor = world.exchange.visitor_mut();
+    let arrivals = &mut world.arrivals;
     let instance = &mut *call.instance;
-    let read = world.handles.change(number(instance, 0), |body: &mut Body| body.read(visitor, instance, target.start, target.len))?;
+    let read = world.handles.change(number(instance, 0), |body: &mut Body| body.read(arrivals, instance, target.start, target.len))?;
     target.written.set_u32(call.instance, read.ok_or(Stop::Wait(None))?)
 }
 
@@ -34,12 +34,13 @@ pub(crate) fn write(call: &mut Call<'_>) -> Result<(), Stop> {
     let end = number(call.instance, 3);
     let written = Out::<4>::at(call.instance, 4)?;
     let world = &mut call.host.compute;
-    let len = match (world.handles.is::<StreamTo>(handle), end) {
-        (true, END_BACK) if bytes.is_empty() => 0,
-        (true, END_BACK) if !world.exchange.has_room() => return Err(Stop::Wait(None)),
-        (true, END_BACK) => world.exchange.write(bytes),
-        (true, END_FRONT) => return Err(Status::BadHandle.into()),
-        (false, END_BACK | END_FRONT) => {
+    let stream = world.handles.get::<StreamTo>(handle).ok().copied().and_then(|stream| world.stream_mut(stream));
+    let len = match (stream, end) {
+        (Some(_), END_BACK) if bytes.is_empty() => 0,
+        (Some(stream), END_BACK) if !stream.has_room() => return Err(Stop::Wait(None)),
+        (Some(stream), END_BACK) => stream.write(bytes),
+        (Some(_), END_FRONT) => return Err(Status::BadHandle.into()),
+        (None, END_BACK | END_FRONT) => {
             world.handles.get::<Body>(handle)?;
             world.handles.require_room(bytes.len() as u64)?;
             world.handles.change(handle, |body: &mut Body| {
@@ -61,11 +62,14 @@ pub(crate) fn append(call: &mut Call<'_>) -> Result<(), Stop> {
     let (target, source) = (number(call.instance, 0), number(call.instance, 1));
     let world = &mut call.host.compute;
     world.handles.get::<Body>(source)?;
-    if world.handles.is::<StreamTo>(target) {
-        if !world.exchange.has_room() {
+    if let Ok(stream) = world.handles.get::<StreamTo>(target).copied() {
+        if world.stream(stream).is_some_and(|stream| !stream.has_room()) {
             return Err(Stop::Wait(None));
         }
-        world.exchange.append(world.handles.take(source)?);
+        let source = world.handles.take(source)?;
+        if let Some(stream) = world.stream_mut(stream) {
+            stream.append(source);
+        }
         return Ok(());
     }
     world.handles.get::<Body>(target)?;
@@ -84,7 +88,7 @@ pub(crate) fn close(call: &mut Call<'_>) -> Result<(), Stop> {
     end(call, true)
 }
 
-/// Lets a body go; a stream stays incomplete, and the visitor learns that.
+/// Lets a body go; a stream stays incomplete, and whoever it is for learns that.
 pub(crate) fn abandon(call: &mut Call<'_>) -> Result<(), Stop> {
     end(call, false)
 }
@@ -93,7 +97,7 @@ fn end(call: &mut Call<'_>, properly: bool) -> Result<(), Stop> {
     let handle = number(call.instance, 0);
     let world = &mut call.host.compute;
     match world.handles.take::<StreamTo>(handle) {
-        Ok(StreamTo::Visitor) => world.exchange.finish(properly),
+        Ok(stream) => world.stream_mut(stream).into_iter().for_each(|stream| stream.finish(properly)),
         Err(_) => drop(world.handles.take::<Body>(handle)?),
     }
     Ok(())
@@ -107,7 +111,7 @@ pub(crate) fn known_length(call: &mut Call<'_>) -> Result<(), Stop> {
     if world.handles.is::<StreamTo>(handle) {
         return Err(Status::None.into());
     }
-    let length = world.handles.get::<Body>(handle)?.known_length(world.exchange.visitor()).ok_or(Status::None)?;
+    let length = world.handles.get::<Body>(handle)?.known_length(&world.arrivals).ok_or(Status::None)?;
     out.set_u64(call.instance, length)
 }
 

@@ -1,10 +1,11 @@
-//! A body: parts in order, most of them bytes in hand, one of them perhaps what the visitor is still sending.
+//! A body: parts in order, most of them bytes in hand, some perhaps what a visitor or a backend is still sending.
 
 use std::collections::VecDeque;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::HeaderMap;
 
+use super::arriving::{Arrivals, Source};
 use super::{Status, Stop};
 use crate::guest::{GuestInstance, GuestPtr};
 
@@ -18,8 +19,8 @@ enum Part {
     Bytes(Bytes),
     /// Several short writes.
     Gathered(Vec<u8>),
-    /// What the visitor sends, from here on. There is one such part in the world of a request, at most.
-    Visitor,
+    /// What somebody sends, from here on. There is one such part for each source in the world of a request, at most.
+    Arriving(Source),
 }
 
 /// A body that a guest may read, and write to while nobody sends it.
@@ -32,9 +33,9 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// What the visitor sends.
-    pub(super) fn of_visitor() -> Body {
-        Body { parts: VecDeque::from([Part::Visitor]), ..Body::default() }
+    /// What somebody is sending.
+    pub(super) fn of_source(source: Source) -> Body {
+        Body { parts: VecDeque::from([Part::Arriving(source)]), ..Body::default() }
     }
 
     pub(super) fn of(bytes: Bytes) -> Body {
@@ -90,40 +91,46 @@ impl Body {
         self.trailers_bytes += bytes;
     }
 
-    /// Whether there is anything of it that is still to come.
-    pub(super) fn is_complete(&self, visitor: &Arriving) -> bool {
-        visitor.ended.is_some() || !self.parts.iter().any(|part| matches!(part, Part::Visitor))
+    /// Those whose bodies it holds.
+    fn sources(&self) -> impl Iterator<Item = Source> {
+        self.parts.iter().filter_map(|part| if let Part::Arriving(source) = part { Some(*source) } else { None })
+    }
+
+    /// Who must send something before more of it can be read.
+    pub(super) fn awaited(&self) -> Option<Source> {
+        if let Some(Part::Arriving(source)) = self.parts.front() { Some(*source) } else { None }
+    }
+
+    /// Whether there is nothing of it that is still to come.
+    pub(super) fn is_complete(&self, arrivals: &Arrivals) -> bool {
+        self.sources().all(|source| arrivals.of(source).is_none_or(|arriving| arriving.ended().is_some()))
     }
 
     /// Its length, if all of it is there.
-    pub(super) fn known_length(&self, visitor: &Arriving) -> Option<u64> {
-        let of_visitor = self.parts.iter().any(|part| matches!(part, Part::Visitor));
-        match (of_visitor, visitor.ended) {
-            (false, _) => Some(self.bytes),
-            (true, Some(true)) => Some(self.bytes + visitor.bytes),
-            (true, _) => None,
-        }
+    pub(super) fn known_length(&self, arrivals: &Arrivals) -> Option<u64> {
+        self.sources().try_fold(self.bytes, |bytes, source| {
+            let arriving = arrivals.of(source)?;
+            if arriving.ended() == Some(true) { Some(bytes + arriving.bytes()) } else { None }
+        })
     }
 
     /// Whether reading would find bytes or the end at once.
-    pub(super) fn is_readable(&self, visitor: &Arriving) -> bool {
-        match self.parts.front() {
-            Some(Part::Visitor) => visitor.ended.is_some() || !visitor.chunks.is_empty(),
-            Some(_) | None => true,
-        }
+    pub(super) fn is_readable(&self, arrivals: &Arrivals) -> bool {
+        let arriving = self.awaited().and_then(|source| arrivals.of(source));
+        arriving.is_none_or(|arriving| !arriving.wants_more())
     }
 
     /// Reads into guest memory, whose range was checked. `None`: nothing has arrived yet.
     pub(super) fn read(
         &mut self,
-        visitor: &mut Arriving,
+        arrivals: &mut Arrivals,
         instance: &mut dyn GuestInstance,
         target: GuestPtr,
         len: u32,
     ) -> Result<Option<u32>, Stop> {
         let mut read = 0;
         while read < len {
-            match self.next(visitor, (len - read) as usize) {
+            match self.next(arrivals, (len - read) as usize) {
                 Ok(Some(bytes)) => {
                     target.plus(u64::from(read)).write(instance, &bytes)?;
                     read += bytes.len() as u32;
@@ -138,7 +145,7 @@ impl Body {
     }
 
     /// The next bytes, at most so many. `None`: none are there, now or ever.
-    pub(super) fn next(&mut self, visitor: &mut Arriving, len_max: usize) -> Result<Option<Bytes>, Stop> {
+    pub(super) fn next(&mut self, arrivals: &mut Arrivals, len_max: usize) -> Result<Option<Bytes>, Stop> {
         loop {
             let bytes = match self.parts.front_mut() {
                 None => return Ok(None),
@@ -148,14 +155,14 @@ impl Body {
                     *part = Part::Bytes(std::mem::take(gathered).into());
                     continue;
                 }
-                Some(Part::Visitor) => match (visitor.next(len_max), visitor.ended) {
-                    (Some(bytes), _) => return Ok(Some(bytes)),
-                    (None, Some(true)) => {
+                Some(Part::Arriving(source)) => match arrivals.of_mut(*source).map(|arriving| (arriving.next(len_max), arriving.ended())) {
+                    Some((Some(bytes), _)) => return Ok(Some(bytes)),
+                    Some((None, Some(false))) => return Err(Status::HttpIncomplete.into()),
+                    Some((None, None)) => return Ok(None),
+                    Some((None, Some(true))) | None => {
                         self.parts.pop_front();
                         continue;
                     }
-                    (None, Some(false)) => return Err(Status::HttpIncomplete.into()),
-                    (None, None) => return Ok(None),
                 },
             };
             self.bytes -= bytes.len() as u64;
@@ -167,67 +174,26 @@ impl Body {
     }
 
     /// Takes in what has arrived, so that more can.
-    pub(super) fn gather(&mut self, visitor: &mut Arriving) {
-        let Some(at) = self.parts.iter().position(|part| matches!(part, Part::Visitor)) else { return };
-        let arrived = std::mem::take(&mut visitor.chunks);
-        self.bytes += std::mem::take(&mut visitor.bytes);
-        let after = self.parts.split_off(at);
-        self.parts.extend(arrived.into_iter().map(Part::Bytes));
-        self.parts.extend(after);
+    pub(super) fn gather(&mut self, arrivals: &mut Arrivals) {
+        for part in std::mem::take(&mut self.parts) {
+            if let Part::Arriving(source) = part
+                && let Some(arriving) = arrivals.of_mut(source)
+            {
+                while let Some(bytes) = arriving.next(usize::MAX) {
+                    self.push(bytes);
+                }
+            }
+            self.parts.push_back(part);
+        }
     }
 
     /// All of a body that is complete.
-    pub(super) fn into_bytes(mut self, visitor: &mut Arriving) -> Result<Bytes, Stop> {
+    pub(super) fn into_bytes(mut self, arrivals: &mut Arrivals) -> Result<Bytes, Stop> {
         let mut whole = Vec::with_capacity(usize::try_from(self.bytes).unwrap_or_default());
-        while let Some(bytes) = self.next(visitor, usize::MAX)? {
+        while let Some(bytes) = self.next(arrivals, usize::MAX)? {
             whole.extend_from_slice(&bytes);
         }
         Ok(whole.into())
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.parts.is_empty()
-    }
-}
-
-/// The visitor's body: what arrived and was not read yet.
-#[derive(Debug, Default)]
-pub(super) struct Arriving {
-    chunks: VecDeque<Bytes>,
-    bytes: u64,
-    /// Whether it ended, and whether that was its proper end.
-    ended: Option<bool>,
-}
-
-impl Arriving {
-    pub(super) fn push(&mut self, bytes: Bytes) {
-        if !bytes.is_empty() {
-            self.bytes += bytes.len() as u64;
-            self.chunks.push_back(bytes);
-        }
-    }
-
-    pub(super) fn end(&mut self, properly: bool) {
-        self.ended = Some(properly);
-    }
-
-    /// Whether more is wanted now: what is in hand was read, and there may be more.
-    pub(super) fn wants_more(&self) -> bool {
-        self.ended.is_none() && self.chunks.is_empty()
-    }
-
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    fn next(&mut self, len_max: usize) -> Option<Bytes> {
-        let chunk = self.chunks.front_mut()?;
-        let bytes = chunk.split_to(chunk.len().min(len_max));
-        if !chunk.has_remaining() {
-            self.chunks.pop_front();
-        }
-        self.bytes -= bytes.len() as u64;
-        Some(bytes)
     }
 }
 
@@ -235,9 +201,9 @@ impl Arriving {
 mod tests {
     use super::*;
 
-    fn all(body: &mut Body, visitor: &mut Arriving) -> String {
+    fn all(body: &mut Body, arrivals: &mut Arrivals) -> String {
         let mut text = Vec::new();
-        while let Some(bytes) = body.next(visitor, 3).unwrap() {
+        while let Some(bytes) = body.next(arrivals, 3).unwrap() {
             text.extend_from_slice(&bytes);
         }
         String::from_utf8(text).unwrap()
@@ -245,30 +211,30 @@ mod tests {
 
     #[test]
     fn parts_are_read_in_order() {
-        let (mut body, mut visitor) = (Body::of_visitor(), Arriving::default());
+        let (mut body, mut arrivals) = (Body::of_source(Source::Visitor), Arrivals::default());
         body.write_front(b"front ");
         body.write_back(b" back");
         body.write_back(b"!");
         let mut other = Body::default();
         other.write_back(b" other");
         body.append(other);
-        visitor.push(Bytes::from_static(b"vis"));
+        arrivals.of_mut(Source::Visitor).unwrap().push(Bytes::from_static(b"vis"));
         assert_eq!(body.bytes(), 18);
-        assert_eq!(all(&mut body, &mut visitor), "front vis");
-        assert!(!body.is_readable(&visitor) && visitor.wants_more() && !body.is_complete(&visitor));
-        visitor.push(Bytes::from_static(b"itor"));
-        visitor.end(true);
-        assert_eq!(all(&mut body, &mut visitor), "itor back! other");
-        assert!(body.is_empty() && body.bytes() == 0 && visitor.bytes() == 0);
+        assert_eq!(all(&mut body, &mut arrivals), "front vis");
+        assert!(!body.is_readable(&arrivals) && body.awaited() == Some(Source::Visitor) && !body.is_complete(&arrivals));
+        arrivals.of_mut(Source::Visitor).unwrap().push(Bytes::from_static(b"itor"));
+        arrivals.of_mut(Source::Visitor).unwrap().end(true);
+        assert_eq!(all(&mut body, &mut arrivals), "itor back! other");
+        assert_eq!((body.awaited(), body.bytes(), arrivals.bytes()), (None, 0, 0));
     }
 
     #[test]
     fn a_visitor_who_left_is_told() {
-        let (mut body, mut visitor) = (Body::of_visitor(), Arriving::default());
-        visitor.push(Bytes::from_static(b"vis"));
-        visitor.end(false);
-        assert_eq!(body.next(&mut visitor, 9).unwrap().unwrap(), "vis");
-        assert!(matches!(body.next(&mut visitor, 9), Err(Stop::Status(Status::HttpIncomplete))));
+        let (mut body, mut arrivals) = (Body::of_source(Source::Visitor), Arrivals::default());
+        arrivals.of_mut(Source::Visitor).unwrap().push(Bytes::from_static(b"vis"));
+        arrivals.of_mut(Source::Visitor).unwrap().end(false);
+        assert_eq!(body.next(&mut arrivals, 9).unwrap().unwrap(), "vis");
+        assert!(matches!(body.next(&mut arrivals, 9), Err(Stop::Status(Status::HttpIncomplete))));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use bytes::Bytes;
 
 use super::body::Body;
+use super::fetches::FetchId;
 use super::message::{Request, Response};
 use super::send::StreamTo;
 use super::stores::StoreRef;
@@ -35,6 +36,7 @@ pub(crate) enum Object {
     Response(Box<Response>),
     Body(Body),
     Stream(StreamTo),
+    Pending(FetchId),
     Endpoint(log::Endpoint),
     Store(StoreRef),
     Secret(Bytes),
@@ -54,7 +56,7 @@ impl Object {
                 Object::Secret(secret) => secret.len() as u64,
                 Object::Lookup(lookup) => lookup.cost(),
                 Object::Listing(listing) => listing.cost(),
-                Object::Stream(_) | Object::Store(_) | Object::Change(_) => 0,
+                Object::Stream(_) | Object::Pending(_) | Object::Store(_) | Object::Change(_) => 0,
             }
     }
 }
@@ -91,6 +93,7 @@ kinds! {
     Box<Response> => Response,
     Body => Body,
     StreamTo => Stream,
+    FetchId => Pending,
     log::Endpoint => Endpoint,
     StoreRef => Store,
     Bytes => Secret,

@@ -4,12 +4,15 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 
 use super::Status;
-use super::exchange::{OUTPUT_BYTES_MAX, Output, VisitorRequest};
+use super::arriving::Source;
+use super::exchange::VisitorRequest;
+use super::fetches::{Backends, FetchAnswer, FetchFailure, FetchId};
 use super::handles::Object;
 use super::kv::{KvEntry, MemoryKv};
+use super::outgoing::{OUTPUT_BYTES_MAX, Output};
 use super::stores::Stores;
 use crate::answer::Answer;
 use crate::host::{Host, HostInput, HostLimits};
@@ -19,13 +22,15 @@ use crate::testing::{Guest, SlowKv, host_with};
 
 /// `VIVARIUM_FUZZ_CALLS` is another number of calls.
 const CALLS_DEFAULT: u64 = 100_000;
+/// Functions that say why there is no answer beside their status.
+const TELLS_WHY: [&str; 2] = ["send_v", "pending_req_"];
 const CALLS_OF_A_HOST: u64 = 200;
 const MEMORY_BYTES: usize = 2048;
 const BUFFERED_BYTES_MAX: u64 = 64 << 10;
 const KV_BYTES_MAX: u64 = 4 << 10;
 
 /// What memory is made of: names, values and lists that mean something.
-const WORDS: [&[u8]; 14] = [
+const WORDS: [&[u8]; 16] = [
     b"content-type",
     b"x",
     b"host",
@@ -40,6 +45,8 @@ const WORDS: [&[u8]; 14] = [
     b"a\r\nb",
     b"\xff\xfe",
     b"stdout",
+    b"origin",
+    b"127.0.0.1",
 ];
 
 fn fresh_host(random: &mut Random) -> Host {
@@ -62,7 +69,9 @@ fn fresh_host(random: &mut Random) -> Host {
         local: [127, 0, 0, 1].into(),
         id: random.next(),
     };
-    let input = HostInput { request: Some(request), stores: stores.into(), kv: Some(Rc::new(kv)), ..HostInput::default() };
+    let backends = Backends::from([("origin".into(), "http://example.org".parse().unwrap())]);
+    let (stores, backends, kv) = (stores.into(), backends.into(), Some(Rc::new(kv) as Rc<_>));
+    let input = HostInput { request: Some(request), stores, backends, kv, ..HostInput::default() };
     host_with(input, HostLimits { buffered_bytes_max: BUFFERED_BYTES_MAX, stderr_bytes_max: 512, ..HostLimits::default() })
 }
 
@@ -70,6 +79,7 @@ fn fresh_host(random: &mut Random) -> Host {
 fn begin(host: &mut Host, guest: &mut Guest) -> u64 {
     guest.put(64, b"store");
     guest.put(80, b"key");
+    guest.put(96, b"origin");
     let mut call = |module: &str, name: &str, arguments: &[u64]| {
         guest.arguments = arguments.to_vec();
         let mut answer = host.call_function(HostFunction::find(module, name).unwrap(), guest);
@@ -82,6 +92,7 @@ fn begin(host: &mut Host, guest: &mut Guest) -> u64 {
     let visitor_body = call("fastly_http_req", "body_downstream_get", &[4, 0]);
     call("fastly_http_req", "new", &[0]);
     call("fastly_http_body", "new", &[0]);
+    guest_sends(&mut call);
     call("fastly_log", "endpoint_get", &[80, 3, 0]);
     call("fastly_config_store", "open", &[64, 5, 0]);
     let secrets = call("fastly_secret_store", "open", &[64, 5, 0]);
@@ -93,6 +104,14 @@ fn begin(host: &mut Host, guest: &mut Guest) -> u64 {
     call("fastly_http_resp", "send_downstream", &[response, body, 1]);
     call("fastly_http_resp", "new", &[0]);
     visitor_body
+}
+
+/// Two requests on their way; the body of one is a stream.
+fn guest_sends(call: &mut impl FnMut(&str, &str, &[u64]) -> u64) {
+    for streams in [0, 1] {
+        let (request, body) = (call("fastly_http_req", "new", &[0]), call("fastly_http_body", "new", &[0]));
+        call("fastly_http_req", "send_async_v2", &[request, body, 96, 6, streams, 0]);
+    }
 }
 
 /// Scribbles over memory; where words lie now, with their lengths.
@@ -120,7 +139,7 @@ fn any_function(random: &mut Random) -> HostFunction {
 /// Whether the functions of a module are about such objects.
 fn fits(module: &str, object: &Object) -> bool {
     match module {
-        "fastly_http_req" | "fastly_http_downstream" => matches!(object, Object::Request(_)),
+        "fastly_http_req" | "fastly_http_downstream" => matches!(object, Object::Request(_) | Object::Pending(_)),
         "fastly_http_resp" => matches!(object, Object::Response(_)),
         "fastly_http_body" => matches!(object, Object::Body(_) | Object::Stream(_)),
         "fastly_log" => matches!(object, Object::Endpoint(_)),
@@ -154,15 +173,37 @@ fn arguments(random: &mut Random, words: &[(u64, u64)], host: &Host, row: &Row) 
 /// The visitor sends a little, or reads, or ends.
 fn visitor(random: &mut Random, host: &mut Host) {
     match random.below(400) {
-        0 => host.end_body(random.below(2) == 0),
-        1..40 if host.wants_body() => host.push_body(Bytes::from(vec![b'v'; random.below(600) as usize])),
+        0 => host.end_body(Source::Visitor, random.below(2) == 0),
+        1..40 if host.wants_body(Source::Visitor) => host.push_body(Source::Visitor, Bytes::from(vec![b'v'; random.below(600) as usize])),
         40..80 => {
             while let Output::Chunk(chunk) = host.next_output() {
                 assert!(!chunk.is_empty());
             }
         }
         80..90 => drop(host.take_head()),
+        90..130 => backends(random, host),
         _ => {}
+    }
+}
+
+/// They answer, or do not, send a little, or end; what they are sent is taken out.
+fn backends(random: &mut Random, host: &mut Host) {
+    for fetch in host.take_fetches() {
+        assert_eq!(fetch.origin.to_string(), "http://example.org", "only what the deployment names");
+        assert!(fetch.path.as_str().starts_with('/') && fetch.method != Method::CONNECT);
+    }
+    for id in (0..host.compute.fetches.len()).map(FetchId::of_index) {
+        let source = Source::Backend(id);
+        match random.below(8) {
+            0 => host.answer_fetch(id, Err(FetchFailure::ALL[random.below(FetchFailure::ALL.len() as u64) as usize])),
+            1 => {
+                let headers = HeaderMap::from_iter([(http::header::SERVER, HeaderValue::from_static("fern"))]);
+                host.answer_fetch(id, Ok(FetchAnswer { status: StatusCode::OK, version: Version::HTTP_11, headers }));
+            }
+            2..5 if host.wants_body(source) => host.push_body(source, Bytes::from(vec![b'b'; random.below(600) as usize])),
+            5 => host.end_body(source, random.below(2) == 0),
+            _ => while let Output::Chunk(_) = host.next_of_fetch(id) {},
+        }
     }
 }
 
@@ -202,8 +243,8 @@ fn no_call_panics_and_a_refused_one_changes_nothing() {
             Answer::Return(values) => {
                 let [status] = values.as_slice() else { panic!("one status") };
                 statuses[usize::try_from(*status).unwrap()] += 1;
-                let may_write =
-                    [Status::Ok as u64, Status::BufferLength as u64].contains(status) || function.row().name.starts_with("send_v");
+                let may_write = [Status::Ok as u64, Status::BufferLength as u64].contains(status)
+                    || TELLS_WHY.iter().any(|beginning| function.row().name.starts_with(beginning));
                 assert!(may_write || guest.memory == before, "{}{:?} changed something", function.row().full_name(), guest.arguments);
             }
             Answer::Limit(_) => {
@@ -216,7 +257,7 @@ fn no_call_panics_and_a_refused_one_changes_nothing() {
         visitor(&mut random, &mut host);
         // A stream takes one whole body beyond what it has room for.
         assert!(
-            host.held_bytes() <= 2 * BUFFERED_BYTES_MAX + OUTPUT_BYTES_MAX + MEMORY_BYTES as u64,
+            host.held_bytes() <= 3 * BUFFERED_BYTES_MAX + 2 * OUTPUT_BYTES_MAX + MEMORY_BYTES as u64,
             "{} bytes are held",
             host.held_bytes()
         );

@@ -18,9 +18,9 @@ pub(crate) struct Headers {
 }
 
 impl From<HeaderMap> for Headers {
-    /// Those of a visitor, whose number and length the server has checked.
+    /// Those of a visitor or a backend, whose number and length the server has checked.
     fn from(map: HeaderMap) -> Headers {
-        let bytes = map.iter().map(|(name, value)| header_cost(name, value)).sum();
+        let bytes = Headers::cost_of(&map);
         Headers { map, bytes }
     }
 }
@@ -30,6 +30,11 @@ fn header_cost(name: &HeaderName, value: &HeaderValue) -> u64 {
 }
 
 impl Headers {
+    /// What these take, in bytes.
+    pub(super) fn cost_of(map: &HeaderMap) -> u64 {
+        map.iter().map(|(name, value)| header_cost(name, value)).sum()
+    }
+
     pub(super) fn map(&self) -> &HeaderMap {
         &self.map
     }

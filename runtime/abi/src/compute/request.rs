@@ -3,6 +3,7 @@
 use http::{Method, Uri};
 
 use super::arguments::{Buffer, Out, bytes, number};
+use super::arriving::Source;
 use super::body::Body;
 use super::exchange::VisitorRequest;
 use super::message::{Headers, Request, version, version_number};
@@ -30,7 +31,7 @@ pub(crate) fn body_downstream_get(call: &mut Call<'_>) -> Result<(), Stop> {
             let VisitorRequest { method, uri, version, headers, .. } = head;
             let request = Request { method, uri, version, headers: Headers::from(headers) };
             let request = world.handles.insert(Box::new(request))?;
-            (request, world.handles.insert(Body::of_visitor())?)
+            (request, world.handles.insert(Body::of_source(Source::Visitor))?)
         }
         (None, None) => return Err(Status::None.into()),
     };

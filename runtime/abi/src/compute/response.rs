@@ -5,6 +5,7 @@ use http::StatusCode;
 use super::arguments::{Out, number};
 use super::body::Body;
 use super::message::{Response, version, version_number};
+use super::outgoing::Outgoing;
 use super::send::StreamTo;
 use super::{Status, Stop};
 use crate::guest::Call;
@@ -70,7 +71,7 @@ pub(crate) fn send_downstream(call: &mut Call<'_>) -> Result<(), Stop> {
     }
     let response = world.handles.take::<Box<Response>>(response)?;
     let body = if streaming { world.handles.replace::<Body>(body, StreamTo::Visitor)? } else { world.handles.take::<Body>(body)? };
-    world.exchange.answer(status, response.headers.into_map(), body, streaming);
+    world.exchange.answer(status, response.headers.into_map(), Outgoing::of(body, streaming), &world.arrivals);
     Ok(())
 }
 

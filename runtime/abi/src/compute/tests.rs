@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 
 use super::kv::KvEntry;
-use super::{MemoryKv, Output, Stores, VisitorRequest};
+use super::{Backends, MemoryKv, Output, Source, Stores, VisitorRequest};
 use crate::answer::{Answer, Wait};
 use crate::host::{Host, HostInput, HostLimits};
 use crate::table::HostFunction;
@@ -24,7 +24,7 @@ const KV_BYTES_MAX: u64 = 400;
 
 /// A guest with its memory: names and values at 512, results below.
 pub(super) struct Play {
-    host: Host,
+    pub(super) host: Host,
     pub(super) guest: Guest,
     pub(super) kv: Rc<SlowKv>,
 }
@@ -57,7 +57,8 @@ impl Play {
             local: "::1".parse().unwrap(),
             id: 11,
         };
-        let input = HostInput { request: Some(request), stores: stores.into(), kv: Some(kv.clone()), ..HostInput::default() };
+        let backends = Backends::from([("origin".into(), "https://example.org".parse().unwrap())]).into();
+        let input = HostInput { request: Some(request), stores: stores.into(), kv: Some(kv.clone()), backends, ..HostInput::default() };
         Play { kv, host: host_with(input, HostLimits::default()), guest: Guest::with_memory(1024) }
     }
 
@@ -107,7 +108,7 @@ impl Play {
     }
 
     /// Handles of the visitor's request and its body.
-    fn visitor(&mut self) -> (u64, u64) {
+    pub(super) fn visitor(&mut self) -> (u64, u64) {
         self.check("http_req.body_downstream_get", &[0, 4], 0);
         (self.at(0), self.at(4))
     }
@@ -221,13 +222,13 @@ fn reading_waits_for_what_the_visitor_sends() {
     let mut play = Play::begin();
     let (_, body) = play.visitor();
     assert_eq!(play.call("http_body.read", &[body, 64, 64, 8]), Answer::Wait(Wait::Event { until: None }));
-    assert!(play.host.wants_body());
-    play.host.push_body(Bytes::from_static(b"fern and moss"));
+    assert!(play.host.wants_body(Source::Visitor));
+    play.host.push_body(Source::Visitor, Bytes::from_static(b"fern and moss"));
     assert_eq!(play.host.finish_wait(&mut play.guest), Answer::value(0));
     assert_eq!(play.read(64, play.at(8)), "fern and moss");
     play.check("http_body.known_length", &[body, 16], NONE);
-    play.host.push_body(Bytes::from_static(b"!"));
-    play.host.end_body(true);
+    play.host.push_body(Source::Visitor, Bytes::from_static(b"!"));
+    play.host.end_body(Source::Visitor, true);
     play.check("http_body.known_length", &[body, 16], 0);
     assert_eq!(play.guest.u64_at(16), 1);
     play.check("http_body.read", &[body, 64, 64, 8], 0);
@@ -239,8 +240,8 @@ fn reading_waits_for_what_the_visitor_sends() {
 fn a_visitor_who_leaves_is_told_after_what_he_sent() {
     let mut play = Play::begin();
     let (_, body) = play.visitor();
-    play.host.push_body(Bytes::from_static(b"fern"));
-    play.host.end_body(false);
+    play.host.push_body(Source::Visitor, Bytes::from_static(b"fern"));
+    play.host.end_body(Source::Visitor, false);
     play.check("http_body.read", &[body, 64, 64, 8], 0);
     assert_eq!(play.at(8), 4);
     play.check("http_body.read", &[body, 64, 64, 8], 9);
@@ -263,9 +264,9 @@ fn an_answer_is_sent_once() {
     assert_eq!((head.status, head.body_bytes), (StatusCode::OK, None));
     assert_eq!(play.host.next_output(), Output::Chunk(Bytes::from_static(b"m")));
     assert_eq!(play.host.next_output(), Output::Chunk(Bytes::from_static(b"moss")));
-    assert_eq!(play.host.next_output(), Output::AwaitsVisitor);
-    play.host.push_body(Bytes::from_static(b"fern"));
-    play.host.end_body(true);
+    assert_eq!(play.host.next_output(), Output::Awaits(Source::Visitor));
+    play.host.push_body(Source::Visitor, Bytes::from_static(b"fern"));
+    play.host.end_body(Source::Visitor, true);
     assert_eq!(play.host.next_output(), Output::Chunk(Bytes::from_static(b"fern")));
     assert_eq!(play.host.next_output(), Output::Finished);
     let again = play.handle("http_resp.new", &[0]);
@@ -286,10 +287,10 @@ fn a_stream_is_written_until_it_is_full_and_ends_as_the_guest_ends_it() {
         let mut answer = play.call("http_body.write", &[body, 0, 1000, 0, 1008]);
         while let Answer::Return(_) = answer {
             written += play.at(1008);
-            assert!(written <= super::exchange::OUTPUT_BYTES_MAX);
+            assert!(written <= super::outgoing::OUTPUT_BYTES_MAX);
             answer = play.call("http_body.write", &[body, 0, 1000, 0, 1008]);
         }
-        assert_eq!((answer, written), (Answer::Wait(Wait::Event { until: None }), super::exchange::OUTPUT_BYTES_MAX));
+        assert_eq!((answer, written), (Answer::Wait(Wait::Event { until: None }), super::outgoing::OUTPUT_BYTES_MAX));
         let mut sent = 0;
         while let Output::Chunk(chunk) = play.host.next_output() {
             sent += chunk.len() as u64;
@@ -344,7 +345,7 @@ fn select_finds_the_first_that_is_ready_or_none_in_time() {
     assert_eq!(play.host.finish_wait(&mut play.guest), Answer::value(0));
     assert_eq!(play.at(8), u64::from(u32::MAX));
     assert_eq!(play.call("async_io.select", &[512, 1, 0, 8]), Answer::Wait(Wait::Event { until: None }));
-    play.host.push_body(Bytes::from_static(b"x"));
+    play.host.push_body(Source::Visitor, Bytes::from_static(b"x"));
     assert_eq!(play.host.finish_wait(&mut play.guest), Answer::value(0));
     assert_eq!(play.at(8), 0);
     play.check("async_io.is_ready", &[visitor, 8], 0);
@@ -405,10 +406,10 @@ fn keys_are_listed_by_prefix_and_page() {
 }
 
 #[test]
-fn there_are_no_backends() {
+fn there_are_no_backends_but_those_that_were_named() {
     let mut play = Play::begin();
     let (request, body) = play.visitor();
-    let [name, len] = play.text(512, "origin");
+    let [name, len] = play.text(512, "elsewhere");
     play.check("backend.exists", &[name, len, 8], 0);
     assert_eq!(play.at(8), 0);
     play.check("http_req.send_v2", &[request, body, name, len, 32, 8, 12], INVAL);

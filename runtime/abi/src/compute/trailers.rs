@@ -40,7 +40,7 @@ fn known<'c>(call: &'c Call<'_>) -> Result<&'c Body, Stop> {
         return Err(Status::Inval.into());
     }
     let body = world.handles.get::<Body>(handle)?;
-    if body.is_complete(world.exchange.visitor()) { Ok(body) } else { Err(Status::Again.into()) }
+    if body.is_complete(&world.arrivals) { Ok(body) } else { Err(Status::Again.into()) }
 }
 
 pub(crate) fn names_get(call: &mut Call<'_>) -> Result<(), Stop> {

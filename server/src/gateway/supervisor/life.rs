@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -12,7 +11,8 @@ use tokio::sync::mpsc;
 use super::{GatewayObserver, GatewaySettings, LoadFailure, Shared, Waiting};
 use crate::control::channel::{Receiver, Sender, pair, split};
 use crate::control::messages::{Batch, FromGateway, Start, Timestamp, ToGateway};
-use crate::processes::Spawner;
+use crate::fetch::supervisor::FetchProxy;
+use crate::processes::{Running, Spawner};
 
 /// From the start of the process to `Ready`; a longer one is ended and tried again.
 const START_MAX: Duration = Duration::from_secs(10);
@@ -34,23 +34,6 @@ pub(super) struct Supervisor {
     pub(super) settings: GatewaySettings,
     pub(super) observer: Arc<dyn GatewayObserver>,
     pub(super) outgoing: mpsc::Receiver<(ToGateway, Vec<OwnedFd>)>,
-}
-
-/// A process that ends with this value.
-struct Running(Child);
-
-impl Running {
-    /// How it ended, in words. It may have ended already; either way it is waited for, so that none is left behind.
-    fn end(&mut self) -> String {
-        let _ = self.0.kill();
-        self.0.wait().map_or_else(|error| error.to_string(), |status| status.to_string())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.end();
-    }
 }
 
 impl Supervisor {
@@ -86,7 +69,7 @@ impl Supervisor {
         shared.pings_unanswered.store(0, Ordering::Relaxed);
         // All go on until the gateway is gone, or hangs.
         let over = tokio::select! {
-            result = hear(shared, observer.as_ref(), receiver) => result,
+            result = hear(shared, observer.as_ref(), self.settings.fetcher.as_deref(), receiver) => result,
             result = say(shared, outgoing, sender) => result,
             () = shared.hangs.notified() => Err(io::Error::other("it did not answer in time")),
         };
@@ -172,7 +155,7 @@ async fn send(sender: &mut Sender, message: &ToGateway, descriptors: &[BorrowedF
     sent.unwrap_or_else(|_| Err(io::Error::other("it does not take messages")))
 }
 
-async fn hear(shared: &Shared, observer: &dyn GatewayObserver, mut receiver: Receiver) -> io::Result<()> {
+async fn hear(shared: &Shared, observer: &dyn GatewayObserver, fetcher: Option<&FetchProxy>, mut receiver: Receiver) -> io::Result<()> {
     while let Some((message, _)) = receiver.receive::<FromGateway>().await? {
         match message {
             FromGateway::LoadEnded(call, result) => {
@@ -186,13 +169,24 @@ async fn hear(shared: &Shared, observer: &dyn GatewayObserver, mut receiver: Rec
                 }
             }
             FromGateway::Kv(asks) => observer.kv(asks),
-            FromGateway::Batch(batch) => pass_on(observer, batch),
+            FromGateway::Batch(batch) => {
+                for thread in batch.fetchers_wanted.iter().copied() {
+                    connect_to_fetcher(shared, fetcher, thread);
+                }
+                pass_on(observer, batch);
+            }
             FromGateway::Refused { sentence } => return Err(io::Error::other(sentence)),
             FromGateway::Pong => shared.pings_unanswered.store(0, Ordering::Relaxed),
             FromGateway::Ready { .. } => {}
         }
     }
     Ok(())
+}
+
+/// Without a connection the thread learns that there is none; if even that does not reach it, it asks again.
+fn connect_to_fetcher(shared: &Shared, fetcher: Option<&FetchProxy>, thread: u32) {
+    let connection = fetcher.and_then(|fetcher| fetcher.connect().ok());
+    let _ = shared.messages.try_send((ToGateway::Fetcher { thread }, connection.into_iter().collect()));
 }
 
 fn pass_on(observer: &dyn GatewayObserver, batch: Batch) {

@@ -145,7 +145,7 @@ pub(super) async fn logs(State(workshop): State<Arc<Workshop>>, Path(slug): Path
 }
 
 const NOTHING_TO_CHANGE: &str =
-    "give \"ttl_seconds\", \"env\", \"secrets\", \"config\", \"secret_stores\" or \"kv_stores\": what is to be changed";
+    "give \"ttl_seconds\", \"env\", \"secrets\", \"config\", \"secret_stores\", \"kv_stores\" or \"backends\": what is to be changed";
 
 fn known<T>(slug: &str, found: Option<T>) -> Result<T, Problem> {
     let shown = if identifiers::is_slug(slug) { slug } else { "this name" };

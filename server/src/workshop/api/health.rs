@@ -16,6 +16,7 @@ pub(super) async fn show(State(workshop): State<Arc<Workshop>>) -> Json<Value> {
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": workshop.started_at.elapsed().as_secs(),
         "gateways": workshop.parts.guests.status(),
+        "fetch": workshop.parts.fetcher.as_ref().map(|fetcher| fetcher.status()),
         "jail": workshop.parts.builder.jail(),
         "builds": { "queued": queued, "building": building },
         "deployments": { "live": live, "kept": kept },

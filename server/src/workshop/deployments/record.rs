@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::Serialize;
 use vivarium_toolchains::{Language, ProgramKind};
 
+use super::backends::Backend;
 use super::settings::{KvStoreView, Settings};
 use crate::control::messages::{LogEntry, Outcome, RunReport, Timestamp, Timings};
 use crate::control::settings::NamedStores;
@@ -186,6 +187,7 @@ impl Deployment {
             config: None,
             secret_stores: None,
             kv_stores: None,
+            backends: None,
         }
     }
 }
@@ -230,6 +232,9 @@ pub struct DeploymentView {
     /// For the owner only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kv_stores: Option<BTreeMap<String, KvStoreView>>,
+    /// For the owner only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backends: Option<BTreeMap<String, Backend>>,
 }
 
 #[cfg(test)]

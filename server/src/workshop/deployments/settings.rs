@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::backends;
 use super::error::DeploymentError;
 use super::named_stores::{StoreChanges, Stores};
 use super::record::DeploymentView;
@@ -60,7 +61,8 @@ impl Settings {
         let mut secrets = self.stores.secrets.clone();
         secrets.insert(DEFAULT_SECRET_STORE.to_owned(), self.variables.secrets());
         let (config, kv_stores) = (self.stores.config.clone(), self.stores.kv_names());
-        messages::Settings { environment: self.variables.environment(), config, secrets, kv_stores }
+        let backends = self.variables.backends().iter().map(|(name, origin)| (name.clone(), origin.to_string())).collect();
+        messages::Settings { environment: self.variables.environment(), config, secrets, kv_stores, backends }
     }
 
     /// The view as its owner may see it: of secrets only their names.
@@ -73,6 +75,7 @@ impl Settings {
             config: Some(self.stores.config.clone()),
             secret_stores: Some(self.stores.secret_names()),
             kv_stores: Some(kv.collect()),
+            backends: Some(backends::shown(self.variables.backends())),
             ..view
         }
     }

@@ -44,6 +44,14 @@ pub fn read_all(connection: &mut Connection) -> rusqlite::Result<HashMap<String,
         }
     }
     read_stores(connection, &mut found)?;
+    let mut statement = connection.prepare("SELECT slug, name, origin FROM backends")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (slug, origin): (String, String) = (row.get(0)?, row.get(2)?);
+        if let (Some(deployment), Ok(origin)) = (found.get_mut(&slug), origin.parse()) {
+            deployment.settings.variables.insert_backend(row.get(1)?, origin);
+        }
+    }
     found.retain(|_, deployment| !deployment.revisions.is_empty());
     Ok(found)
 }
@@ -108,6 +116,10 @@ fn put_settings(connection: &Connection, slug: &str, settings: &Settings) -> rus
         let row = params![slug, name, variable.value, variable.secret];
         connection.execute("INSERT INTO variables VALUES (?1, ?2, ?3, ?4)", row)?;
     }
+    connection.execute("DELETE FROM backends WHERE slug = ?1", [slug])?;
+    for (name, origin) in settings.variables.backends() {
+        connection.execute("INSERT INTO backends VALUES (?1, ?2, ?3)", params![slug, name, origin.to_string()])?;
+    }
     connection.execute("DELETE FROM stores WHERE slug = ?1", [slug])?;
     let mut insert = connection.prepare("INSERT INTO stores VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for (kind, stores) in [(CONFIG, &settings.stores.config), (SECRET, &settings.stores.secrets)] {
@@ -128,7 +140,7 @@ fn put_settings(connection: &Connection, slug: &str, settings: &Settings) -> rus
 pub fn clear_state(connection: &mut Connection, slugs: &[String]) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     for slug in slugs {
-        for table in ["variables", "stores", "kv"] {
+        for table in ["variables", "backends", "stores", "kv"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE slug = ?1"), [slug])?;
         }
     }

@@ -1,6 +1,6 @@
-//! What a deployment keeps for its program's environment: variables, and secrets, which are variables whose values nobody is shown any more.
+//! What a deployment keeps for its program: variables, secrets, which are variables whose values nobody is shown any more, and backends.
 //!
-//! Both share one set of names. They belong to the deployment, not to a revision: what is changed holds for each of its revisions from the
+//! Variables and secrets share one set of names. All belong to the deployment, not to a revision: what is changed holds for each of its revisions from the
 //! next request on.
 
 use std::collections::BTreeMap;
@@ -8,11 +8,16 @@ use std::fmt;
 
 use serde::Deserialize;
 use thiserror::Error;
+use vivarium_abi::{Backends, Origin};
 
+use super::backends::{self, BackendChanges, BackendError};
 use crate::limits::Limits;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Variables(BTreeMap<String, Variable>);
+pub struct Variables {
+    environment: BTreeMap<String, Variable>,
+    backends: Backends,
+}
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct Variable {
@@ -27,6 +32,8 @@ pub struct VariableChanges {
     env: BTreeMap<String, Option<String>>,
     #[serde(default)]
     secrets: BTreeMap<String, Option<String>>,
+    #[serde(default)]
+    backends: BackendChanges,
 }
 
 #[derive(Debug, PartialEq, Eq, Error)]
@@ -45,6 +52,8 @@ pub enum VariableError {
     TooLong { name: String, argument_bytes_max: usize },
     #[error("the value of {0} holds a zero byte, which no program can be given")]
     Zero(String),
+    #[error(transparent)]
+    Backend(#[from] BackendError),
 }
 
 impl VariableError {
@@ -54,6 +63,7 @@ impl VariableError {
             VariableError::TooMany { .. } => Some("environment_max"),
             VariableError::TooLarge { .. } => Some("variables_bytes_max"),
             VariableError::TooLong { .. } => Some("argument_bytes_max"),
+            VariableError::Backend(error) => error.limit(),
             VariableError::Name(_) | VariableError::OfRequests(_) | VariableError::Both(_) | VariableError::Zero(_) => None,
         }
     }
@@ -66,42 +76,45 @@ impl fmt::Debug for Variable {
     }
 }
 
-impl FromIterator<(String, Variable)> for Variables {
-    fn from_iter<I: IntoIterator<Item = (String, Variable)>>(variables: I) -> Variables {
-        Variables(variables.into_iter().collect())
-    }
-}
-
 impl VariableChanges {
     pub fn is_empty(&self) -> bool {
-        self.env.is_empty() && self.secrets.is_empty()
+        self.env.is_empty() && self.secrets.is_empty() && self.backends.is_empty()
     }
 }
 
 impl Variables {
     pub fn iter(&self) -> impl Iterator<Item = (&String, &Variable)> {
-        self.0.iter()
+        self.environment.iter()
     }
 
     pub fn insert(&mut self, name: String, variable: Variable) {
-        self.0.insert(name, variable);
+        self.environment.insert(name, variable);
+    }
+
+    pub fn backends(&self) -> &Backends {
+        &self.backends
+    }
+
+    pub fn insert_backend(&mut self, name: String, origin: Origin) {
+        self.backends.insert(name, origin);
     }
 
     /// As the program finds them, secrets included.
     pub fn environment(&self) -> Vec<(String, String)> {
-        self.0.iter().map(|(name, variable)| (name.clone(), variable.value.clone())).collect()
+        self.environment.iter().map(|(name, variable)| (name.clone(), variable.value.clone())).collect()
     }
 
     /// Secrets alone, as a store of them.
     pub fn secrets(&self) -> BTreeMap<String, String> {
-        let secrets = self.0.iter().filter(|(_, variable)| variable.secret);
+        let secrets = self.environment.iter().filter(|(_, variable)| variable.secret);
         secrets.map(|(name, variable)| (name.clone(), variable.value.clone())).collect()
     }
 
     /// Those that may be shown, and the names of the others.
     pub fn shown(&self) -> (BTreeMap<String, String>, Vec<String>) {
-        let shown = self.0.iter().filter(|(_, variable)| !variable.secret).map(|(name, variable)| (name.clone(), variable.value.clone()));
-        (shown.collect(), self.0.iter().filter(|(_, variable)| variable.secret).map(|(name, _)| name.clone()).collect())
+        let all = &self.environment;
+        let shown = all.iter().filter(|(_, variable)| !variable.secret).map(|(name, variable)| (name.clone(), variable.value.clone()));
+        (shown.collect(), all.iter().filter(|(_, variable)| variable.secret).map(|(name, _)| name.clone()).collect())
     }
 
     /// The same with changes; those that are not allowed leave all as it is.
@@ -109,7 +122,8 @@ impl Variables {
         if let Some(name) = changes.env.keys().find(|name| changes.secrets.contains_key(*name)) {
             return Err(VariableError::Both(name.clone()));
         }
-        let mut variables = self.0.clone();
+        let backends = backends::changed(&self.backends, changes.backends, limits)?;
+        let mut variables = self.environment.clone();
         let env = changes.env.into_iter().map(|change| (change, false));
         for ((name, value), secret) in env.chain(changes.secrets.into_iter().map(|change| (change, true))) {
             let Some(value) = value else {
@@ -125,7 +139,10 @@ impl Variables {
         }
         let bytes = variables.iter().map(|(name, variable)| name.len() + variable.value.len()).sum();
         let variables_bytes_max = limits.variables_bytes_max;
-        if bytes > variables_bytes_max { Err(VariableError::TooLarge { bytes, variables_bytes_max }) } else { Ok(Variables(variables)) }
+        if bytes > variables_bytes_max {
+            return Err(VariableError::TooLarge { bytes, variables_bytes_max });
+        }
+        Ok(Variables { environment: variables, backends })
     }
 }
 

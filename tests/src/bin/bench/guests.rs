@@ -12,7 +12,7 @@ use vivarium::control::messages::{KvKept, KvTold, Loaded, Settings};
 use vivarium::gateway::deployments::{Deployments, Found};
 use vivarium::gateway::kv::{Asking, Bell, Session};
 use vivarium::limits::Limits;
-use vivarium_abi::{Answer, Host, HostInput, HostLimits, KvEntry, Linkage, Output, VisitorRequest, entry_point, imports};
+use vivarium_abi::{Answer, Host, HostInput, HostLimits, KvEntry, Linkage, Output, Source, VisitorRequest, entry_point, imports};
 use vivarium_artifact::Setting;
 use vivarium_runtime::{Exit, LoadedModule};
 use vivarium_tests::engine::{limits, load, policy, pool};
@@ -107,13 +107,13 @@ fn bodies() -> Vec<f64> {
             while let Output::Chunk(chunk) = host.next_output() {
                 through += chunk.len() as u64;
             }
-            if host.wants_body() {
+            if host.wants_body(Source::Visitor) {
                 match left.checked_sub(1) {
                     Some(fewer) => {
                         left = fewer;
-                        host.push_body(piece.clone());
+                        host.push_body(Source::Visitor, piece.clone());
                     }
-                    None => host.end_body(true),
+                    None => host.end_body(Source::Visitor, true),
                 }
             }
         });

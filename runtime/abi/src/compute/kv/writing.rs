@@ -104,16 +104,16 @@ fn insertion(call: &mut Call<'_>, options: InsertOptions) -> Result<KvChange, St
     let body = number(call.instance, 3);
     let world = &mut call.host.compute;
     let store = world.store(number(call.instance, 0))?.to_owned();
-    let visitor = world.exchange.visitor_mut();
+    let arrivals = &mut world.arrivals;
     let complete = world.handles.change(body, |body: &mut Body| {
-        body.gather(visitor);
-        Ok(body.is_complete(visitor))
+        body.gather(arrivals);
+        Ok(body.is_complete(arrivals))
     })?;
     if !complete {
         return Err(Stop::Wait(None));
     }
     let body = world.handles.take::<Body>(body)?;
-    let value = body.into_bytes(world.exchange.visitor_mut())?;
+    let value = body.into_bytes(&mut world.arrivals)?;
     let InsertOptions { mode, metadata, time_to_live_seconds, generation } = options;
     let expires_at_unix_ms = time_to_live_seconds.map(|seconds| now_unix_ms() + u64::from(seconds) * 1000);
     let action = KvAction::Insert(KvInsert { mode, value, metadata, expires_at_unix_ms, if_generation: generation });
