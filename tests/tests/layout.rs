@@ -79,11 +79,17 @@ fn relative(path: &Path) -> String {
     path.strip_prefix(root()).expect("files of the tree").to_string_lossy().into_owned()
 }
 
+/// What guests link: it declares the host's functions, which is called unsafe whatever they are, and runs behind the walls.
+const GUESTS_SDK: &str = "toolchains/sdk/rust/vivarium.rs";
+
 #[test]
 fn unsafe_code_lives_in_one_folder_only() {
     for file in files(&[".rs"]) {
         let name = relative(&file);
-        let allowed = name.starts_with("runtime/src/sys/") || name.starts_with("tests/native/") || name == "tests/tests/layout.rs";
+        let allowed = name.starts_with("runtime/src/sys/")
+            || name.starts_with("tests/native/")
+            || name == "tests/tests/layout.rs"
+            || name == GUESTS_SDK;
         let text = fs::read_to_string(&file).expect("source reads");
         // Code in a string is data: only what comes before a line's first quote counts.
         let code = text.lines().map(|line| line.split('"').next().unwrap_or_default());

@@ -5,6 +5,8 @@ pub(crate) mod clang;
 pub(crate) mod rust;
 pub(crate) mod wat;
 
+use std::sync::OnceLock;
+
 use crate::crates::Crates;
 use crate::jail::Jail;
 use crate::job::JobFolder;
@@ -24,6 +26,8 @@ pub(crate) struct Tools {
     pub crates: Crates,
     /// What those of other languages may.
     pub libraries: Libraries,
+    /// The crate `vivarium`, once it has been compiled.
+    pub sdk: OnceLock<Vec<u8>>,
 }
 
 impl Tools {

@@ -62,6 +62,13 @@ impl JobFolder {
         self.write_all("src", files).map_err(|error| BuildError::Io { what: "cannot write the sources".to_owned(), error })
     }
 
+    /// Writes one more file beside the sources.
+    pub fn write_input(&self, name: &str, bytes: &[u8]) -> Result<(), BuildError> {
+        let path = self.path().join("src").join(name);
+        let written = fs::write(&path, bytes).and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o644)));
+        written.map_err(|error| BuildError::Io { what: format!("cannot write {name}"), error })
+    }
+
     /// Writes files that a tool may change where they are; the names are those of a checked source tree.
     pub fn write_outputs(&self, files: &BTreeMap<String, String>) -> Result<(), BuildError> {
         let written = self.write_all("out", files).and_then(|()| self.give_away(&self.path().join("out")));

@@ -1,10 +1,12 @@
 //! The open toolchains: which languages there are, in which jail, and the one function that builds.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use data_encoding::HEXLOWER;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::crates::Crates;
 use crate::drivers::assemblyscript::{Workers, sdk_digest};
@@ -192,11 +194,19 @@ impl Toolchains {
         let digest = if needs_tools(language) { digest } else { "built-in" };
         let sdk = match language {
             Language::AssemblyScript => sdk_digest(),
-            Language::Rust => self.tools.as_ref().map_or("none", |tools| tools.crates.digest()).to_owned(),
-            Language::C | Language::Cpp | Language::Wat => String::new(),
+            Language::Rust => {
+                let crates = self.tools.as_ref().map_or("none", |tools| tools.crates.digest());
+                format!("{crates}-{}", digest_of(drivers::rust::sdk::SDK))
+            }
+            Language::C | Language::Cpp => digest_of(drivers::clang::SDK),
+            Language::Wat => String::new(),
         };
         format!("{}/{DRIVERS_VERSION}/{digest}/{sdk}", self.tool(language))
     }
+}
+
+fn digest_of(text: &str) -> String {
+    HEXLOWER.encode(&Sha256::digest(text))
 }
 
 /// WAT is read in this process; everything else is a program in the jail.
@@ -214,7 +224,8 @@ fn open_tools(folder: &Path, options: &OpenOptions) -> Result<Tools, Absence> {
         mend: "allow user namespaces (sysctl user.max_user_namespaces) or use a kernel with Landlock".to_owned(),
         no_jail: true,
     })?;
-    Ok(Tools { spawner, jail, stamp, crates: Crates::read(folder), libraries: Libraries::read(folder) })
+    let (crates, libraries) = (Crates::read(folder), Libraries::read(folder));
+    Ok(Tools { spawner, jail, stamp, crates, libraries, sdk: OnceLock::new() })
 }
 
 /// A program that failed always has an error to show.

@@ -53,6 +53,8 @@ const SDK: &[(&str, &str)] = &[
     sdk_file!("wasi_io.ts"),
     sdk_file!("wasi_preview1.ts"),
     sdk_file!("wasi_process.ts"),
+    // In a folder of its own it is read by programs that import it, and by no other.
+    ("vivarium/index.ts", include_str!("../../sdk/assemblyscript/vivarium.ts")),
 ];
 
 /// What a worker is asked to compile.

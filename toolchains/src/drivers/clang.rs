@@ -3,6 +3,8 @@
 mod format;
 mod precompiled;
 
+use std::collections::BTreeMap;
+
 use crate::jail::JailPaths;
 use crate::job::JobFolder;
 use crate::messages::{clang, wasm_ld};
@@ -15,6 +17,9 @@ use super::{Built, LINK_OPTIONS, Purpose, Tools, read_linked, stub_options};
 pub(crate) use format::format;
 
 const WASM: &str = "main.wasm";
+/// What programs include for the server's own functions: it lies beside their files, one of the same name of theirs in its place.
+const HEADER: &str = "vivarium.h";
+pub(crate) const SDK: &str = include_str!("../../sdk/c/vivarium.h");
 
 /// `-fdiagnostics-print-source-range-info` adds to each message where its expression ends; it is taken out of what is shown.
 const COMPILE_OPTIONS: &[&str] = &[
@@ -67,6 +72,7 @@ impl Dialect {
 
 pub(crate) fn run(tools: &Tools, source: &SourceTree, budget: &Budget, purpose: Purpose) -> Result<Built, BuildError> {
     let job = JobFolder::create(&tools.jail.toolchains)?;
+    job.write_sources(&BTreeMap::from([(HEADER.to_owned(), SDK.to_owned())]))?;
     job.write_sources(source.files())?;
     let paths = tools.jail.paths(&job);
     let mut work = Work { tools, source, budget, job, paths, built: Built::default() };

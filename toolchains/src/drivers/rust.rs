@@ -2,6 +2,7 @@
 //! the user's.
 
 mod format;
+pub(crate) mod sdk;
 
 use crate::job::JobFolder;
 use crate::messages::rustc;
@@ -51,6 +52,7 @@ pub(crate) fn run(tools: &Tools, source: &SourceTree, budget: &Budget, purpose: 
     args.push(format!("--remap-path-prefix={}=.", paths.source));
     args.extend([format!("--sysroot={root}/rust"), format!("-Clinker={}/bin/wasm-ld", tools.llvm_folder(root))]);
     args.extend(tools.crates.options(root));
+    args.extend(sdk::provide(tools, source, &job, budget)?);
     args.extend(LINK_OPTIONS.iter().map(|option| format!("-Clink-arg={option}")));
     args.extend(stub_options(root).iter().map(|option| format!("-Clink-arg={option}")));
     let output = match purpose {
