@@ -97,6 +97,9 @@ fn wat_deploys_answers_and_logs() {
     deploy_request_log_report("wat", "main.wat", WAT_ECHO, "WAT says hello", "asked for something");
 }
 
+/// Those that want a backend, a key or a question to say yes: `starters.rs` gives them that.
+const NEEDY_STARTERS: [&str; 4] = ["proxy", "dns", "access", "json"];
+
 #[test]
 fn every_starter_builds_and_answers() {
     let server = Server::start();
@@ -107,6 +110,9 @@ fn every_starter_builds_and_answers() {
     }
     for starter in starters {
         let name = &starter["name"];
+        if NEEDY_STARTERS.iter().any(|needy| name == needy) {
+            continue;
+        }
         if starter["kind"] == "service" {
             let answer = server.deploy(starter["language"].as_str().unwrap(), starter["files"].clone());
             assert_eq!(answer.status, 201, "{name}: {}", answer.text());

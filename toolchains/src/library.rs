@@ -16,7 +16,7 @@ const LIBRARIES: &[(Language, &str)] = &[
 pub fn programs() -> Vec<SourceTree> {
     let libraries = LIBRARIES.iter().map(|(language, text)| (*language, vec![(language.main_file(), *text)]));
     let has_library = |language| LIBRARIES.iter().any(|(with, _)| *with == language);
-    let starters = starters::all().iter().filter(|starter| has_library(starter.language));
+    let starters = starters::largest().filter(|starter| has_library(starter.language));
     let starters = starters.map(|starter| (starter.language, starter.files.to_vec()));
     let tree = |(language, files): (Language, Vec<(&str, &str)>)| {
         let files: BTreeMap<String, String> = files.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
@@ -32,7 +32,7 @@ mod tests {
     #[test]
     fn every_program_is_a_source_tree() {
         let linked = |language| matches!(language, Language::C | Language::Cpp | Language::Rust);
-        let starters = starters::all().iter().filter(|starter| linked(starter.language)).count();
+        let starters = starters::largest().filter(|starter| linked(starter.language)).count();
         assert_eq!(programs().len(), LIBRARIES.len() + starters);
     }
 }

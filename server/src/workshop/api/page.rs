@@ -225,7 +225,8 @@ fn frame(workshop: &Workshop, starter: &str) -> Result<WorkshopPage, Problem> {
         version: language.version,
         reason: language.reason,
     });
-    let links = vivarium_toolchains::starters::all().iter().map(|starter| StarterLink {
+    // What a page weighs is bounded: the others are in the list of the API, and open by /?language=…&starter=….
+    let links = vivarium_toolchains::starters::largest().map(|starter| StarterLink {
         name: starter.name.into(),
         language: starter.language.name().into(),
         description: starter.description.into(),
