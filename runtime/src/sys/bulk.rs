@@ -1,23 +1,22 @@
-//! One page of a slot made as it was, by stores of 32 bytes: most of what a reset costs is spent here, and the C library's choice for so few bytes takes a
-//! quarter longer.
+//! One page of a slot made as it was: most of what a reset costs is spent here.
 //!
-//! Eight pages fill the nearest cache of many processors, so of a page that is mostly zero only the lines that hold data are read.
+//! Most lines of a page that a request wrote to it did not write. So slot and image are compared, line by line, and only what differs is stored: looking costs what
+//! copying does where both lie in the nearest cache, and less where they do not, for no line goes back to where it came from. Eight pages fill that cache of many
+//! processors; of a page that is mostly zero only the lines that hold data are read. Where one line after the other differs, the rest is copied without looking.
 
 use std::arch::x86_64::{
-    __m256, __m256i, _MM_HINT_T0, _mm_prefetch, _mm256_castps_si256, _mm256_castsi256_ps, _mm256_loadu_si256, _mm256_or_ps,
-    _mm256_setzero_si256, _mm256_storeu_si256, _mm256_testz_si256,
+    __m256i, _mm256_loadu_si256, _mm256_or_si256, _mm256_setzero_si256, _mm256_storeu_si256, _mm256_testz_si256, _mm256_xor_si256,
 };
-use std::sync::atomic::{Ordering, compiler_fence};
 
 use vivarium_artifact::PAGE_BYTES;
 
+use crate::write_set::LINE_BYTES;
+
 pub const PAGE: usize = PAGE_BYTES as usize;
-/// Bytes of one store.
-const STEP: usize = size_of::<__m256i>();
-/// How much is looked at together, in steps.
+/// How much is looked at together, in lines: the fewer branches the better, but all of it is stored where a byte differs.
 const LOOKED_AT: usize = 4;
-/// How far ahead the image is called into the nearest cache, in steps.
-const AHEAD: usize = 1024 / STEP;
+/// So many looks at a difference, one after the other, mean that what follows differs too.
+const DIFFERENT_MAX: usize = 2;
 
 /// Copies `data` to a page from `start` on and makes all other bytes of it zero.
 ///
@@ -27,9 +26,9 @@ const AHEAD: usize = 1024 / STEP;
 pub fn give_back(to: &mut [u8; PAGE], start: usize, data: &[u8]) {
     let end = start + data.len();
     assert!(end <= PAGE, "data of a page lies in the page");
-    if start.is_multiple_of(STEP) && end.is_multiple_of(STEP) && std::arch::is_x86_feature_detected!("avx") {
+    if start.is_multiple_of(LINE_BYTES) && end.is_multiple_of(LINE_BYTES) && std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has the feature, as was just asked.
-        unsafe { by_wide_stores(to, start, data) };
+        unsafe { by_lines(to, start, data) };
     } else {
         to[start..end].copy_from_slice(data);
         to[..start].fill(0);
@@ -37,45 +36,80 @@ pub fn give_back(to: &mut [u8; PAGE], start: usize, data: &[u8]) {
     }
 }
 
-#[target_feature(enable = "avx")]
-fn or(a: __m256i, b: __m256i) -> __m256 {
-    _mm256_or_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b))
+type Line = [u8; LINE_BYTES];
+/// What one instruction loads or stores, as often as a line is long.
+type Values = [__m256i; LINE_BYTES / size_of::<__m256i>()];
+
+/// The same for data that begins and ends at a line.
+#[target_feature(enable = "avx2")]
+fn by_lines(to: &mut [u8; PAGE], start: usize, data: &[u8]) {
+    let lines = to.as_chunks_mut::<LINE_BYTES>().0;
+    let (before, rest) = lines.split_at_mut(start / LINE_BYTES);
+    let (held, behind) = rest.split_at_mut(data.len() / LINE_BYTES);
+    clear(before);
+    copy(held, data.as_chunks().0);
+    clear(behind);
 }
 
-/// The same for a start and an end between two stores. The fences, which are no instructions, keep the compiler from making calls of the loops again.
-#[target_feature(enable = "avx")]
-fn by_wide_stores(to: &mut [u8; PAGE], start: usize, data: &[u8]) {
-    let (to, from) = (to.as_mut_ptr().cast::<__m256i>(), data.as_ptr().cast::<__m256i>());
-    let (start, end) = (start / STEP, (start + data.len()) / STEP);
-    let zero = _mm256_setzero_si256();
-    let mut clean = 0;
-    // Looking is twice as fast as clearing, and most of a page of the stack was never used.
-    while clean + LOOKED_AT <= start {
-        // SAFETY: `start` lies in the page, as the caller has checked.
-        let [a, b, c, d] = [0, 1, 2, 3].map(|step| unsafe { _mm256_loadu_si256(to.add(clean + step)) });
-        let any = _mm256_castps_si256(_mm256_or_ps(or(a, b), or(c, d)));
-        if _mm256_testz_si256(any, any) == 0 {
-            break;
+#[target_feature(enable = "avx2")]
+fn copy(lines: &mut [Line], data: &[Line]) {
+    let (pieces, last) = lines.as_chunks_mut::<LOOKED_AT>();
+    let (data, last_data) = data.as_chunks::<LOOKED_AT>();
+    let mut streak = 0;
+    for (piece, data) in pieces.iter_mut().zip(data) {
+        streak = settle(piece, data.each_ref().map(|line| load(line)), streak);
+    }
+    for (line, data) in last.iter_mut().zip(last_data) {
+        settle(std::array::from_mut(line), [load(data)], streak);
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn clear(lines: &mut [Line]) {
+    let (pieces, last) = lines.as_chunks_mut::<LOOKED_AT>();
+    let zero = [_mm256_setzero_si256(); 2];
+    let mut streak = 0;
+    for piece in pieces {
+        streak = settle(piece, [zero; LOOKED_AT], streak);
+    }
+    for line in last {
+        settle(std::array::from_mut(line), [zero], streak);
+    }
+}
+
+/// Makes lines what they are to be. Takes and gives how many pieces up to this one differed.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn settle<const N: usize>(lines: &mut [Line; N], wanted: [Values; N], streak: usize) -> usize {
+    if streak < DIFFERENT_MAX {
+        let mut any = _mm256_setzero_si256();
+        for (line, wanted) in lines.iter().zip(&wanted) {
+            let [a, b] = load(line);
+            any = _mm256_or_si256(any, _mm256_or_si256(_mm256_xor_si256(a, wanted[0]), _mm256_xor_si256(b, wanted[1])));
         }
-        clean += LOOKED_AT;
-    }
-    for step in clean..start {
-        // SAFETY: as above.
-        unsafe { _mm256_storeu_si256(to.add(step), zero) };
-        compiler_fence(Ordering::SeqCst);
-    }
-    for step in start..end {
-        // SAFETY: so does `end`; and so many steps from `start` are as many from the beginning of the data. Calling for a line never faults.
-        unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(step - start + AHEAD).cast());
-            _mm256_storeu_si256(to.add(step), _mm256_loadu_si256(from.add(step - start)));
+        if _mm256_testz_si256(any, any) == 1 {
+            return 0;
         }
-        compiler_fence(Ordering::SeqCst);
     }
-    for step in end..PAGE / STEP {
-        // SAFETY: the page ends there.
-        unsafe { _mm256_storeu_si256(to.add(step), zero) };
-        compiler_fence(Ordering::SeqCst);
+    lines.iter_mut().zip(wanted).for_each(|(line, wanted)| store(line, wanted));
+    streak + 1
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn load(line: &Line) -> Values {
+    let from = line.as_ptr().cast::<__m256i>();
+    // SAFETY: a line is so many steps long; the loads need no alignment.
+    [0, 1].map(|step| unsafe { _mm256_loadu_si256(from.add(step)) })
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn store(line: &mut Line, values: Values) {
+    let to = line.as_mut_ptr().cast::<__m256i>();
+    for (step, value) in values.into_iter().enumerate() {
+        // SAFETY: as for `load`.
+        unsafe { _mm256_storeu_si256(to.add(step), value) };
     }
 }
 
@@ -87,14 +121,31 @@ mod tests {
     fn a_page_becomes_the_data_and_zeros_around_it() {
         let data: Vec<u8> = (0..PAGE).map(|index| index as u8 | 1).collect();
         for start in [0, 32, 64, 100, 4032, 4064, 4095, 4096] {
-            for length in [0, 1, 32, 64, 100, 4000, 4096].into_iter().filter(|length| start + length <= PAGE) {
-                let mut pages = [[0xee; PAGE]; 3];
-                give_back(&mut pages[1], start, &data[..length]);
-                let expected: Vec<u8> =
-                    (0..PAGE).map(|at| at.checked_sub(start).filter(|at| *at < length).map_or(0, |at| data[at])).collect();
-                assert!(pages[1][..] == expected[..], "{length} bytes from {start}");
-                assert!(pages[0] == [0xee; PAGE] && pages[2] == [0xee; PAGE], "{length} bytes from {start}: beyond the page");
+            for length in [0, 1, 32, 64, 100, 4000, 4032, 4096].into_iter().filter(|length| start + length <= PAGE) {
+                let mut expected = [0; PAGE];
+                expected[start..start + length].copy_from_slice(&data[..length]);
+                for (at, bytes) in [(0, PAGE), (0, 0), (0, 1), (31, 1), (64, 600), (1000, 7), (4095, 1)] {
+                    let mut pages = [[0xee; PAGE]; 3];
+                    pages[1] = expected;
+                    pages[1][at..at + bytes].fill(0xee);
+                    give_back(&mut pages[1], start, &data[..length]);
+                    assert!(pages[1] == expected, "{length} bytes from {start}, {bytes} written at {at}");
+                    assert!(pages[0] == [0xee; PAGE] && pages[2] == [0xee; PAGE], "{length} bytes from {start}: beyond the page");
+                }
             }
+        }
+    }
+
+    #[test]
+    fn every_byte_counts() {
+        let data = [7; PAGE];
+        for at in 0..PAGE {
+            let (mut page, mut zero) = (data, [0; PAGE]);
+            page[at] ^= 0x80;
+            zero[at] ^= 0x80;
+            give_back(&mut page, 0, &data);
+            give_back(&mut zero, 0, &[]);
+            assert!(page == data && zero == [0; PAGE], "a byte at {at} was left");
         }
     }
 }
