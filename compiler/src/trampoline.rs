@@ -4,17 +4,16 @@
 //! loads its results from cells. *In*: an entry trampoline loads arguments from cells, calls, stores results in cells, and leaves for good.
 
 use cranelift_codegen::ir::{
-    ExtFuncData, ExternalName, Function, GlobalValueData, InstBuilder, MemFlagsData, Signature, UserFuncName, Value, types,
+    ExtFuncData, ExternalName, FuncRef, Function, GlobalValueData, InstBuilder, MemFlagsData, Signature, UserFuncName, Value, types,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use vivarium_artifact::abi::{Builtin, CELL_BYTES, FOREIGN_BASE, THROW_BASE};
-use vivarium_artifact::{FunctionType, TrapKind, ValueType};
+use vivarium_artifact::{FunctionType, ValueType};
 
 use crate::environment::{Environment, entry_signature, stub_signature};
 use crate::plan::builtin_signature;
 use crate::symbol::{Number, Place, Stub, Symbol};
 use crate::translate::flags::Regions;
-use crate::translate::trap_code;
 use crate::types::clif_type;
 
 /// The trampoline of an imported function.
@@ -52,8 +51,9 @@ pub fn entry(environment: &Environment<'_>, type_number: u32, context: &mut Func
     let call = trampoline.builder.ins().call_indirect(signature, callee, &arguments);
     let results = trampoline.builder.inst_results(call).to_vec();
     trampoline.store_cells(&ty.results, &results);
-    trampoline.call_stub(Stub::Done, &[vmctx]);
-    trampoline.builder.ins().trap(trap_code(TrapKind::Unreachable));
+    // A jump, not a call that never returns: the processor predicts returns by counting calls.
+    let done = trampoline.stub(Stub::Done);
+    trampoline.builder.ins().return_call(done, &[vmctx]);
     trampoline.builder.finalize(environment.target.isa.frontend_config());
 }
 
@@ -169,10 +169,14 @@ impl<'f, 'm> Trampoline<'f, 'm> {
     }
 
     fn call_stub(&mut self, stub: Stub, arguments: &[Value]) {
+        let stub = self.stub(stub);
+        self.builder.ins().call(stub, arguments);
+    }
+
+    fn stub(&mut self, stub: Stub) -> FuncRef {
         let signature = self.builder.import_signature(stub_signature(stub));
         let name = self.builder.func.declare_imported_user_function(Symbol::Stub(stub).external_name());
         let data = ExtFuncData { name: ExternalName::user(name), signature, colocated: true, patchable: false };
-        let stub = self.builder.import_function(data);
-        self.builder.ins().call(stub, arguments);
+        self.builder.import_function(data)
     }
 }

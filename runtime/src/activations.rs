@@ -35,14 +35,12 @@ pub(crate) struct Waiting {
     pub awaited: Awaited,
     /// The arguments of the hostcall.
     pub arguments: Box<[u128]>,
-    /// End of its part of the stack, as an offset in the slot.
-    pub stack_top: u64,
 }
 
 impl Waiting {
     /// Its frames, innermost first.
     pub fn frames<'s>(&self, slot: &'s SlotMemory) -> Frames<'s> {
-        Frames::from_hostcall(slot, self.stack_top, &self.registers)
+        Frames::from_hostcall(slot, &self.registers)
     }
 }
 

@@ -6,11 +6,10 @@
 use vivarium_artifact::abi::{Builtin, THROW_BASE};
 use vivarium_artifact::{Clause, TrapKind, ValueType};
 
-use crate::instance::{Exit, Instance};
+use crate::instance::{Exit, Instance, State};
 use crate::link::LinkedExit;
 use crate::module::LoadedModule;
 use crate::stack::{CallFrame, Frames};
-use crate::sys::control::Entry;
 
 /// What the kept exceptions of one instance may take of the host's memory, in bytes; a run that keeps more is trapped.
 pub const EXCEPTION_BYTES_MAX: usize = 1 << 20;
@@ -85,14 +84,6 @@ pub(crate) struct Caught {
     by_reference: bool,
 }
 
-impl Caught {
-    /// How the guest goes on there.
-    fn entry(self) -> Entry {
-        let Caught { landing, stack_pointer, frame_pointer, .. } = self;
-        Entry::Land { landing, stack_pointer, frame_pointer }
-    }
-}
-
 /// Finds the innermost call that catches a tag, by the tags that `is_tag` holds for. The frames are a guest's allegation: whatever they say, control goes to a
 /// landing of the module's own table, with pointers into the call's own part of the stack.
 pub(crate) fn catch(module: &LoadedModule, mut frames: Frames<'_>, is_tag: impl Fn(u32) -> bool) -> Option<Caught> {
@@ -126,32 +117,34 @@ impl Instance {
         Some(Thrown::New(Exception { tag: self.tag(tag).unwrap_or(TagIdentity(u64::MAX)), payload }))
     }
 
-    /// Goes on where an exception is caught; else it has ended the topmost call of a linked instance, and all calls of any other.
-    pub(crate) fn throw(&mut self, thrown: Thrown) -> Result<Entry, LinkedExit> {
+    /// Prepares to go on where an exception is caught; else it has ended the topmost call of a linked instance, and all calls of any other.
+    pub(crate) fn throw(&mut self, thrown: Thrown) -> Option<LinkedExit> {
         let (reference, exception) = match thrown {
             Thrown::New(exception) => (None, exception),
             Thrown::Again(reference) => match self.exception(reference) {
                 Some(exception) => (Some(reference), exception.clone()),
-                None => return Err(LinkedExit::Plain(Exit::Trapped(self.end_by_trap(TrapKind::NullReference, None)))),
+                None => return Some(LinkedExit::Plain(Exit::Trapped(self.end_by_trap(TrapKind::NullReference, None)))),
             },
         };
         let slot = self.slot();
-        let frames = Frames::from_hostcall(&slot.memory, self.stack_top, &slot.activation);
+        let frames = Frames::from_hostcall(&slot.memory, &slot.activation);
         let Some(caught) = catch(self.module(), frames, |tag| self.tag(tag) == Some(exception.tag)) else {
-            return Err(self.end_by_exception(exception));
+            return Some(self.end_by_exception(exception));
         };
         let mut cells: Vec<u128> = Vec::new();
         if caught.by_tag {
             cells.extend(exception.payload.iter().map(|(_, bits)| *bits));
         }
         if caught.by_reference {
-            let Some(reference) = reference.or_else(|| self.keep_exception(exception)) else {
-                return Err(LinkedExit::Plain(Exit::Trapped(self.end_by_trap(TrapKind::TooManyExceptions, None))));
+            let Some(reference) = reference.or_else(|| self.keep(exception)) else {
+                return Some(LinkedExit::Plain(Exit::Trapped(self.end_by_trap(TrapKind::TooManyExceptions, None))));
             };
             cells.push(reference.into());
         }
         self.set_cells(cells.into_iter());
-        Ok(caught.entry())
+        self.slot_mut().activation.land(caught.landing, caught.stack_pointer, caught.frame_pointer);
+        self.state = State::Ready;
+        None
     }
 
     fn end_by_exception(&mut self, exception: Exception) -> LinkedExit {
@@ -181,9 +174,37 @@ impl Instance {
         self.exceptions.as_ref()?.get(reference)
     }
 
-    /// Keeps an exception until the instance ends; the reference to it, or `None` when there is no room for more.
+    /// Keeps an exception until the instance ends; the reference to it, or `None` when there is no room for more, here or in the budget that it draws on.
+    ///
+    /// # Panics
+    ///
+    /// When what it carries is no value of its types in this instance.
     pub fn keep_exception(&mut self, exception: Exception) -> Option<u64> {
-        self.exceptions_mut().keep(exception)
+        self.check_exception(&exception);
+        self.keep(exception)
+    }
+
+    /// An embedder may pass an exception on, and with it references that mean something elsewhere.
+    pub(crate) fn check_exception(&self, exception: &Exception) {
+        let is_sound = exception.payload.iter().all(|(ty, bits)| self.is_value(*ty, *bits));
+        assert!(is_sound, "an exception carries a reference that the instance does not have");
+    }
+
+    fn keep(&mut self, exception: Exception) -> Option<u64> {
+        let bytes = exception.bytes() as u64;
+        if !self.take_of_budget(bytes) {
+            return None;
+        }
+        let kept = self.exceptions_mut().keep(exception);
+        if kept.is_none() {
+            self.give_back_to_budget(bytes);
+        }
+        kept
+    }
+
+    /// What the exceptions that it keeps take of the host's memory, in bytes.
+    pub fn exceptions_bytes(&self) -> u64 {
+        self.exceptions.as_ref().map_or(0, |exceptions| exceptions.bytes as u64)
     }
 }
 

@@ -23,18 +23,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
-use vivarium_artifact::abi::Builtin;
+use vivarium_artifact::abi::{BUILTIN_BASE, Builtin};
 use vivarium_artifact::{FunctionType, TrapKind, ValueType};
 
 use crate::activations::{Awaited, Waiting};
+use crate::callable::Callable;
 use crate::exceptions::{Exception, Exceptions, Thrown};
 use crate::link::{self, ForeignRequest, LinkedExit, Links};
 use crate::module::LoadedModule;
 use crate::pool::{InstanceLimits, MemoryBudget, PoolState, Shelf, Slot};
 use crate::profile::Profile;
 use crate::samples::Samples;
+use crate::sys::activation::{Activation, Call};
 use crate::sys::clock;
-use crate::sys::control::{Entry, RawExit, Sampling};
+use crate::sys::control::{Left, RawExit};
 use crate::trap::Trap;
 
 /// Why the guest is not running.
@@ -65,23 +67,29 @@ pub enum InvokeError {
     NoInitializer,
     #[error("an import of the instance is not linked yet")]
     NotLinked,
+    #[error("the function is one of another module")]
+    OtherModule,
     #[error("the instance is in a call already, and that one waits for no hostcall")]
     Busy,
 }
 
 /// Where the topmost call stands.
 #[derive(Debug)]
-enum State {
-    /// No call has begun, or the last one has returned. → `Ready`
+pub(crate) enum State {
+    /// No call has begun, or the last one has returned. → `Ready`, `Failing`
     Idle,
-    /// A call or a resumption is prepared. → running
-    Ready(Entry),
-    /// An imported function, or another instance, was asked and has not answered; its arguments, once a nested call has used their cells. → `Ready`
-    InHostcall { awaited: Awaited, arguments: Option<Box<[u128]>> },
-    /// What was asked has thrown. → running, where that is caught
+    /// The registers say where it goes on. → running
+    Ready,
+    /// Its slice was over: all of the processor's state is kept. → running
+    Preempted,
+    /// The imported function of this index was called and has not answered. → `Ready`, `Thrown`, `Waiting`
+    InHostcall(u32),
+    /// The same, or another instance was asked; the arguments, once a nested call has used their cells. → `Ready`, `Thrown`
+    Waiting { awaited: Awaited, arguments: Option<Box<[u128]>> },
+    /// What was asked has thrown. → `Ready`, where that is caught
     Thrown(Box<Exception>),
-    /// There is no room for the call that was begun. → `Trapped`
-    Exhausted,
+    /// What was begun ends by this trap before its first instruction. → `Trapped`
+    Failing(TrapKind),
     /// A trap ended the call; memory and globals are as it left them. → `Ready`, by another call
     Trapped,
     /// A test has overwritten what the guest relies on, or the host panicked in the middle of a call. No way on but dropping it.
@@ -98,13 +106,13 @@ pub struct Instance {
     limits: InstanceLimits,
     budget: Option<Arc<dyn MemoryBudget>>,
     /// State of the topmost call.
-    state: State,
-    /// End of the topmost call's part of the stack, as an offset in the slot.
-    pub(crate) stack_top: u64,
+    pub(crate) state: State,
     /// The calls below the topmost one, outermost first.
     below: Vec<Waiting>,
+    /// Number of its turn, zero while it has none, and when that began.
     turn: u64,
-    /// In ticks of the clock.
+    turn_began: u64,
+    /// What its turns have cost that are over, in ticks of the clock.
     ran: u64,
     /// Once there is one, and in linked instances that have tags.
     pub(crate) exceptions: Option<Box<Exceptions>>,
@@ -114,8 +122,8 @@ pub struct Instance {
 }
 
 impl Instance {
+    #[inline(always)]
     pub(crate) fn new(shelf: Rc<Shelf>, pool: Rc<PoolState>, slot: Box<Slot>, limits: InstanceLimits) -> Instance {
-        let stack_top = shelf.module.layout().stack_top;
         let exceptions = link::tags(shelf.module.contract());
         Instance {
             shelf,
@@ -124,9 +132,9 @@ impl Instance {
             limits,
             budget: None,
             state: State::Idle,
-            stack_top,
             below: Vec::new(),
             turn: 0,
+            turn_began: 0,
             ran: 0,
             exceptions,
             links: None,
@@ -141,7 +149,8 @@ impl Instance {
 
     /// Prepares what must run before any export: true when [`Instance::resume`] must be called until `Done` first.
     pub fn initialize(&mut self) -> Result<bool, InvokeError> {
-        if self.shelf.module.contract().instantiation_trap.is_some() {
+        if let Some(kind) = self.shelf.module.contract().instantiation_trap {
+            self.state = State::Failing(kind);
             return Ok(true);
         }
         if let Some(initializer) = self.shelf.module.contract().initializer {
@@ -159,8 +168,23 @@ impl Instance {
 
     /// Begins a call of a function, by index; arguments are the bits of each value, low bits first. While a hostcall waits, the call nests: where the stack
     /// or [`crate::activations::ACTIVATIONS_MAX`] leaves no room, [`Instance::resume`] gives the trap.
+    #[inline]
     pub fn invoke(&mut self, function: u32, arguments: &[u128]) -> Result<(), InvokeError> {
-        let (State::Idle | State::Trapped | State::InHostcall { .. }) = self.state else { return Err(InvokeError::Busy) };
+        if let State::Idle = self.state
+            && let Some((trampoline, callee)) = self.shelf.module.plain_call(function, arguments.len())
+        {
+            self.begin(trampoline, callee, self.shelf.module.layout().stack_top, arguments);
+            self.pass_to(State::Ready);
+            return Ok(());
+        }
+        self.invoke_checked(function, arguments)
+    }
+
+    /// The same for any function, and while a hostcall waits.
+    fn invoke_checked(&mut self, function: u32, arguments: &[u128]) -> Result<(), InvokeError> {
+        let (State::Idle | State::Trapped | State::InHostcall(_) | State::Waiting { .. }) = self.state else {
+            return Err(InvokeError::Busy);
+        };
         let contract = self.shelf.module.contract();
         let ty = contract.function_type(function).ok_or(InvokeError::NoFunction(function))?;
         if !ty.parameters.iter().zip(arguments).all(|(ty, bits)| self.is_value(*ty, *bits)) {
@@ -179,14 +203,32 @@ impl Instance {
         if self.links_missing() > 0 {
             return Err(InvokeError::NotLinked);
         }
-        let trampoline = self.shelf.module.text_address(trampoline);
-        if !self.find_room() {
-            return Ok(());
+        match self.shelf.module.contract().instantiation_trap {
+            Some(kind) => self.state = State::Failing(kind),
+            None => {
+                if let Some(stack_top) = self.find_room() {
+                    self.begin(trampoline, callee, stack_top, arguments);
+                    self.state = State::Ready;
+                }
+            }
         }
-        self.set_cells(arguments.iter().copied());
-        let stack_top = self.slot().memory.bounds().base + self.stack_top;
-        self.state = State::Ready(Entry::Call { trampoline, callee, stack_top });
         Ok(())
+    }
+
+    /// Lays arguments into cells and registers for an entry.
+    #[inline]
+    fn begin(&mut self, trampoline: u32, callee: u64, stack_top: u64, arguments: &[u128]) {
+        self.set_cells(arguments.iter().copied());
+        let module = &self.shelf.module;
+        let slot = self.slot.as_mut().expect("an instance has its slot until it is dropped");
+        slot.activation = Activation::of_call(Call {
+            trampoline: module.text_address(trampoline),
+            callee,
+            vmctx: slot.memory.vmctx(),
+            resume_stub: module.resume_stub(),
+            slot_base: slot.memory.base_address(),
+            stack_top,
+        });
     }
 
     /// Runs the guest until its next exit.
@@ -194,75 +236,191 @@ impl Instance {
     /// # Panics
     ///
     /// When there is nothing to resume: no call has begun, or a hostcall has not been answered; or when the instance is linked and needs another.
+    #[inline(always)]
     pub fn resume(&mut self) -> Exit {
-        match self.run() {
-            LinkedExit::Plain(exit) => exit,
-            other => panic!("a linked instance is resumed by resume_linked: {other:?}"),
+        // A switch and little else, for a hostcall or return within a turn.
+        let may_go_on = matches!(self.state, State::Ready) && self.pool.thread.ticker().is_live(self.turn);
+        if !may_go_on && let Some(exit) = self.prepare() {
+            return plain(exit);
+        }
+        let left = self.switch();
+        self.arrive(left)
+    }
+
+    /// Calls a function and runs it until the next exit: [`Instance::invoke`] and [`Instance::resume`] in one, quicker within a turn.
+    #[inline(always)]
+    pub fn call(&mut self, callable: &Callable, arguments: &[u128]) -> Result<Exit, InvokeError> {
+        let may_begin = matches!(self.state, State::Idle) && self.pool.thread.ticker().is_live(self.turn);
+        if !may_begin || !callable.fits(&self.shelf.module, arguments.len()) {
+            return self.call_checked(callable, arguments);
+        }
+        self.set_cells(arguments.iter().copied());
+        let module = &self.shelf.module;
+        let slot = self.slot.as_mut().expect("an instance has its slot until it is dropped");
+        let call = Call {
+            trampoline: callable.trampoline,
+            callee: callable.callee,
+            vmctx: slot.memory.vmctx(),
+            resume_stub: module.resume_stub(),
+            slot_base: slot.memory.base_address(),
+            stack_top: module.layout().stack_top,
+        };
+        let left = self.pool.thread.call(&mut slot.memory, &mut slot.activation, &call);
+        Ok(self.arrive(left))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn call_checked(&mut self, callable: &Callable, arguments: &[u128]) -> Result<Exit, InvokeError> {
+        if !callable.is_of(&self.shelf.module) {
+            return Err(InvokeError::OtherModule);
+        }
+        self.invoke(callable.function, arguments)?;
+        Ok(self.resume())
+    }
+
+    /// A guest that was ready, or idle, came back.
+    #[inline(always)]
+    fn arrive(&mut self, left: Left) -> Exit {
+        if let Some(import) = left.hostcall_below(BUILTIN_BASE) {
+            self.pass_to(State::InHostcall(import));
+            return Exit::Hostcall { import };
+        }
+        if left.is_done() && self.below.is_empty() {
+            self.pass_to(State::Idle);
+            return Exit::Done;
+        }
+        plain(self.go_on(left))
+    }
+
+    /// The same, whatever it takes.
+    pub(crate) fn run(&mut self) -> LinkedExit {
+        if let Some(exit) = self.prepare() {
+            return exit;
+        }
+        let left = self.switch();
+        self.go_on(left)
+    }
+
+    /// Lets the guest run as its registers say.
+    #[inline(always)]
+    fn switch(&mut self) -> Left {
+        let slot = self.slot.as_mut().expect("an instance has its slot until it is dropped");
+        self.pool.thread.run(&mut slot.memory, &mut slot.activation)
+    }
+
+    /// What is to be done before a switch: afterwards the guest is ready and its turn live. An exit when it is not to run.
+    #[cold]
+    #[inline(never)]
+    fn prepare(&mut self) -> Option<LinkedExit> {
+        loop {
+            if !matches!(self.state, State::Ready | State::Preempted)
+                && let Some(exit) = self.begin_otherwise()
+            {
+                return Some(exit);
+            }
+            if !self.has_turn() {
+                return Some(LinkedExit::Plain(Exit::Preempted));
+            }
+            if let State::Ready = self.state {
+                return None;
+            }
+            let slot = self.slot.as_mut().expect("an instance has its slot until it is dropped");
+            let left = self.pool.thread.continue_preempted(&mut slot.memory, &mut slot.activation);
+            if let Some(exit) = self.come_back(left.expect("whoever was preempted has its registers kept")) {
+                return Some(exit);
+            }
         }
     }
 
-    pub(crate) fn run(&mut self) -> LinkedExit {
-        if let Some(kind) = self.shelf.module.contract().instantiation_trap {
-            self.state = State::Trapped;
-            return LinkedExit::Plain(Exit::Trapped(Trap { kind, frames: vec![] }));
-        }
-        let mut entry = match std::mem::replace(&mut self.state, State::Spoiled) {
-            State::Ready(entry) => entry,
-            State::Thrown(exception) => match self.throw(Thrown::New(*exception)) {
-                Ok(entry) => entry,
-                Err(exit) => return exit,
-            },
-            State::Exhausted => return LinkedExit::Plain(Exit::Trapped(self.end_by_trap(TrapKind::StackOverflow, None))),
+    /// What was begun is no run yet: ready afterwards, or an exit.
+    fn begin_otherwise(&mut self) -> Option<LinkedExit> {
+        match std::mem::replace(&mut self.state, State::Spoiled) {
+            State::Thrown(exception) => self.throw(Thrown::New(*exception)),
+            State::Failing(kind) => Some(LinkedExit::Plain(Exit::Trapped(self.end_by_trap(kind, None)))),
             _ => panic!("nothing to resume"),
-        };
-        let pool = self.pool.clone();
-        let mut thread = pool.thread.borrow_mut();
-        if !thread.turn_is_current(self.turn) || self.turn == 0 {
-            self.turn = thread.begin_turn();
         }
-        let started = clock::ticks();
-        let exit = loop {
-            if thread.turn_is_over(self.turn) {
-                self.state = State::Ready(entry);
-                self.turn = 0;
-                break LinkedExit::Plain(Exit::Preempted);
+    }
+
+    /// After a guest came back, until there is something to tell.
+    #[cold]
+    #[inline(never)]
+    fn go_on(&mut self, mut left: Left) -> LinkedExit {
+        loop {
+            if let Some(exit) = self.come_back(left).or_else(|| self.prepare()) {
+                return exit;
             }
-            let slot = self.slot.as_mut().expect("an instance has its slot until it is dropped");
-            let sampling = self.samples.as_deref().map(|samples| Sampling { samples, stack_top: self.stack_top });
-            match thread.run(&mut slot.memory, &mut slot.activation, entry, sampling) {
-                RawExit::Hostcall(number) if let Some(thrown) = self.thrown(number) => match self.throw(thrown) {
-                    Ok(landing) => entry = landing,
-                    Err(exit) => break exit,
-                },
-                RawExit::Hostcall(number) => match Builtin::from_number(number) {
-                    _ if self.shelf.module.contract().linked
-                        && let Some(request) = ForeignRequest::of(self, number) =>
-                    {
-                        self.state = State::InHostcall { awaited: Awaited::Foreign(Box::new(request)), arguments: None };
-                        break LinkedExit::Foreign(request);
-                    }
-                    Some(builtin) => {
-                        self.answer_builtin(builtin);
-                        entry = Entry::Return { resume_stub: self.shelf.module.resume_stub() };
-                    }
-                    None => {
-                        self.state = State::InHostcall { awaited: Awaited::Import(number), arguments: None };
-                        break LinkedExit::Plain(Exit::Hostcall { import: number });
-                    }
-                },
-                RawExit::Preempted => entry = Entry::Continue,
-                RawExit::Done => {
-                    self.return_to_the_call_below();
-                    break LinkedExit::Plain(Exit::Done);
-                }
-                RawExit::Trapped(fault) => break LinkedExit::Plain(Exit::Trapped(self.end_by_trap(fault.kind, Some(fault)))),
+            left = self.switch();
+        }
+    }
+
+    /// The guest came back: its next state, and what there is to tell of it.
+    fn come_back(&mut self, left: Left) -> Option<LinkedExit> {
+        self.state = State::Spoiled;
+        let slot = self.slot.as_mut().expect("an instance has its slot until it is dropped");
+        match self.pool.thread.exit(left, &mut slot.activation) {
+            RawExit::Hostcall(number) => self.leave_by(number),
+            RawExit::Preempted => {
+                self.state = State::Preempted;
+                None
             }
-        };
-        self.ran += clock::ticks().saturating_sub(started).min(pool.turn_max_ticks);
-        exit
+            RawExit::Done => {
+                self.return_to_the_call_below();
+                Some(LinkedExit::Plain(Exit::Done))
+            }
+            RawExit::Trapped(fault) => Some(LinkedExit::Plain(Exit::Trapped(self.end_by_trap(fault.kind, Some(fault))))),
+        }
+    }
+
+    /// The guest left by the hostcall of this number: an import, a throw, a builtin, or something that another instance has.
+    fn leave_by(&mut self, number: u32) -> Option<LinkedExit> {
+        if let Some(thrown) = self.thrown(number) {
+            return self.throw(thrown);
+        }
+        if let Some(request) = ForeignRequest::of(self, number) {
+            self.end_turn();
+            self.state = State::Waiting { awaited: Awaited::Foreign(Box::new(request)), arguments: None };
+            return Some(LinkedExit::Foreign(request));
+        }
+        match Builtin::from_number(number) {
+            Some(builtin) => {
+                self.answer_builtin(builtin);
+                self.return_to_guest([].into_iter());
+                None
+            }
+            None => {
+                self.state = State::InHostcall(number);
+                Some(LinkedExit::Plain(Exit::Hostcall { import: number }))
+            }
+        }
+    }
+
+    /// Whether it may run: its turn is live, or it gets the next one. Not when its turn was over; afterwards it gets another.
+    fn has_turn(&mut self) -> bool {
+        let ticker = self.pool.thread.ticker();
+        if ticker.is_live(self.turn) {
+            return true;
+        }
+        let was_over = self.turn != 0 && ticker.is_current(self.turn);
+        match was_over {
+            true => self.end_turn(),
+            false => self.begin_turn(),
+        }
+        !was_over
+    }
+
+    /// Its turn begins, unless that is the running one: what host functions do for it from now on is its own time. [`Instance::resume`] does so by itself.
+    pub fn begin_turn(&mut self) {
+        if self.turn == 0 || !self.pool.thread.ticker().is_current(self.turn) {
+            self.end_turn();
+            self.turn_began = self.pool.meter.begin();
+            self.turn = self.pool.thread.ticker().begin();
+            self.pool.thread.sample_into(self.samples.as_deref());
+        }
     }
 
     /// Argument `index` of the hostcall that waits: the low 64 bits of its cell.
+    #[inline]
     pub fn argument(&self, index: u32) -> u64 {
         self.argument_bits(index) as u64
     }
@@ -272,9 +430,10 @@ impl Instance {
     /// # Panics
     ///
     /// When the hostcall has no such argument.
+    #[inline]
     pub fn argument_bits(&self, index: u32) -> u128 {
         match &self.state {
-            State::InHostcall { arguments: Some(arguments), .. } => arguments[index as usize],
+            State::Waiting { arguments: Some(arguments), .. } => arguments[index as usize],
             _ => self.cell(index),
         }
     }
@@ -284,6 +443,7 @@ impl Instance {
     /// # Panics
     ///
     /// When no signature of the module has so many.
+    #[inline]
     pub fn result(&self, index: u32) -> u128 {
         self.cell(index)
     }
@@ -293,39 +453,60 @@ impl Instance {
     /// # Panics
     ///
     /// When no hostcall waits, or when the results do not fit its type: too few would make the guest take its own arguments for results.
+    #[inline]
     pub fn answer_bits(&mut self, results: &[u128]) {
         self.answer_each(results.iter().copied());
     }
 
     /// Gives the waiting hostcall its results, none of them a vector. Panics as [`Instance::answer_bits`] does.
+    #[inline]
     pub fn answer(&mut self, results: &[u64]) {
         self.answer_each(results.iter().map(|result| u128::from(*result)));
     }
 
+    #[inline]
     fn answer_each(&mut self, results: impl ExactSizeIterator<Item = u128> + Clone) {
+        if let State::InHostcall(import) = self.state
+            && self.shelf.module.signatures().is_plain_answer(import, results.len())
+        {
+            self.set_cells(results);
+            self.slot_mut().activation.return_from_hostcall();
+            self.pass_to(State::Ready);
+        } else {
+            self.check_answer(results.clone());
+            self.return_to_guest(results);
+        }
+    }
+
+    fn check_answer(&self, results: impl ExactSizeIterator<Item = u128>) {
         let import = self.waiting_hostcall().unwrap_or_else(|| panic!("no hostcall waits: {:?}", self.state));
-        let shelf = self.shelf.clone();
-        let module = &shelf.module;
-        let types = &module.contract().imports[import as usize].ty.results;
+        let types = &self.shelf.module.contract().imports[import as usize].ty.results;
         assert_eq!(types.len(), results.len(), "results of import {import}");
-        let fit = types.iter().zip(results.clone()).all(|(ty, bits)| self.is_value(*ty, bits));
+        let fit = types.iter().zip(results).all(|(ty, bits)| self.is_value(*ty, bits));
         assert!(fit, "a result of import {import} is a reference to a function that the module does not have");
-        self.return_to_guest(results);
+    }
+
+    /// From a state that owns nothing to the next: unlike an assignment, this does not look whether there is something to drop.
+    #[inline(always)]
+    fn pass_to(&mut self, state: State) {
+        std::mem::forget(std::mem::replace(&mut self.state, state));
     }
 
     /// Prepares to go on behind the exit by which the guest left, with its results in cells.
     pub(crate) fn return_to_guest(&mut self, results: impl Iterator<Item = u128>) {
         self.set_cells(results);
-        self.state = State::Ready(Entry::Return { resume_stub: self.shelf.module.resume_stub() });
+        self.slot_mut().activation.return_from_hostcall();
+        self.state = State::Ready;
     }
 
     /// Goes on where what the waiting hostcall throws is caught: [`Instance::resume_linked`] says when nothing does.
     ///
     /// # Panics
     ///
-    /// When no hostcall waits.
+    /// When no hostcall waits, or when what the exception carries is no value of its types in this instance.
     pub fn answer_thrown(&mut self, exception: Exception) {
-        assert!(matches!(self.state, State::InHostcall { .. }), "no hostcall waits: {:?}", self.state);
+        self.check_exception(&exception);
+        assert!(matches!(self.state, State::InHostcall(_) | State::Waiting { .. }), "no hostcall waits: {:?}", self.state);
         self.state = State::Thrown(Box::new(exception));
     }
 
@@ -337,9 +518,20 @@ impl Instance {
         }
     }
 
-    /// Ends the guest's turn, which counts on during hostcalls: whoever lets it wait and others run meanwhile says so, and it has a whole turn afterwards.
+    /// Ends the guest's turn, which counts on during hostcalls and after the last return: whoever lets it wait, or keeps it after its end, says so. It has a whole turn
+    /// afterwards.
     pub fn end_turn(&mut self) {
+        self.ran += self.cost_of_turn();
         self.turn = 0;
+    }
+
+    /// In ticks; nothing while it has none.
+    fn cost_of_turn(&self) -> u64 {
+        match self.turn {
+            0 => 0,
+            turn if self.pool.thread.ticker().is_current(turn) => self.pool.meter.cost(self.turn_began),
+            _ => self.pool.meter.cost_at_most(self.turn_began),
+        }
     }
 
     /// From now on each tick that finds this guest in its own code notes where, until this is called with none.
@@ -349,22 +541,28 @@ impl Instance {
     /// When the profile is of another module.
     pub fn profile(&mut self, profile: Option<&Profile>) {
         self.samples = profile.map(|profile| profile.samples_of(&self.shelf.module));
+        if self.pool.thread.ticker().is_current(self.turn) {
+            self.pool.thread.sample_into(self.samples.as_deref());
+        }
     }
 
     /// The imported function that waits for its answer, by index.
+    #[inline]
     pub fn waiting_hostcall(&self) -> Option<u32> {
-        if let State::InHostcall { awaited: Awaited::Import(import), .. } = self.state { Some(import) } else { None }
+        match self.state {
+            State::InHostcall(import) | State::Waiting { awaited: Awaited::Import(import), .. } => Some(import),
+            _ => None,
+        }
     }
 
     /// What another instance was asked for and has not answered.
     pub(crate) fn waiting_request(&self) -> Option<ForeignRequest> {
-        if let State::InHostcall { awaited: Awaited::Foreign(request), .. } = &self.state { Some(**request) } else { None }
+        if let State::Waiting { awaited: Awaited::Foreign(request), .. } = &self.state { Some(**request) } else { None }
     }
 
-    /// Time for which guest code and builtins have run so far. A turn counts as two slices at most: when it took longer, the kernel had given the
-    /// processor to somebody else.
+    /// Processor time that it has had so far: guest code, builtins, and what the host did between two resumptions of one turn.
     pub fn ran(&self) -> Duration {
-        clock::duration(self.ran)
+        clock::duration(self.ran + self.cost_of_turn())
     }
 
     /// Resets the slot and gives it back, as dropping does; how long that took.
@@ -384,12 +582,23 @@ impl Instance {
         matches!(self.state, State::Idle)
     }
 
+    #[inline]
     pub(crate) fn slot(&self) -> &Slot {
         self.slot.as_ref().expect("an instance has its slot until it is dropped")
     }
 
+    #[inline]
     pub(crate) fn slot_mut(&mut self) -> &mut Slot {
         self.slot.as_mut().expect("an instance has its slot until it is dropped")
+    }
+}
+
+/// What an instance that is not linked tells.
+#[inline]
+fn plain(exit: LinkedExit) -> Exit {
+    match exit {
+        LinkedExit::Plain(exit) => exit,
+        other => panic!("a linked instance is resumed by resume_linked: {other:?}"),
     }
 }
 

@@ -5,8 +5,8 @@
 //!
 //! **Parts.** [`verified`]: signature, parts and sizes, checked once. [`module`]: mapped code. [`slot`]: the memory map of a slot, drawn once, and what an address in it means. [`pool`]: which slot a
 //! module gets. [`instance`]: the states of an instance and its exits. [`activations`]: calls that wait below a nested one. `stack`: the guest's
-//! frames. [`link`]: instances that import from each other, for the specification's tests. [`reset`] and [`write_set`]: how a slot is given back,
-//! and which of its pages are known to be written. [`trap`]: what is told of a trap. [`turn`]: when a guest's turn is over. [`profile`] and
+//! frames. [`signatures`], [`callable`]: what is looked up before a call. [`link`]: instances that import from each other, for the specification's tests. [`reset`] and [`write_set`]: how a slot is given back,
+//! and which of its pages are known to be written. [`trap`]: what is told of a trap. [`turn`]: when a guest's turn is over. `meter`: what it has cost. [`profile`] and
 //! [`samples`]: where a guest spends its time. [`ranges`]: who has which part of the code arena. `sys`: everything that is `unsafe`: mappings, signals, entering and leaving guests.
 //!
 //! **Invariants.** An instance begins with exactly the bytes of its module's image. A slot never goes to another instance without a full reset; one
@@ -19,9 +19,11 @@
 compile_error!("Vivarium runs on Linux on x86-64; other systems need a `runtime/src/sys/` of their own");
 
 pub mod activations;
+pub mod callable;
 pub mod exceptions;
 pub mod instance;
 pub mod link;
+mod meter;
 pub mod module;
 pub mod pool;
 pub mod profile;
@@ -29,6 +31,7 @@ pub mod ranges;
 pub mod reset;
 mod runtime;
 pub mod samples;
+pub mod signatures;
 pub mod slot;
 mod stack;
 #[expect(unsafe_code, reason = "mappings, signals and machine code have no safe form; each file states what it keeps true")]
@@ -38,6 +41,7 @@ pub mod turn;
 pub mod verified;
 pub mod write_set;
 
+pub use callable::Callable;
 pub use exceptions::Exception;
 pub use instance::{Exit, Instance, InvokeError};
 pub use link::{ForeignRequest, LinkError, LinkedExit};

@@ -108,11 +108,18 @@ impl Drop for Keeper {
 }
 
 /// What the tags of a linked instance are known as: its own as what no other is, imported ones not yet.
+#[inline]
 pub(crate) fn tags(contract: &Contract) -> Option<Box<Exceptions>> {
+    if !contract.linked {
+        return None;
+    }
+    own_tags(contract)
+}
+
+fn own_tags(contract: &Contract) -> Option<Box<Exceptions>> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let identity = |tag: &TagPlan| tag.import.is_none().then(|| TagIdentity(NEXT.fetch_add(1, Ordering::Relaxed)));
-    let has_tags = contract.linked && !contract.tags.is_empty();
-    has_tags.then(|| Box::new(Exceptions::with_tags(contract.tags.iter().map(identity).collect())))
+    (!contract.tags.is_empty()).then(|| Box::new(Exceptions::with_tags(contract.tags.iter().map(identity).collect())))
 }
 
 impl ForeignRequest {

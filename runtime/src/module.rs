@@ -10,6 +10,7 @@ use vivarium_artifact::{
     Clause, Contract, Digest, FunctionTable, HandlerTable, HeapType, LineTable, PAGE_BYTES, ReferenceType, SlotLayout, ValueType,
 };
 
+use crate::signatures::Signatures;
 use crate::sys::arena::MappedCode;
 use crate::trap::{Frame, SourcePlace};
 use crate::verified::{LoadError, VerifiedArtifact};
@@ -21,6 +22,8 @@ pub struct LoadedModule {
     artifact: Arc<VerifiedArtifact>,
     number: Number,
     retired: AtomicBool,
+    /// Address of the first byte of the text.
+    text_start: u64,
     code: Box<MappedCode>,
     map_us: f64,
 }
@@ -31,7 +34,7 @@ impl LoadedModule {
         let started = Instant::now();
         let code = MappedCode::map(&artifact.file, artifact.text.clone(), artifact.traps.clone())?;
         let (number, retired) = (Number::take(), AtomicBool::new(false));
-        Ok(LoadedModule { number, retired, code, map_us: started.elapsed().as_secs_f64() * 1e6, artifact })
+        Ok(LoadedModule { number, retired, text_start: code.start(), code, map_us: started.elapsed().as_secs_f64() * 1e6, artifact })
     }
 
     /// What was verified: others may be mapped from it too.
@@ -40,6 +43,7 @@ impl LoadedModule {
     }
 
     /// What the module may import and how much of everything it gets.
+    #[inline]
     pub fn contract(&self) -> &Contract {
         &self.artifact.contract
     }
@@ -59,12 +63,13 @@ impl LoadedModule {
         self.map_us
     }
 
-    /// Bytes of the sealed file: what the module costs in memory besides its instances, holes not subtracted.
+    /// What the module costs in memory besides its instances, in bytes: the sealed file, holes not subtracted, and what was decoded of it that a program can make large.
     pub fn artifact_bytes(&self) -> usize {
-        self.artifact.file.bytes().len()
+        self.artifact.file.bytes().len() + self.artifact.handlers.held_bytes()
     }
 
     /// Where things lie in a slot.
+    #[inline]
     pub fn layout(&self) -> &SlotLayout {
         &self.artifact.layout
     }
@@ -112,21 +117,35 @@ impl LoadedModule {
         (self.artifact.file.file(), self.artifact.image_offset)
     }
 
+    #[inline]
     pub(crate) fn text_address(&self, offset: u32) -> u64 {
-        self.code.start() + u64::from(offset)
+        self.text_start.wrapping_add(u64::from(offset))
     }
 
+    #[inline]
     pub(crate) fn resume_stub(&self) -> u64 {
         self.text_address(RESUME_STUB)
     }
 
     /// The address of a function's code, by index, through the module's own offset table.
+    #[inline]
     pub(crate) fn function_address(&self, function: u32) -> Option<u64> {
-        let table = self.artifact.contract.offset_table;
-        let entry = table as usize + 4 * function as usize;
-        let offset = i32::from_le_bytes(*self.text().get(entry..)?.first_chunk()?);
-        ((function as usize) < self.artifact.contract.function_types.len())
-            .then(|| self.text_address(table).wrapping_add_signed(i64::from(offset)))
+        self.artifact.contract.function_types.get(function as usize)?;
+        let entry = self.artifact.file.bytes().get(self.artifact.offset_table + 4 * function as usize..)?;
+        let offset = i32::from_le_bytes(*entry.first_chunk()?);
+        Some(self.text_address(self.artifact.contract.offset_table).wrapping_add_signed(i64::from(offset)))
+    }
+
+    /// The way into a function that takes so many plain numbers: the offset of its entry trampoline, and its address.
+    #[inline]
+    pub(crate) fn plain_call(&self, function: u32, arguments: usize) -> Option<(u32, u64)> {
+        let type_number = *self.artifact.contract.function_types.get(function as usize)?;
+        Some((self.signatures().plain_way_in(type_number, arguments)?, self.function_address(function)?))
+    }
+
+    #[inline]
+    pub(crate) fn signatures(&self) -> &Signatures {
+        &self.artifact.signatures
     }
 
     /// What catches exceptions of the call that returns to exactly this address: the bytes of its frame, and its clauses.

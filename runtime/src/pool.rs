@@ -17,11 +17,11 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::instance::Instance;
+use crate::meter::Meter;
 use crate::module::LoadedModule;
 use crate::reset::{Ladder, Learned, ResetMethod};
 use crate::runtime::RuntimeSettings;
 use crate::sys::activation::Activation;
-use crate::sys::clock;
 use crate::sys::control::Thread;
 use crate::sys::region::{Region, Regions};
 use crate::sys::slot::SlotMemory;
@@ -94,7 +94,7 @@ pub(crate) struct Shelf {
 }
 
 pub(crate) struct PoolState {
-    pub(crate) thread: RefCell<Thread>,
+    pub(crate) thread: Thread,
     regions: Regions,
     slots: u32,
     /// Slots that were never used are made when they are needed: so many regions and slots of the next have been.
@@ -112,8 +112,7 @@ pub(crate) struct PoolState {
     ladder: Ladder,
     verify_resets: bool,
     interrupt_next_reset: Cell<bool>,
-    /// What one turn counts as processor time at most, in ticks of the clock.
-    pub(crate) turn_max_ticks: u64,
+    pub(crate) meter: Meter,
 }
 
 impl std::fmt::Debug for PoolState {
@@ -131,7 +130,7 @@ impl Pool {
     pub(crate) fn new(slots: u32, settings: RuntimeSettings, ladder: Ladder) -> io::Result<Pool> {
         let thread = Thread::register(settings.slice)?;
         Ok(Pool(Rc::new(PoolState {
-            thread: RefCell::new(thread),
+            thread,
             regions: Regions::new(regions(slots)?),
             slots,
             made: Cell::new((0, 0)),
@@ -144,11 +143,12 @@ impl Pool {
             ladder,
             verify_resets: settings.verify_resets,
             interrupt_next_reset: Cell::new(false),
-            turn_max_ticks: clock::ticks_of(2 * settings.slice),
+            meter: Meter::new(settings.slice),
         })))
     }
 
     /// A fresh instance of a module.
+    #[inline]
     pub fn acquire(&self, module: &Arc<LoadedModule>, limits: InstanceLimits) -> Result<Instance, AcquireError> {
         let shelf = self.0.shelf(module);
         match self.0.take(&shelf) {
@@ -386,7 +386,7 @@ impl Resetting<'_> {
     fn run(&mut self, shelf: &Shelf) -> Result<Box<Slot>, NotPristine> {
         let slot = self.slot.as_mut().ok_or(NotPristine)?;
         slot.state = SlotState::Resetting;
-        slot.activation.interrupted = None;
+        slot.activation = Activation::default();
         assert!(!self.pool.interrupt_next_reset.take(), "this reset was to be interrupted");
         slot.memory.reset(&shelf.module, &mut shelf.learned.borrow_mut(), self.pool.verify_resets).map_err(|_| NotPristine)?;
         slot.state = SlotState::Ready;

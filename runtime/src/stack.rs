@@ -42,7 +42,8 @@ impl<'s> Frames<'s> {
     }
 
     /// From a hostcall. The thunk through which it left has no frame: the return address is at the stack pointer.
-    pub fn from_hostcall(slot: &'s SlotMemory, stack_top: u64, registers: &Activation) -> Frames<'s> {
+    pub fn from_hostcall(slot: &'s SlotMemory, registers: &Activation) -> Frames<'s> {
+        let stack_top = registers.stack_top;
         let base = slot.bounds().base;
         let in_stack = registers.rsp.checked_sub(base).filter(|offset| offset.checked_add(8).is_some_and(|end| end <= stack_top));
         let next = in_stack.and_then(|offset| slot.word(offset)).map(|address| CallFrame {

@@ -16,6 +16,7 @@ use vivarium_artifact::{
 };
 
 use crate::reset::DataPages;
+use crate::signatures::Signatures;
 use crate::slot::SLOT_HEAD_BYTES_MAX;
 use crate::sys::file::SealedFile;
 use crate::write_set::PAGES_MAX;
@@ -43,12 +44,15 @@ pub struct VerifiedArtifact {
     pub(crate) functions: FunctionTable,
     pub(crate) map: AddressMap,
     pub(crate) handlers: HandlerTable,
+    pub(crate) signatures: Signatures,
     pub(crate) traps: Arc<TrapTable>,
     pub(crate) image_offset: u64,
     /// Which pages of the image hold data.
     pub(crate) data_pages: DataPages,
     /// Where the text lies in the file.
     pub(crate) text: Range<usize>,
+    /// And its table of function offsets.
+    pub(crate) offset_table: usize,
     /// Where the table of lines lies in the file.
     pub(crate) lines: Range<usize>,
     verify_us: f64,
@@ -73,6 +77,8 @@ impl VerifiedArtifact {
         let data_pages = DataPages::new(parts.image.len() / PAGE_BYTES as usize, file.data_pages(parts.image.clone())?);
         Ok(VerifiedArtifact {
             digest,
+            signatures: Signatures::of(&parts.contract),
+            offset_table: parts.text.start + parts.contract.offset_table as usize,
             contract: parts.contract,
             layout: parts.layout,
             functions: parts.functions,

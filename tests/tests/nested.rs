@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use vivarium_artifact::{ExportedItem, FunctionType, Setting, TrapKind, ValueType};
 use vivarium_runtime::activations::ACTIVATIONS_MAX;
-use vivarium_runtime::{Exit, Instance, LoadedModule};
+use vivarium_runtime::{Callable, Exit, Instance, InvokeError, LoadedModule};
 use vivarium_tests::engine::{limits, load, policy, pool, run};
 
 /// How often what exhausts the stack is repeated.
@@ -38,6 +38,47 @@ fn modules() -> [Arc<LoadedModule>; 2] {
 fn invoke(instance: &mut Instance, export: &str, arguments: &[u128]) {
     let Some(ExportedItem::Function(function)) = instance.module().contract().export(export) else { panic!("no export {export}") };
     instance.invoke(function, arguments).unwrap();
+}
+
+/// What is looked up once serves calls of every kind: the first of a turn, those within it, nested ones, and those that trap or are preempted.
+#[test]
+fn a_function_that_was_looked_up_is_called_as_any_other() {
+    let pool = pool(2);
+    let [module, other] = modules();
+    let mut instance = pool.acquire(&module, limits()).unwrap();
+    let callable = |module: &Arc<LoadedModule>, export| {
+        let Some(ExportedItem::Function(function)) = module.contract().export(export) else { panic!("no export {export}") };
+        Callable::new(module, function).unwrap()
+    };
+    let [outer, inner, spin, crash] = ["outer", "inner", "spin", "crash"].map(|export| callable(&module, export));
+    let mut calls = 0;
+    let mut called = |instance: &mut Instance, callable: &Callable, arguments: &[u128]| {
+        calls += 1;
+        match instance.call(callable, arguments).unwrap() {
+            Exit::Preempted => run(instance),
+            exit => exit,
+        }
+    };
+    for round in 0..1_000u64 {
+        assert_eq!(called(&mut instance, &inner, &[round.into(), 40, 1]), Exit::Done);
+        assert_eq!(instance.result(0), u128::from(round + 39));
+        assert_eq!(called(&mut instance, &outer, &[5]), Exit::Hostcall { import: 0 });
+        assert_eq!((instance.argument(0) as u32, instance.argument(1) as i64), (5, -7));
+        assert_eq!(called(&mut instance, &inner, &[1, 2, 3]), Exit::Done, "it nests");
+        assert_eq!((instance.result(0), instance.waiting_hostcall()), (0, Some(0)));
+        instance.answer(&[round]);
+        assert_eq!(run(&mut instance), Exit::Done);
+        assert_eq!(instance.result(0), u128::from(round + 5000));
+        if round % 100 == 0 {
+            assert_eq!(called(&mut instance, &spin, &[u128::from(u32::MAX >> 8)]), Exit::Done, "it takes several slices");
+            let Exit::Trapped(trap) = called(&mut instance, &crash, &[]) else { panic!("it traps") };
+            assert_eq!((trap.kind, trap.frames[0].function.as_str()), (TrapKind::Unreachable, "crash"));
+        }
+    }
+    assert_eq!(calls, 3_020);
+    assert!(matches!(instance.call(&inner, &[1]), Err(InvokeError::Arguments { expected: 3, given: 1, .. })));
+    let foreign = callable(&other, "inner");
+    assert_eq!(instance.call(&foreign, &[7, 0, 0]), Err(InvokeError::OtherModule));
 }
 
 #[test]

@@ -182,6 +182,44 @@ fn a_guest_that_is_hardly_ever_in_its_own_code_comes_back_too() {
     }
 }
 
+/// Processor time is one budget, whoever spent it for the guest; time in which somebody else had the processor is nobody's.
+#[test]
+fn what_the_host_does_for_a_guest_is_the_guests_time() {
+    let pool = pool_of_long_slices();
+    let mut instance = caller(&pool);
+    for _ in 0..3 {
+        instance.end_turn();
+        instance.begin_turn();
+        let before = instance.ran();
+        let worked = spend(3 * LONG_SLICE);
+        instance.answer(&[]);
+        assert_eq!(instance.resume(), Exit::Preempted, "its turn was over during the call");
+        let cost = instance.ran() - before;
+        assert!(cost >= worked && cost < worked + 2 * LONG_SLICE, "{worked:?} cost {cost:?}");
+
+        assert_eq!(instance.resume(), Exit::Hostcall { import: 0 });
+        let before = instance.ran();
+        std::thread::sleep(5 * LONG_SLICE);
+        assert!(instance.ran() - before < 3 * LONG_SLICE, "it slept");
+
+        instance.end_turn();
+        let before = instance.ran();
+        spend(LONG_SLICE);
+        assert_eq!(instance.ran(), before, "without a turn it spends nothing");
+    }
+}
+
+/// Works on until the thread has had so much processor time; how much that was.
+fn spend(time: Duration) -> Duration {
+    let now = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    };
+    let started = now();
+    while now() - started < time {}
+    now() - started
+}
+
 #[test]
 fn two_threads_preempt_their_guests_independently() {
     let threads: Vec<_> = (0..2)

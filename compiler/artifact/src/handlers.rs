@@ -49,6 +49,11 @@ pub struct HandlerTable {
 }
 
 impl HandlerTable {
+    /// What it takes of memory, in bytes.
+    pub fn held_bytes(&self) -> usize {
+        4 * (self.return_offsets.len() + self.frames.len() + self.ends.len()) + size_of_val(&self.clauses[..])
+    }
+
     /// A table of these sites, in any order.
     pub fn new(mut sites: Vec<CallSite>) -> HandlerTable {
         sites.sort_by_key(|site| site.return_offset);

@@ -131,6 +131,7 @@ impl SlotLayout {
     }
 
     /// Offset in the slot of the cell of an argument or result.
+    #[inline]
     pub fn cell(&self, index: u32) -> u64 {
         self.cells + CELL_BYTES * u64::from(index)
     }

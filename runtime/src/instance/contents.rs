@@ -104,21 +104,30 @@ impl Instance {
 
     /// What is taken from the budget is there, or is given back.
     fn lengthen(&mut self, own_memory: u32, bytes: u64, more: u64) -> Option<()> {
-        if self.budget.as_ref().is_some_and(|budget| !budget.take(more)) {
+        if !self.take_of_budget(more) {
             return None;
         }
         let grown = self.slot_mut().memory.grow(own_memory, bytes).ok();
         if grown.is_none() {
-            self.budget.iter().for_each(|budget| budget.give_back(more));
+            self.give_back_to_budget(more);
         }
         grown
     }
 
-    /// Lengthens a table of its own by so many elements; its previous length, or `None` when its capacity is too small.
+    pub(crate) fn take_of_budget(&self, bytes: u64) -> bool {
+        self.budget.as_ref().is_none_or(|budget| budget.take(bytes))
+    }
+
+    pub(crate) fn give_back_to_budget(&self, bytes: u64) {
+        self.budget.iter().for_each(|budget| budget.give_back(bytes));
+    }
+
+    /// Lengthens a table of its own by so many elements; its previous length, or `None` when its capacity is too small, or the initial element no value of the
+    /// table's type.
     pub fn grow_table(&mut self, table: u32, delta: u64, initial: u64) -> Option<u64> {
         let shelf = self.shelf.clone();
         let module = &shelf.module;
-        let plan = module.contract().tables.get(table as usize)?;
+        let plan = module.contract().tables.get(table as usize).filter(|plan| self.is_value(plan.element, initial.into()))?;
         let layout = module.layout();
         let before = self.table_length(table)?;
         let after = before.checked_add(delta).filter(|after| *after <= plan.capacity)?;
@@ -130,16 +139,18 @@ impl Instance {
         Some(before)
     }
 
+    #[inline]
     pub(crate) fn cell(&self, index: u32) -> u128 {
         assert!(index < self.shelf.module.contract().cells, "the module has no cell {index}");
         self.slot().memory.cell(self.shelf.module.layout().cell(index))
     }
 
+    #[inline]
     pub(crate) fn set_cells(&mut self, values: impl Iterator<Item = u128>) {
-        let shelf = self.shelf.clone();
-        let slot = self.slot_mut();
+        let layout = self.shelf.module.layout();
+        let slot = self.slot.as_mut().expect("an instance has its slot until it is dropped");
         for (value, index) in values.zip(0..) {
-            slot.memory.set_cell(shelf.module.layout().cell(index), value);
+            slot.memory.set_cell(layout.cell(index), value);
         }
     }
 

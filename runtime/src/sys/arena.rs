@@ -79,6 +79,7 @@ impl MappedCode {
     }
 
     /// The address of the first byte of the text.
+    #[inline]
     pub fn start(&self) -> u64 {
         self.start as u64
     }

@@ -81,6 +81,7 @@ impl SealedFile {
     }
 
     /// The file's bytes.
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
         // SAFETY: `map` mapped that many bytes, they stay mapped until drop, and the seals keep their content and the file's length.
         unsafe { std::slice::from_raw_parts(self.view, self.bytes) }

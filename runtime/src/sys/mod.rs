@@ -2,8 +2,8 @@
 //!
 //! [`memory`]: address space that is reserved, opened, emptied, closed. [`region`]: that of slots, with their write sets. [`kernel`]: who wrote which
 //! page. [`slot`]: one slot of a region. [`bulk`]: one page of it given back. [`clock`]: time for next to nothing. [`file`]: sealed files. [`arena`]: where code
-//! is mapped, and whose an address is. [`control`]: the control block of a thread, entering and leaving guests. [`activation`]: registers of a guest
-//! that is not running. [`signals`]: faults and preemption.
+//! is mapped, and whose an address is. [`control`]: the control block of a thread, and running guests on it. [`switch`]: the machine code for that. [`activation`]:
+//! registers of a guest that is not running. [`signals`]: faults and preemption.
 //! [`ticker`]: who has the thread, and until when.
 
 pub mod activation;
@@ -17,4 +17,5 @@ pub mod memory;
 pub mod region;
 pub mod signals;
 pub mod slot;
+pub mod switch;
 pub mod ticker;

@@ -1,6 +1,6 @@
 //! Faults and preemption: one handler for five signals.
 //!
-//! The handler calls nothing but: `region::first_write`, reading the thread's control block, `ticker::tick` (which may call `timer_settime`), `arena::code_at`,
+//! The handler calls nothing but: `region::first_write`, reading the thread's control block, `ControlBlock::tick` (which may call `timer_settime`), `arena::code_at`,
 //! `SlotBounds::classify`, `TrapTable::lookup`, `ControlBlock::sample`, copying registers into the activation's record, and, before the process dies of a bug of ours, `sigaction` and
 //! `tgkill`. It takes no lock and allocates nothing. It masks all of our
 //! signals, runs on a signal stack of its own, and never writes to the guest's stack; a sample reads what of it is open.
@@ -24,7 +24,6 @@ use crate::sys::activation::InterruptFrame;
 use crate::sys::arena;
 use crate::sys::control::{self, ControlBlock, Fault};
 use crate::sys::region;
-use crate::sys::ticker;
 
 /// Size of a thread's signal stack, in bytes: the kernel's frame with all vector state takes up to 12 KiB.
 const SIGNAL_STACK_BYTES: usize = 64 << 10;
@@ -141,28 +140,31 @@ unsafe extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: 
     let pc = context.uc_mcontext.gregs[libc::REG_RIP as usize] as u64;
     // SAFETY: as above.
     let is_tick = signal == PREEMPT && unsafe { (*info).si_code } == libc::SI_TIMER;
-    if is_tick {
-        ticker::tick();
-    }
-    let Some((code, text_offset)) = arena::code_at(pc) else {
+    let place = arena::code_at(pc);
+    // SAFETY: the block is this thread's own, and alive as long as `current` is not null.
+    let Some(control) = (unsafe { control::current().as_ref() }) else {
         return not_the_guests(signal, sent);
     };
-    // SAFETY: the block is this thread's own, alive as long as `current` is not null; guest code was interrupted, so `run` waits in its assembly
-    // and nobody else uses the block.
-    let Some(control) = (unsafe { control::current().as_mut() }) else {
+    if is_tick {
+        control.tick(place.is_some());
+    }
+    let Some((code, text_offset)) = place else {
         return not_the_guests(signal, sent);
     };
     if signal == PREEMPT {
         if is_tick {
             let register = |index: c_int| context.uc_mcontext.gregs[index as usize] as u64;
-            control.sample(code, pc, register(libc::REG_RBP), register(libc::REG_RSP));
+            // SAFETY: the program counter is in guest text.
+            unsafe { control.sample(code, pc, register(libc::REG_RBP), register(libc::REG_RSP)) };
         }
         if control.preemption_is_due() {
             preempt(control, context);
         }
         return;
     }
-    let kind = match (signal, control.bounds().classify(address)) {
+    // SAFETY: the program counter is in guest text.
+    let bounds = unsafe { control.bounds() };
+    let kind = match (signal, bounds.classify(address)) {
         _ if sent => None,
         (libc::SIGILL | libc::SIGFPE, _) => code.trap_at(text_offset),
         (libc::SIGSEGV, Place::StackGuard) => Some(TrapKind::StackOverflow),
@@ -182,14 +184,14 @@ fn is_write(context: &libc::ucontext_t) -> bool {
     context.uc_mcontext.gregs[libc::REG_ERR as usize] & WRITE != 0
 }
 
-fn trap(control: &mut ControlBlock, context: &mut libc::ucontext_t, kind: TrapKind) {
+fn trap(control: &ControlBlock, context: &mut libc::ucontext_t, kind: TrapKind) {
     let registers = &mut context.uc_mcontext.gregs;
     let register = |index: c_int| registers[index as usize] as u64;
     let fault = Fault { kind, pc: register(libc::REG_RIP), rbp: register(libc::REG_RBP) };
     registers[libc::REG_RIP as usize] = control.trap(fault) as i64;
 }
 
-fn preempt(control: &mut ControlBlock, context: &mut libc::ucontext_t) {
+fn preempt(control: &ControlBlock, context: &mut libc::ucontext_t) {
     let registers = &mut context.uc_mcontext.gregs;
     let mut general = [0u64; 15];
     for (saved, register) in general.iter_mut().zip(registers.iter()) {
@@ -207,7 +209,8 @@ fn preempt(control: &mut ControlBlock, context: &mut libc::ucontext_t) {
     };
     // SAFETY: the kernel points `fpregs` at an fxsave area of 512 bytes for every signal of a 64-bit process.
     let vector = unsafe { &*context.uc_mcontext.fpregs.cast::<[u8; 512]>() };
-    registers[libc::REG_RIP as usize] = control.preempt(general, frame, vector) as i64;
+    // SAFETY: the handler found the program counter in guest text.
+    registers[libc::REG_RIP as usize] = unsafe { control.preempt(general, frame, vector) } as i64;
 }
 
 /// A signal that came while host code ran: too late to preempt, or a fault of ours.

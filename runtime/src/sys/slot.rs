@@ -8,6 +8,7 @@
 //! writes for the host makes the pages writable first, and a write that does not is tracked by the fault handler like a guest's.
 
 use std::io;
+use std::ptr::NonNull;
 use std::rc::Rc;
 use std::slice;
 
@@ -27,6 +28,8 @@ pub struct SlotMemory {
     /// Where the slot is at home, and its number there.
     home: Rc<Region>,
     index: u32,
+    /// Address of its first byte: at home, or in the reservation of its own.
+    base: NonNull<u8>,
     /// While its module has several memories: few have.
     wide: Option<Box<Wide>>,
     /// Offset in the slot of memory 0.
@@ -84,9 +87,11 @@ impl SlotMemory {
     /// When the region has no such slot.
     pub fn new(home: Rc<Region>, index: u32) -> SlotMemory {
         assert!(index < home.slots(), "a slot lies inside its region");
+        let base = first_byte(home.reservation(), index);
         SlotMemory {
             home,
             index,
+            base,
             wide: None,
             memory_offset: 0,
             image_bytes: 0,
@@ -117,7 +122,9 @@ impl SlotMemory {
         if memories.len() > 1 {
             let behind = memories.iter().zip(0..).skip(1);
             let further = behind.map(|(plan, own)| further_memory(plan, layout.memory_offset + SlotLayout::memory_distance(own))).collect();
-            self.wide = Some(Box::new(Wide { reservation: Reservation::new(wide_reservation_bytes(memories.len()))?, further }));
+            let reservation = Reservation::new(wide_reservation_bytes(memories.len()))?;
+            self.base = first_byte(&reservation, 0);
+            self.wide = Some(Box::new(Wide { reservation, further }));
         }
         let (file, file_offset) = module.image();
         for (piece, nth) in layout.pieces.iter().zip(0..) {
@@ -153,6 +160,7 @@ impl SlotMemory {
         }
         self.set().forget();
         self.wide = None;
+        self.base = first_byte(self.home.reservation(), self.index);
         (self.memory_offset, self.image_bytes, self.memory_initial_bytes, self.memory_bytes) = (0, 0, 0, 0);
         (self.registered, self.settled, self.warm_bytes) = (false, 0, 0);
         Ok(())
@@ -211,9 +219,16 @@ impl SlotMemory {
         }
     }
 
+    /// The address of its first byte.
+    #[inline]
+    pub fn base_address(&self) -> u64 {
+        self.base() as u64
+    }
+
     /// The address that compiled code knows as `vmctx`.
+    #[inline]
     pub fn vmctx(&self) -> u64 {
-        self.base() as u64 + self.memory_offset
+        self.base_address().wrapping_add(self.memory_offset)
     }
 
     /// Memory 0, as long as it is now.
@@ -292,12 +307,15 @@ impl SlotMemory {
     }
 
     /// Sixteen bytes of the context: a cell or a global.
+    #[inline]
     pub fn cell(&self, offset: u64) -> u128 {
-        let bytes = self.context()[offset as usize..].first_chunk().expect("the layout keeps cells inside the context");
-        u128::from_le_bytes(*bytes)
+        assert!(offset.checked_add(16).is_some_and(|end| end <= self.memory_offset), "the layout keeps cells inside the context");
+        // SAFETY: (a) the context is open, and was just found to reach so far; (b) the guest does not run while `self` is borrowed.
+        u128::from_le_bytes(unsafe { self.base().add(offset as usize).cast::<[u8; 16]>().read_unaligned() })
     }
 
     /// Writes sixteen bytes of the context.
+    #[inline]
     pub fn set_cell(&mut self, offset: u64, value: u128) {
         self.write(offset, value.to_le_bytes());
     }
@@ -307,10 +325,13 @@ impl SlotMemory {
         self.write(offset, value.to_le_bytes());
     }
 
+    /// Of a watched slot the page need not be writable: all that is most often written here lies in one that always is, and a first write elsewhere is tracked (c).
+    #[inline]
     fn write<const N: usize>(&mut self, offset: u64, bytes: [u8; N]) {
-        let end = offset + N as u64;
-        assert!(end <= self.memory_offset, "the layout keeps cells and lengths inside the context");
-        self.make_writable(offset, end);
+        assert!(
+            offset.checked_add(N as u64).is_some_and(|end| end <= self.memory_offset),
+            "the layout keeps cells and lengths inside the context"
+        );
         // SAFETY: (a) the context is open; (b) nothing borrows the slot but this exclusive borrow.
         unsafe { self.base().add(offset as usize).cast::<[u8; N]>().write_unaligned(bytes) };
     }
@@ -346,8 +367,7 @@ impl SlotMemory {
 
     #[inline]
     fn base(&self) -> *mut u8 {
-        // SAFETY: `new` checked that the slot lies inside its region; a reservation of its own has room for slot 0.
-        unsafe { self.reservation().start().as_ptr().add(self.offset() as usize) }
+        self.base.as_ptr()
     }
 }
 
@@ -356,6 +376,14 @@ impl Drop for SlotMemory {
         // Its pages stay as they are until the region goes.
         self.set().forget();
     }
+}
+
+/// Where a slot of a reservation begins, which has room for it.
+fn first_byte(reservation: &Reservation, index: u32) -> NonNull<u8> {
+    let offset = slot_offset(index) as usize;
+    assert!(offset < reservation.bytes(), "a reservation has room for its slots");
+    // SAFETY: the offset was just compared with the length.
+    unsafe { reservation.start().add(offset) }
 }
 
 fn further_memory(plan: &MemoryPlan, offset: u64) -> FurtherMemory {

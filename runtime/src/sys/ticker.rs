@@ -5,14 +5,17 @@
 //! must be scheduled first, so that a turn ends in time on a machine whose processors are all busy. What the signals count is [`crate::turn`]'s. A turn
 //! that is over is marked due; the mark also ends it at its next hostcall, so that a guest which is hardly ever in its own code cannot keep the thread.
 //!
-//! Kept true here: (a) [`CURRENT`] points at a live ticker or is null: it is set and unset by the thread that owns it. (b) A ticker is used
-//! by its own thread and the handler on it only, and what both use is atomic: the handler may come between any two instructions. (c) An armed timer is disarmed by
-//! the handler only while no guest runs, and `enter` says that one runs before it looks whether the timer is armed.
+//! A guest goes on without more ado while its turn is *live*: begun and not over. Whether the timer is armed is looked at when a turn begins, not at each hostcall: the
+//! ticks stop only after so many in one turn that it has been over for long.
+//!
+//! Kept true here: (a) a ticker is used by its own thread and the handler on it only, and what both use is atomic or the handler's alone: the handler may come between
+//! any two instructions. (b) An armed timer is disarmed by the handler only, after a turn that is over; `begin` names the next turn before it looks whether the timer is
+//! armed.
 
 use std::cell::Cell;
 use std::io;
 use std::mem::zeroed;
-use std::ptr::{null, null_mut};
+use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
 use std::time::Duration;
 
@@ -23,18 +26,16 @@ const SLICE_MIN: Duration = Duration::from_micros(10);
 /// Longer ones are none.
 const SLICE_MAX: Duration = Duration::from_secs(1);
 
-thread_local! {
-    /// For the signal handler: the ticker of this thread, or null. Constant initialisation, no destructor: reading it takes no lock and allocates nothing.
-    static CURRENT: Cell<*const Ticker> = const { Cell::new(null()) };
-}
+/// No turn has this number.
+const NONE: u64 = u64::MAX;
 
 /// A thread's timer and turns.
 #[derive(Debug)]
 pub struct Ticker {
-    /// Number of the turn, doubled, and one more while a guest runs. Written by its own thread only.
-    state: AtomicU64,
-    /// Number of the last turn that was ended.
-    due: AtomicU64,
+    /// Number of the turn that was begun last. Written by its own thread only.
+    current: AtomicU64,
+    /// The same until it is over, then [`NONE`].
+    live: AtomicU64,
     timer: libc::timer_t,
     /// Half a slice.
     interval: Duration,
@@ -44,66 +45,58 @@ pub struct Ticker {
 }
 
 impl Ticker {
-    /// Gives the calling thread a ticker; a slice is between ten microseconds and a second long.
-    pub fn install(slice: Duration) -> io::Result<Box<Ticker>> {
+    /// A ticker of the calling thread; a slice is between ten microseconds and a second long.
+    pub fn new(slice: Duration) -> io::Result<Ticker> {
         if !(SLICE_MIN..=SLICE_MAX).contains(&slice) {
             return Err(io::Error::other("a slice is between ten microseconds and a second long"));
         }
-        let ticker = Box::new(Ticker {
-            state: AtomicU64::new(0),
-            due: AtomicU64::new(0),
+        Ok(Ticker {
+            current: AtomicU64::new(0),
+            live: AtomicU64::new(NONE),
             timer: make_timer()?,
             interval: slice / 2,
             armed: AtomicBool::new(false),
             count: Cell::default(),
-        });
-        CURRENT.set(&raw const *ticker);
-        Ok(ticker)
+        })
     }
 
-    /// Begins the next turn of this thread; returns its number.
+    /// Begins the next turn of this thread; returns its number, which is at least one.
     pub fn begin(&self) -> u64 {
-        let number = (self.state.load(Ordering::Relaxed) >> 1) + 1;
-        self.state.store(number << 1, Ordering::Relaxed);
-        number
-    }
-
-    pub fn is_current(&self, turn: u64) -> bool {
-        self.state.load(Ordering::Relaxed) >> 1 == turn
-    }
-
-    pub fn is_over(&self, turn: u64) -> bool {
-        self.due.load(Ordering::Relaxed) == turn
-    }
-
-    /// Whether the running turn is to end. Called by the signal handler: two loads.
-    pub fn is_due(&self) -> bool {
-        self.is_over(self.state.load(Ordering::Relaxed) >> 1)
-    }
-
-    /// A guest begins to run.
-    pub fn enter(&self) {
-        self.state.store(self.state.load(Ordering::Relaxed) | 1, Ordering::Relaxed);
+        let number = self.current.load(Ordering::Relaxed) + 1;
+        self.current.store(number, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
+        self.live.store(number, Ordering::Relaxed);
         if !self.armed.load(Ordering::Relaxed) {
             self.armed.store(true, Ordering::Relaxed);
             assert!(self.set_timer(self.interval), "no guest runs without a timer: {}", io::Error::last_os_error());
         }
+        number
     }
 
-    /// The guest is back.
-    pub fn leave(&self) {
-        self.state.store(self.state.load(Ordering::Relaxed) & !1, Ordering::Relaxed);
+    /// Whether this turn was begun last and is not over.
+    #[inline(always)]
+    pub fn is_live(&self, turn: u64) -> bool {
+        self.live.load(Ordering::Relaxed) == turn
     }
 
-    /// One tick. Called by the signal handler on this thread: loads, stores, and at most one timer_settime, which is async-signal-safe.
-    fn tick(&self) {
-        let state = self.state.load(Ordering::Relaxed);
+    /// Whether this turn was begun last.
+    pub fn is_current(&self, turn: u64) -> bool {
+        self.current.load(Ordering::Relaxed) == turn
+    }
+
+    /// Whether the running turn is to end. Called by the signal handler: one load.
+    pub fn is_due(&self) -> bool {
+        self.is_live(NONE)
+    }
+
+    /// One tick, which found a guest in its own code or none. Called by the signal handler on this thread: loads, stores, and at most one timer_settime, which is
+    /// async-signal-safe.
+    pub fn tick(&self, in_guest: bool) {
         let mut count = self.count.get();
-        let tick = count.tick(state >> 1, state & 1 == 1);
+        let tick = count.tick(self.current.load(Ordering::Relaxed), in_guest);
         self.count.set(count);
         if tick.over {
-            self.due.store(state >> 1, Ordering::Relaxed);
+            self.live.store(NONE, Ordering::Relaxed);
         }
         if tick.idle && self.armed.load(Ordering::Relaxed) {
             self.set_timer(Duration::ZERO);
@@ -122,17 +115,8 @@ impl Ticker {
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        CURRENT.set(null());
-        // SAFETY: the timer is ours and not used again. A signal that it has sent finds no ticker any more.
+        // SAFETY: the timer is ours and not used again. A signal that it has sent finds no ticker any more: the thread's block names none when it goes.
         unsafe { libc::timer_delete(self.timer) };
-    }
-}
-
-/// Counts a tick of this thread. For the signal handler.
-pub fn tick() {
-    // SAFETY: (a).
-    if let Some(ticker) = unsafe { CURRENT.get().as_ref() } {
-        ticker.tick();
     }
 }
 
@@ -157,46 +141,59 @@ mod tests {
     use super::*;
 
     /// Long enough that no tick comes by itself.
-    fn ticker() -> Box<Ticker> {
-        Ticker::install(SLICE_MAX).unwrap()
+    fn ticker() -> Ticker {
+        Ticker::new(SLICE_MAX).unwrap()
     }
 
     #[test]
     fn a_turn_is_due_only_under_its_own_number() {
         let ticker = ticker();
         let first = ticker.begin();
-        assert!(!ticker.is_due());
-        tick();
-        assert!(!ticker.is_due());
-        tick();
-        assert!(ticker.is_due() && ticker.is_over(first));
+        ticker.tick(true);
+        assert!(!ticker.is_due() && ticker.is_live(first));
+        ticker.tick(true);
+        assert!(ticker.is_due() && !ticker.is_live(first) && ticker.is_current(first));
         let second = ticker.begin();
-        assert!(!ticker.is_due() && !ticker.is_over(second) && ticker.is_current(second));
+        assert!(!ticker.is_due() && ticker.is_live(second) && !ticker.is_current(first));
     }
 
     #[test]
-    fn the_timer_is_armed_by_a_guest_and_disarmed_when_none_runs() {
+    fn the_timer_is_armed_by_a_turn_and_disarmed_when_no_guest_runs() {
         let ticker = ticker();
         ticker.begin();
-        ticker.enter();
         for _ in 0..100 {
-            tick();
+            ticker.tick(true);
         }
         assert!(ticker.armed.load(Ordering::Relaxed), "it stays armed while a guest runs");
-        ticker.leave();
         for ticks in 1..=crate::turn::IDLE_TICKS_MAX {
             assert!(ticker.armed.load(Ordering::Relaxed), "after {ticks} ticks");
-            tick();
+            ticker.tick(false);
         }
         assert!(!ticker.armed.load(Ordering::Relaxed));
-        ticker.enter();
+        ticker.begin();
         assert!(ticker.armed.load(Ordering::Relaxed));
+    }
+
+    /// Whatever ticks come: a guest whose turn is live has an armed timer.
+    #[test]
+    fn no_live_turn_is_without_ticks() {
+        for sequence in 0..3u32.pow(10) {
+            let ticker = ticker();
+            let mut turn = ticker.begin();
+            for place in 0..10 {
+                match sequence / 3u32.pow(place) % 3 {
+                    0 => turn = ticker.begin(),
+                    step => ticker.tick(step == 1),
+                }
+                assert!(ticker.armed.load(Ordering::Relaxed) || !ticker.is_live(turn), "sequence {sequence}, step {place}");
+            }
+        }
     }
 
     #[test]
     fn slices_have_bounds() {
         for slice in [Duration::ZERO, Duration::from_micros(9), Duration::from_secs(2)] {
-            assert!(Ticker::install(slice).is_err(), "{slice:?}");
+            assert!(Ticker::new(slice).is_err(), "{slice:?}");
         }
     }
 }

@@ -91,7 +91,6 @@ pub struct Guest {
     limits: GuestLimits,
     input_bytes: u64,
     initializing: bool,
-    hosted: Duration,
     instantiated_in: Duration,
     bell: Bell,
 }
@@ -181,40 +180,45 @@ impl Guest {
             instance.invoke(program.entry, &[]).map_err(|error| failed(error.to_string()))?;
         }
         let program = program.clone();
-        let (hosted, instantiated_in) = (Duration::ZERO, started.elapsed());
-        Ok(Guest { instance, host, program, limits, input_bytes, initializing, hosted, instantiated_in, bell: Bell::default() })
+        let instantiated_in = started.elapsed();
+        Ok(Guest { instance, host, program, limits, input_bytes, initializing, instantiated_in, bell: Bell::default() })
     }
 
     /// Runs until the slice is over, the guest waits, or it ends.
     pub fn run(&mut self) -> Pause {
         loop {
-            if self.instance.ran() > self.limits.cpu || self.hosted > self.limits.cpu {
-                return Pause::Ended(self.out_of_time());
-            }
             let pause = match self.instance.resume() {
                 Exit::Preempted => Some(Pause::Preempted),
                 Exit::Trapped(trap) => Some(Pause::Ended(Outcome::Trapped(told(trap)))),
                 Exit::Done => self.returned(),
                 Exit::Hostcall { import } => {
-                    let began = Instant::now();
                     let answer = self.host.call(&self.program.linkage, import, &mut self.instance);
-                    self.hosted += began.elapsed();
                     self.answered(answer)
                 }
             };
-            match pause {
-                // A loop is ended at its deadline, not a slice later.
-                Some(Pause::Preempted) if self.instance.ran() > self.limits.cpu => {}
-                Some(pause) => return pause,
-                None => {}
+            if let Some(pause) = pause {
+                return self.turn_ended(pause);
             }
+        }
+    }
+
+    /// What follows is not its own time. Whatever takes long, in its own code or in the host's, ends a turn, so that its time need be looked at only here.
+    fn turn_ended(&mut self, pause: Pause) -> Pause {
+        self.instance.end_turn();
+        match pause {
+            Pause::Preempted | Pause::Waiting(_) if self.instance.ran() > self.limits.cpu => Pause::Ended(self.out_of_time()),
+            pause => pause,
         }
     }
 
     /// Goes on after [`Pause::Waiting`].
     pub fn wake(&mut self) -> Pause {
+        self.instance.begin_turn();
         let answer = self.host.finish_wait(&mut self.instance);
-        self.answered(answer).unwrap_or_else(|| self.run())
+        match self.answered(answer) {
+            Some(pause) => self.turn_ended(pause),
+            None => self.run(),
+        }
     }
 
     /// It is woken when this bell rings.
@@ -273,10 +277,11 @@ impl Guest {
         self.instance.draw_on(budget);
     }
 
-    /// Length of its stack, tables and memories now, of its input, of the output that was not taken yet, of its files and of its requests, responses and bodies, in bytes.
+    /// Length of its stack, tables and memories now, of the exceptions that it keeps, of its input, of the output that was not taken yet, of its files and of its requests, responses and bodies, in bytes.
     pub fn held_bytes(&self) -> u64 {
         self.program.head_bytes()
             + self.instance.memories_bytes()
+            + self.instance.exceptions_bytes()
             + self.input_bytes
             + self.host.stdout().len() as u64
             + self.host.scratch_bytes()
@@ -290,7 +295,7 @@ impl Guest {
 
     /// How long it has run: its own code and the host's answers.
     pub fn ran(&self) -> Duration {
-        self.instance.ran() + self.hosted
+        self.instance.ran()
     }
 
     /// Gives its slot back: how long resetting it took, and its world, of which there may be something left to send.
@@ -313,10 +318,7 @@ impl Guest {
                 self.instance.answer(values.as_slice());
                 None
             }
-            Answer::Wait(wait) => {
-                self.instance.end_turn();
-                Some(Pause::Waiting(wait))
-            }
+            Answer::Wait(wait) => Some(Pause::Waiting(wait)),
             Answer::Exit(exit_code) => Some(Pause::Ended(Outcome::Exited { exit_code })),
             Answer::Limit(reached) => Some(Pause::Ended(limited(&reached, self.limits))),
             Answer::Failed(failure) => Some(Pause::Ended(Outcome::Failed { message: failure.to_string() })),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use vivarium_artifact::{FunctionType, ValueType};
 use vivarium_peers::engine::{Engine, finish};
-use vivarium_runtime::{Exit, Instance};
+use vivarium_runtime::{Callable, Exit, Instance};
 use vivarium_tests::table::{Beside, Row};
 use wasmtime::{Linker, Module, Store};
 
@@ -42,6 +42,7 @@ pub fn rows() -> Vec<Value> {
     let module = ours::load(&engine, &wasm, [("host", "add", FunctionType { parameters: word.clone(), results: word })]);
     let [same, ask, spin] = ["same", "ask", "spin"].map(|name| ours::export(&module, name));
     let mut instance = engine.acquire(&module);
+    let same = Callable::new(&module, same).expect("it can be called");
     let peer = Peer::new(&wasm);
 
     let [mut calls, mut hostcalls] = [[vec![], vec![]], [vec![], vec![]]];
@@ -49,7 +50,7 @@ pub fn rows() -> Vec<Value> {
     let mut plain = peer.store(false);
     let mut suspending = peer.store(true);
     for _ in 0..SAMPLES {
-        calls[0].push(nanoseconds(|| (0..CALLS_OF_A_SAMPLE).for_each(|x| call(&mut instance, same, x))));
+        calls[0].push(nanoseconds(|| (0..CALLS_OF_A_SAMPLE).for_each(|x| call(&mut instance, &same, x))));
         hostcalls[0].push(nanoseconds(|| answer_all(&mut instance, ask)));
         calls[1].push(nanoseconds(|| plain.call_all()));
         hostcalls[1].push(nanoseconds(|| plain.ask()));
@@ -83,9 +84,12 @@ fn nanoseconds(calls: impl FnOnce()) -> f64 {
     started.elapsed().as_secs_f64() * 1e9 / CALLS_OF_A_SAMPLE as f64
 }
 
-fn call(instance: &mut Instance, same: u32, x: u64) {
-    instance.invoke(same, &[x.into()]).expect("the call can begin");
-    finish(instance).expect("the guest does not trap");
+fn call(instance: &mut Instance, same: &Callable, x: u64) {
+    match instance.call(same, &[x.into()]).expect("the call can begin") {
+        Exit::Done => {}
+        Exit::Preempted => finish(instance).expect("the guest does not trap"),
+        other => panic!("the guest neither traps nor calls: {other:?}"),
+    }
     assert_eq!(instance.result(0) as u64, x);
 }
 
