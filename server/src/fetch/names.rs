@@ -21,7 +21,7 @@ pub struct SystemNames(Option<TokioResolver>);
 
 impl SystemNames {
     /// Call it inside a tokio runtime. A system that names no servers knows no names; addresses work all the same.
-    pub fn new() -> SystemNames {
+    pub fn read() -> SystemNames {
         SystemNames(TokioResolver::builder_tokio().and_then(|builder| builder.build()).ok())
     }
 }

@@ -68,7 +68,7 @@ async fn serve(apart: Apart) -> io::Result<()> {
     };
     let configured =
         configured.iter().map(|origin| origin.parse::<Origin>()).collect::<Result<HashSet<_>, _>>().map_err(io::Error::other)?;
-    let connector = Connector::new(Box::new(SystemNames::new()), configured, public_roots()).map_err(io::Error::other)?;
+    let connector = Connector::new(Box::new(SystemNames::read()), configured, public_roots()).map_err(io::Error::other)?;
     let proxy = Rc::new(Proxy::new(connector, &limits));
     let walls = apart.lower(Role::Fetch).and_then(Lowered::seal).map_err(io::Error::other)?;
     sender.send(&FromFetch::Ready { walls }, &[]).await?;
