@@ -18,12 +18,12 @@ const LEVELS: &[(&str, Severity)] = &[
 /// Reads what clang printed about one file.
 pub(crate) fn read(text: &str, sources: &Sources) -> Messages {
     let mut messages = Messages::default();
-    // Those of a note are one of several ways.
+    // Edits of a note are one of several ways; those behind one that was lost are a part of one.
     let mut mends_the_last = false;
     for line in text.lines() {
         if let Some(edit) = line.strip_prefix("fix-it:") {
             if let Some(last) = messages.diagnostics.last_mut().filter(|_| mends_the_last) {
-                add_edit(last, fix_it::parse(edit, sources));
+                mends_the_last = add_edit(last, fix_it::parse(edit, sources));
             }
             continue;
         }
@@ -49,16 +49,19 @@ fn add(diagnostics: &mut Vec<Diagnostic>, header: Header, sources: &Sources) {
     }
 }
 
-/// All edits of a message are one fix; one that cannot be read, or is one too many, makes it none.
-fn add_edit(diagnostic: &mut Diagnostic, edit: Option<Edit>) {
+/// All edits of a message are one fix; one that cannot be read, or is one too many, makes it none for good: then this is false.
+fn add_edit(diagnostic: &mut Diagnostic, edit: Option<Edit>) -> bool {
     if diagnostic.fixes.is_empty() {
         diagnostic.fixes.push(Fix { message: "as the compiler proposes".to_owned(), edits: Vec::new() });
     }
-    let Some(fix) = diagnostic.fixes.first_mut() else { return };
-    match edit.filter(|_| fix.edits.len() < EDITS_MAX) {
+    let Some(fix) = diagnostic.fixes.first_mut() else { return false };
+    let edit = edit.filter(|_| fix.edits.len() < EDITS_MAX);
+    let is_whole = edit.is_some();
+    match edit {
         Some(edit) => fix.edits.push(edit),
         None => diagnostic.fixes.clear(),
     }
+    is_whole
 }
 
 /// The line that a message begins with.
@@ -210,6 +213,21 @@ fix-it:\"/usr/include/stdio.h\":{1:1-1:1}:\"\"
         assert_eq!(messages.diagnostics[0].fixes.len(), 1);
         assert!(messages.diagnostics[1].fixes.is_empty());
         assert!(!messages.output.contains("fix-it"), "{}", messages.output);
+    }
+
+    #[test]
+    fn a_part_of_a_fix_is_no_fix() {
+        let ours = "fix-it:\"main.c\":{6:12-6:12}:\";\"\n";
+        let foreign = "fix-it:\"/usr/include/stdio.h\":{1:1-1:1}:\"\"\n";
+        let fixes = |edits: String| read(&format!("main.c:6:12: error: odd\n{edits}"), &sources()).diagnostics[0].fixes.clone();
+        assert!(fixes(format!("{foreign}{ours}{ours}")).is_empty());
+        assert!(fixes(format!("{ours}{foreign}{ours}")).is_empty());
+        assert_eq!(fixes(ours.repeat(EDITS_MAX))[0].edits.len(), EDITS_MAX);
+        for too_many in 1..3 {
+            assert!(fixes(ours.repeat(EDITS_MAX + too_many)).is_empty(), "{too_many} too many");
+        }
+        let next = read(&format!("main.c:6:12: error: odd\n{foreign}main.c:6:12: error: even\n{ours}"), &sources());
+        assert_eq!(next.diagnostics[1].fixes.len(), 1, "the next message has its own");
     }
 
     #[test]
