@@ -382,6 +382,7 @@ impl Limits {
             build_file_bytes_max: self.build_file_bytes_max,
             build_output_bytes_max: self.build_output_bytes_max,
             wasm_bytes_max: self.wasm_bytes_max,
+            source_bytes_max: self.source_bytes_max,
         }
     }
 

@@ -20,6 +20,8 @@ pub struct BuildLimits {
     pub build_output_bytes_max: usize,
     /// The finished WebAssembly binary.
     pub wasm_bytes_max: usize,
+    /// All files together of a program that was laid out.
+    pub source_bytes_max: usize,
 }
 
 impl Default for BuildLimits {
@@ -31,6 +33,7 @@ impl Default for BuildLimits {
             build_file_bytes_max: 64 << 20,
             build_output_bytes_max: 256 << 10,
             wasm_bytes_max: 16 << 20,
+            source_bytes_max: 256 << 10,
         }
     }
 }

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::crates::Crates;
 use crate::drivers::assemblyscript::{Workers, sdk_digest};
 use crate::drivers::{self, Built, Purpose, Tools};
+use crate::format::{self, Formatted};
 use crate::jail::{self, JailKind, OpenOptions};
 use crate::libraries::Libraries;
 use crate::process::{Budget, Spawner};
@@ -121,10 +122,11 @@ impl Toolchains {
         Ok(CheckReport { diagnostics: built.diagnostics, check_us: started.elapsed().as_micros() as u64 })
     }
 
-    /// Lays out a program. Blocks. A file with mistakes stays as it is, and its diagnostics say why.
+    /// Lays out a program. Blocks. A file with mistakes stays as it is, and so does a program that would grow past its limit; diagnostics say why.
     pub fn format(&self, source: &SourceTree, limits: &BuildLimits, cancel: &Cancel) -> Result<FormatReport, BuildError> {
         let started = Instant::now();
-        let budget = Budget::new(limits, cancel);
+        let limits = format::limits_for(source, limits);
+        let budget = Budget::new(&limits, cancel);
         budget.check()?;
         let language = source.language();
         let formatted = match language {
@@ -132,10 +134,9 @@ impl Toolchains {
             Language::Rust => drivers::rust::format(self.tools(language)?, source, &budget),
             Language::AssemblyScript => drivers::assemblyscript::format(self.tools(language)?, source, &budget),
             Language::Wat => drivers::wat::format(source),
-        }?;
-        let mut files = source.files().clone();
-        files.extend(formatted.files);
-        Ok(FormatReport { files, diagnostics: formatted.diagnostics, format_us: started.elapsed().as_micros() as u64 })
+        };
+        let Formatted { files, diagnostics } = format::settle(source, formatted, limits.source_bytes_max)?;
+        Ok(FormatReport { files, diagnostics, format_us: started.elapsed().as_micros() as u64 })
     }
 
     fn run_driver(&self, source: &SourceTree, budget: &Budget, purpose: Purpose) -> Result<Built, BuildError> {

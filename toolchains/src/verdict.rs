@@ -42,7 +42,9 @@ fn ran_out_of_memory(output: &str) -> bool {
 }
 
 fn wrote_too_much(ending: Ending, output: &str) -> bool {
-    ending == Ending::Signal(libc::SIGXFSZ) || (ending != Ending::Code(0) && output.contains("File too large"))
+    // Node has no signal for it, and words of its own.
+    let told = ["File too large", "EFBIG: "].iter().any(|words| output.contains(words));
+    ending == Ending::Signal(libc::SIGXFSZ) || (ending != Ending::Code(0) && told)
 }
 
 /// The limit of processor time kills without a word, as the system does that has no memory left: the time tells them apart.

@@ -20,6 +20,7 @@ const LIMITS: BuildLimits = BuildLimits {
     build_file_bytes_max: 32 << 20,
     build_output_bytes_max: 128 << 10,
     wasm_bytes_max: 16 << 20,
+    source_bytes_max: 256 << 10,
 };
 /// What starting and ending take beside the wall, where others compile too.
 const GRACE: Duration = Duration::from_secs(20);

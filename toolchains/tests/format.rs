@@ -42,6 +42,20 @@ fn rust_is_laid_out_through_its_modules() {
     assert_eq!(report.files, expected.map(|(name, text)| (name.to_owned(), text.to_owned())).into_iter().collect::<BTreeMap<_, _>>());
 }
 
+/// Settings that lay out otherwise, or that no rustfmt reads, are the project's, and a text like any here.
+#[test]
+fn settings_of_the_project_change_no_layout() {
+    let (text, expected) =
+        ("fn main(){if true{println!( \"leaf\" )}}\n", "fn main() {\n    if true {\n        println!(\"leaf\")\n    }\n}\n");
+    for jail in JAILS {
+        for settings in ["tab_spaces = 1\n", "fern = [\n"] {
+            let report = format(jail, Language::Rust, &[("main.rs", text), ("rustfmt.toml", settings)]);
+            assert!(report.diagnostics.is_empty(), "{jail}: {settings:?}: {:?}", report.diagnostics);
+            assert_eq!(report.files["main.rs"], expected, "{jail}: {settings:?}");
+        }
+    }
+}
+
 #[test]
 fn assemblyscript_is_laid_out_with_its_own_decorators() {
     check(
@@ -69,6 +83,30 @@ fn a_file_with_mistakes_stays_and_says_why() {
         assert_eq!(report.files[file], text, "{language}");
         let told = &report.diagnostics[0];
         assert_eq!((told.file.as_deref(), told.line), (Some(file), Some(line)), "{language}: {:?}", report.diagnostics);
+    }
+}
+
+/// Indentation is quadratic in what is nested: a small program that would be longer than one may be stays as it was, whatever the formatter.
+#[test]
+fn a_program_that_would_grow_past_its_limit_stays() {
+    let nested = |open: &str, levels: usize, close: &str| format!("{}{}", open.repeat(levels), close.repeat(levels));
+    let wat = format!("(module (func\n{}{}{}))\n", "block\n".repeat(50), "nop\n".repeat(5_000), "end\n".repeat(50));
+    let cases = [
+        (Language::C, "main.c", format!("int main(void) {}\n", nested("{", 500, "}"))),
+        (Language::Cpp, "main.cpp", format!("int main() {}\n", nested("{", 2_000, "}"))),
+        (Language::Rust, "main.rs", format!("fn main() {{}}\n{}\n", nested("mod a{", 400, "}"))),
+        // Below its nesting prettier has no stack left. The second is longer than its answer may be.
+        (Language::AssemblyScript, "main.ts", format!("{}{}{}\n", "{".repeat(100), "f();".repeat(2_000), "}".repeat(100))),
+        (Language::AssemblyScript, "main.ts", format!("{}{}{}\n", "{".repeat(100), "f();".repeat(10_000), "}".repeat(100))),
+        (Language::Wat, "main.wat", wat),
+    ];
+    for (language, file, text) in cases {
+        for jail in JAILS {
+            let report = format(jail, language, &[(file, &text)]);
+            let said = &report.diagnostics[0].message;
+            assert!(said.contains("longer than the limit source_bytes_max of 262144 bytes"), "{jail}: {language}: {said}");
+            assert!(report.files[file] == text, "{jail}: {language}: the text has changed");
+        }
     }
 }
 

@@ -15,6 +15,10 @@ use super::NODE_HEAP_OPTION;
 
 const SCRIPT: &str = include_str!("format.mjs");
 const ANSWER: &str = "formatted.json";
+/// JSON writes a control character as six bytes.
+const JSON_BYTES_PER_BYTE_MAX: u64 = 6;
+/// What is in the answer beside text: names and diagnostics.
+const ANSWER_BYTES: u64 = 64 * 1024;
 
 #[derive(Serialize)]
 struct Request<'a> {
@@ -28,6 +32,7 @@ struct Answer {
 }
 
 pub(crate) fn format(tools: &Tools, source: &SourceTree, budget: &Budget) -> Result<Formatted, BuildError> {
+    let budget = &with_room_for_json(budget);
     let job = JobFolder::create(&tools.jail.toolchains)?;
     let files =
         source.files().iter().map(|(name, text)| (name.as_str(), text.as_str())).filter(|(name, _)| name.ends_with(".ts")).collect();
@@ -46,6 +51,14 @@ pub(crate) fn format(tools: &Tools, source: &SourceTree, budget: &Budget) -> Res
     }
     let answer: Answer = serde_json::from_str(&read_text(&job, ANSWER, budget)?).map_err(|error| unreadable("the answer", error))?;
     Ok(Formatted { files: answer.files, diagnostics: answer.diagnostics })
+}
+
+/// The text of all files comes in one.
+fn with_room_for_json(budget: &Budget) -> Budget {
+    let mut budget = budget.clone();
+    let text_bytes_max = budget.limits.build_file_bytes_max;
+    budget.limits.build_file_bytes_max = text_bytes_max.saturating_mul(JSON_BYTES_PER_BYTE_MAX).saturating_add(ANSWER_BYTES);
+    budget
 }
 
 fn unreadable(what: &str, error: serde_json::Error) -> BuildError {

@@ -3,6 +3,7 @@
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::drivers::Tools;
 use crate::format::{Formatted, run_in_place};
+use crate::jail::JailPaths;
 use crate::process::Budget;
 use crate::{BuildError, SourceTree};
 
@@ -12,8 +13,8 @@ const STYLE: &str = "--style={BasedOnStyle: LLVM, IndentWidth: 4, ColumnLimit: 1
 
 pub(crate) fn format(tools: &Tools, source: &SourceTree, budget: &Budget) -> Result<Formatted, BuildError> {
     let names: Vec<&str> = source.files().keys().map(String::as_str).filter(|name| is_laid_out(name)).collect();
-    let arguments = |folder: &str| {
-        let files = names.iter().map(|name| format!("{folder}/{name}"));
+    let arguments = |paths: &JailPaths| {
+        let files = names.iter().map(|name| format!("{}/{name}", paths.output));
         [STYLE.to_owned(), "-i".to_owned()].into_iter().chain(files).collect()
     };
     let program = format!("{}/bin/clang-format", tools.llvm_folder(""));

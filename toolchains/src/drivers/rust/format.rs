@@ -3,7 +3,8 @@
 use crate::columns;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::drivers::Tools;
-use crate::format::{Formatted, run_in_place};
+use crate::format::{Formatted, no_settings, run_in_place};
+use crate::jail::JailPaths;
 use crate::messages::{DIAGNOSTICS_MAX, Sources};
 use crate::process::Budget;
 use crate::{BuildError, Language, SourceTree};
@@ -11,9 +12,11 @@ use crate::{BuildError, Language, SourceTree};
 const PROGRAM: &str = "/rust/bin/rustfmt";
 
 pub(crate) fn format(tools: &Tools, source: &SourceTree, budget: &Budget) -> Result<Formatted, BuildError> {
-    let arguments = |folder: &str| {
-        let main = format!("{folder}/{}", Language::Rust.main_file());
-        ["--edition=2024", "--color=never", "--emit=files", &main].map(str::to_owned).to_vec()
+    // Without settings of ours rustfmt looks for the project's beside `main.rs`, and for the host's in all folders above.
+    let arguments = |paths: &JailPaths| {
+        let main = format!("{}/{}", paths.output, Language::Rust.main_file());
+        let settings = format!("--config-path={}", no_settings(paths));
+        ["--edition=2024", "--color=never", "--emit=files", &settings, &main].map(str::to_owned).to_vec()
     };
     let run = run_in_place(tools, source, budget, PROGRAM, |name| name.ends_with(".rs"), arguments)?;
     let diagnostics = if run.code == 0 { Vec::new() } else { read(&run.output, source.files()) };
