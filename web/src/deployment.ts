@@ -1,5 +1,6 @@
 // The address of what is deployed: URL and path form, copied by one click; how long it lives; what answers when a build does not.
 
+import { urlOf } from "./address.js";
 import { chipOf } from "./chip.js";
 import { byId, icon, make, replace, setAttribute, setText } from "./dom.js";
 import { byteText, countdownText } from "./numbers.js";
@@ -28,11 +29,6 @@ export function urlParts(url: string): [scheme: string, slug: string, host: stri
   const { protocol, host } = new URL(url);
   const dot = host.indexOf(".");
   return dot < 0 ? [`${protocol}//`, host, ""] : [`${protocol}//`, host.slice(0, dot), host.slice(dot)];
-}
-
-/** The deployment's URL with the path that the preview shows. */
-export function urlOf(deployment: Deployment, path: string): string {
-  return new URL(path, deployment.url).href;
 }
 
 export function addressView(commands: DeploymentCommands): (workshop: Workshop) => void {

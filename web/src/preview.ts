@@ -1,6 +1,6 @@
 // The preview: the program's own page, on its own origin, in a frame that may not navigate the workshop.
 
-import { urlOf } from "./deployment.js";
+import { pathOf, urlOf } from "./address.js";
 import { byId } from "./dom.js";
 import { currentProgram, viewOf, type Workshop } from "./state.js";
 import type { Store } from "./store.js";
@@ -18,7 +18,7 @@ export function previewView(store: Store<Workshop>, save: () => void): (workshop
     if (event.key !== "Enter") return;
     event.preventDefault();
     store.update((workshop) => {
-      currentProgram(workshop).path = path.value.startsWith("/") ? path.value : `/${path.value}`;
+      currentProgram(workshop).path = pathOf(path.value);
       workshop.previewVersion += 1;
     });
     path.value = currentProgram(store.state).path;

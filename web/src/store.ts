@@ -36,7 +36,14 @@ export class Store<State> {
   #tell(): void {
     clearTimeout(this.#soon);
     this.#soon = undefined;
-    for (const view of this.#views) view(this.#state);
+    for (const view of this.#views) {
+      try {
+        view(this.#state);
+      } catch (error) {
+        // One view's fault stops no other: it is told as any error of the page is.
+        reportError(error);
+      }
+    }
   }
 
   /** `view` draws what it shows from the state, now and after each change. */
