@@ -16,11 +16,15 @@ export class ApiError extends Error {
 
 /** Nothing answered at all. */
 export class Unreachable extends Error {
-  constructor() {
-    super("The server cannot be reached. What you typed is kept in this browser; press Run again when it is back.");
+  constructor(isLate = false) {
+    const what = isLate ? "The server did not answer in time." : "The server cannot be reached.";
+    super(`${what} What you typed is kept in this browser; try again when it is back.`);
     this.name = "Unreachable";
   }
 }
+
+/** What any call may take, in milliseconds: longer than the server holds one, with its queue and a build. */
+const CALL_MS_MAX = 90_000;
 
 interface Call {
   method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -29,26 +33,31 @@ interface Call {
   /** The snapshot that the change began with. */
   ifMatch?: string;
   signal?: AbortSignal;
+  timeout_ms?: number;
 }
 
 export async function call<Answer>(
   path: string,
-  { method = "GET", body, token, ifMatch, signal }: Call = {},
+  { method = "GET", body, token, ifMatch, signal, timeout_ms = CALL_MS_MAX }: Call = {},
 ): Promise<Answer> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (ifMatch !== undefined) headers["If-Match"] = `"${ifMatch}"`;
   if (token) headers.Authorization = `Bearer ${token}`;
+  const late = AbortSignal.timeout(timeout_ms);
   const response = await fetch(`/api/v1${path}`, {
     method,
     headers,
     body: body === undefined ? null : JSON.stringify(body),
-    signal: signal ?? null,
+    signal: signal === undefined ? late : AbortSignal.any([late, signal]),
   }).catch(() => {
-    throw new Unreachable();
+    throw new Unreachable(late.aborted);
   });
   if (!response.ok) throw await problemOf(response);
-  return (response.status === 204 ? null : await response.json()) as Answer;
+  if (response.status === 204) return null as Answer;
+  return await response.json().catch(() => {
+    throw new Unreachable(late.aborted);
+  });
 }
 
 async function problemOf(response: Response): Promise<ApiError> {
@@ -114,13 +123,16 @@ export function run(
   assets: Files,
   args: string[],
   stdin: string,
-  signal: AbortSignal,
+  signal: AbortSignal | null,
 ): Promise<RunResult> {
-  return call("/runs", { method: "POST", body: { build_id: buildId, assets, args, stdin }, signal });
+  const body = { build_id: buildId, assets, args, stdin };
+  return call("/runs", signal === null ? { method: "POST", body } : { method: "POST", body, signal });
 }
 
+const HEALTH_MS_MAX = 10_000;
+
 export async function isHealthy(): Promise<boolean> {
-  return await fetch("/healthz").then(
+  return await fetch("/healthz", { signal: AbortSignal.timeout(HEALTH_MS_MAX) }).then(
     (response) => response.ok,
     () => false,
   );

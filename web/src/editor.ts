@@ -43,8 +43,8 @@ export interface EditorCommands {
 /** How an editor differs from that of the workshop. */
 export interface EditorOptions {
   readOnly?: boolean;
-  /** Lines that stand out, counted from 1, both included. */
-  lines?: [first: number, last: number] | null;
+  /** Lines of one file that stand out, counted from 1, both included. */
+  lines?: { file: string; first: number; last: number } | null;
 }
 
 export class Editor {
@@ -161,13 +161,14 @@ export class Editor {
     return EditorState.create({
       doc: text,
       extensions: [
-        this.#behaviour(indent),
+        this.#behaviour(indent, file),
         this.#label.of(EditorView.contentAttributes.of({ "aria-label": file || "Code" })),
       ],
     });
   }
 
-  #behaviour(indent: string): Extension {
+  #behaviour(indent: string, file: string): Extension {
+    const { readOnly, lines } = this.#options;
     const commands = this.#commands;
     const run = () => {
       commands.run();
@@ -192,8 +193,8 @@ export class Editor {
       search,
       indentUnit.of(indent),
       EditorState.tabSize.of(4),
-      EditorState.readOnly.of(this.#options.readOnly === true),
-      this.#options.lines ? standingOut(...this.#options.lines) : [],
+      EditorState.readOnly.of(readOnly === true),
+      lines && lines.file === file ? standingOut(lines.first, lines.last) : [],
       this.#grammar.of([]),
       syntaxHighlighting(classHighlighter),
       // Ctrl+Enter stands before the default keymap, which would insert a line.
@@ -218,10 +219,8 @@ const STANDS_OUT = Decoration.line({ class: "stands-out" });
 function standingOut(first: number, last: number): Extension {
   return StateField.define<DecorationSet>({
     create: ({ doc }) => {
-      const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index);
-      return Decoration.set(
-        numbers.filter((number) => number <= doc.lines).map((number) => STANDS_OUT.range(doc.line(number).from)),
-      );
+      const length = Math.max(0, Math.min(last, doc.lines) - first + 1);
+      return Decoration.set(Array.from({ length }, (_, index) => STANDS_OUT.range(doc.line(first + index).from)));
     },
     update: (marks, { changes }) => marks.map(changes),
     provide: (field) => EditorView.decorations.from(field),

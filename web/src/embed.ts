@@ -1,5 +1,6 @@
 // An embed: a program's code and, when its reader presses Run, what it answers. It stores nothing and knows nothing of the workshop's state.
 
+import { urlOf } from "./address.js";
 import * as api from "./api.js";
 import { byId, icon, make, replace, setText } from "./dom.js";
 import { Editor } from "./editor.js";
@@ -22,6 +23,8 @@ interface Embedded {
 const LINK = "#v1:";
 /** Seconds that the server holds one question after a build. */
 const WAIT_SECONDS = 20;
+/** Twice a second: ten minutes. */
+const POLLS_MAX = 1_200;
 const SANDBOX = "allow-scripts allow-forms allow-same-origin";
 
 const page = document.documentElement;
@@ -35,6 +38,8 @@ async function start(): Promise<void> {
     return null;
   });
   if (program === null) return;
+  if (data.file in program.files) program.activeFile = data.file;
+  const lines = data.lines === null ? null : { file: program.activeFile, first: data.lines[0], last: data.lines[1] };
   const editor = new Editor(
     byId("editor"),
     byId<HTMLLinkElement>("styles").nonce,
@@ -46,9 +51,8 @@ async function start(): Promise<void> {
         say("quiet", "s-ready", "Edited here");
       },
     },
-    { readOnly: data.read_only, lines: data.lines },
+    { readOnly: data.read_only, lines },
   );
-  if (data.file in program.files) program.activeFile = data.file;
   editor.show(program);
   if (data.lines !== null) editor.scrollTo(data.lines[0]);
   byId("run").addEventListener("click", () => void run(program, editor));
@@ -105,7 +109,8 @@ async function run(program: Program, editor: Editor): Promise<void> {
 async function built({ language, files, kind }: Program): Promise<Build> {
   const body = kind === null ? { language, files } : { language, files, kind };
   let build = await api.call<Build>(`/builds?wait=${WAIT_SECONDS}`, { method: "POST", body });
-  while (build.state !== "ready" && build.state !== "failed") {
+  for (let polls = 0; build.state !== "ready" && build.state !== "failed"; polls += 1) {
+    if (polls === POLLS_MAX) throw new Error("The build takes too long. Press Run to ask for it again.");
     await new Promise((resolve) => setTimeout(resolve, 500));
     build = await api.build(build.id);
   }
@@ -126,15 +131,14 @@ async function deploy(program: Program, build: Build): Promise<void> {
   present(frame);
   // Not earlier: the empty page that stands in the frame until then is the workshop's own, which no sandbox holds.
   frame.setAttribute("sandbox", SANDBOX);
-  frame.src = new URL(program.path, deployment.url).href;
+  frame.src = urlOf(deployment, program.path);
   say("live", "s-live", `Live for ${Math.round(data.ttl_seconds / 60)} min`);
   setText(byId("time"), durationText(total({ ...build.timings, load: deployment.timings.load })));
 }
 
 async function runCommand(program: Program, build: Build): Promise<void> {
   say("busy", "s-building", "Running");
-  const { signal } = new AbortController();
-  const result = await api.run(build.id, program.assets, splitArguments(program.arguments), program.stdin, signal);
+  const result = await api.run(build.id, program.assets, splitArguments(program.arguments), program.stdin, null);
   const output = byId("output");
   present(output);
   replace(output, result.stdout, result.stderr !== "" && make("span", { class: "err" }, result.stderr));

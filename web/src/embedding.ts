@@ -18,13 +18,13 @@
     made.src = url.href;
     made.title = title;
     made.loading = "lazy";
-    made.allow = "clipboard-write";
     made.style.cssText = `width:100%;height:${Number(given.height) || HEIGHT_PX}px;border:0`;
     return made;
   }
 
   for (const link of document.querySelectorAll<HTMLAnchorElement>("a[data-vivarium]")) {
-    const id = /\/[sfe]\/([A-Za-z0-9_-]+)/.exec(link.href)?.[1];
+    // A link to one revision of a fiddle stays a link: there is no frame of it. So does one to another workshop.
+    const id = link.origin === origin ? /^\/[sfe]\/([A-Za-z0-9_-]+)\/?$/.exec(link.pathname)?.[1] : undefined;
     if (id !== undefined) link.replaceWith(frame(`/e/${id}`, link.textContent || "A program", link.dataset));
   }
 

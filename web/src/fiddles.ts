@@ -9,6 +9,9 @@ import type { Program } from "./state.js";
 /** The token by which this browser owns what it stores, under a name that no fiddle has. */
 const BROWSER = "fiddles";
 
+/** A private link is better than a longer wait. */
+const timeout_ms = 15_000;
+
 /** Stores the program as it is: the next revision of a fiddle of one's own, else a new one that says what it came from. */
 export async function store(program: Program): Promise<Fiddle> {
   const { stored } = program;
@@ -17,7 +20,7 @@ export async function store(program: Program): Promise<Fiddle> {
   const body = snapshotOf(program);
   if (fiddle !== null && token !== null && stored !== null) {
     try {
-      return await call(`/fiddles/${fiddle}`, { method: "PUT", body, token, ifMatch: stored.share });
+      return await call(`/fiddles/${fiddle}`, { method: "PUT", body, token, ifMatch: stored.share, timeout_ms });
     } catch (error) {
       // It was deleted, from here or by another tab: then it is stored anew.
       if (!(error instanceof ApiError) || error.status !== 404) throw error;
@@ -30,7 +33,7 @@ export async function store(program: Program): Promise<Fiddle> {
 export async function create(program: Program, forkedFrom: string | null): Promise<Fiddle> {
   const token = ownerToken(BROWSER);
   const body = { ...snapshotOf(program), ...(forkedFrom === null ? {} : { forked_from: forkedFrom }) };
-  const made = await call<Fiddle>("/fiddles", { method: "POST", body, token });
+  const made = await call<Fiddle>("/fiddles", { method: "POST", body, token, timeout_ms });
   const owner = made.owner_token ?? token ?? "";
   keepOwnerToken(BROWSER, owner);
   keepOwnerToken(made.id, owner);

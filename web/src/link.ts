@@ -1,5 +1,6 @@
 // A program as part of an address: JSON, deflated, in base64url. Nothing of it is stored anywhere, and the part behind `#` is never sent.
 
+import { byteText } from "./numbers.js";
 import type { Language, SavedRequest, Snapshot } from "./objects.js";
 import { programOfSnapshot } from "./programs.js";
 import type { Program } from "./state.js";
@@ -20,10 +21,12 @@ export function snapshotOf(program: Program): Snapshot {
   return snapshot;
 }
 
+/** The error is a sentence: a link that would not open is none. */
 export async function linkOf(program: Program): Promise<string> {
-  const packed = new Blob([JSON.stringify(snapshotOf(program))])
-    .stream()
-    .pipeThrough(new CompressionStream("deflate-raw"));
+  const json = new Blob([JSON.stringify(snapshotOf(program))]);
+  if (json.size > UNPACKED_BYTES_MAX)
+    throw new Error(`It is too large for a link: ${byteText(json.size)} of ${byteText(UNPACKED_BYTES_MAX)}.`);
+  const packed = json.stream().pipeThrough(new CompressionStream("deflate-raw"));
   const bytes = new Uint8Array(await new Response(packed).arrayBuffer());
   const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
   return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
@@ -45,7 +48,7 @@ export async function programOfLink(text: string, languages: Language[]): Promis
     assets: textsOf(shared.assets),
     arguments: textOf(shared.arguments),
     stdin: textOf(shared.stdin),
-    path: textOf(shared.path).startsWith("/") ? textOf(shared.path) : "/",
+    path: textOf(shared.path),
     requests: requestsOf(shared.requests),
   };
   if (shared.kind === "command" || shared.kind === "service") snapshot.kind = shared.kind;

@@ -27,21 +27,39 @@ interface Sharing {
   begin: string;
   choice: Choice;
   fiddle: Fiddle | null;
-  /** Why it is not stored, where it was to be. */
+  /** Under way: what is shared once is stored once. */
+  storing: Promise<void> | null;
+  /** Why it is not stored, where it was to be, or why there is no link. */
   refusal: { sentence: string; overtaken: boolean } | null;
   copied: boolean;
+  isOpen: boolean;
 }
 
 /** `begin` is what a private link begins with. */
 export async function showSheet(store: Store<Workshop>, begin: string): Promise<void> {
-  const program = currentProgram(store.state);
-  const sharing: Sharing = { store, program, begin, choice: chosen(), fiddle: null, refusal: null, copied: false };
-  await take(sharing, sharing.choice);
   const sheet = byId<HTMLDialogElement>("share-sheet");
+  // A second click, before the first has opened the sheet.
+  if (sheet.open) return;
+  const program = currentProgram(store.state);
+  const sharing: Sharing = {
+    store,
+    program,
+    begin,
+    choice: chosen(),
+    fiddle: null,
+    storing: null,
+    refusal: null,
+    copied: false,
+    isOpen: true,
+  };
   sheet.onclick = (event) => {
     if (event.target === sheet) sheet.close();
   };
-  if (!sheet.open) sheet.showModal();
+  sheet.addEventListener("close", () => (sharing.isOpen = false), { once: true });
+  // At once: a server that hangs must not look like a button that does nothing.
+  replace(sheet, ...head("Share", null), make("p", { class: "shared", role: "status" }, "Making the link."));
+  sheet.showModal();
+  await take(sharing, sharing.choice);
 }
 
 export function showRefusal(sentence: string): void {
@@ -55,11 +73,22 @@ export function showRefusal(sentence: string): void {
 async function take(sharing: Sharing, choice: Choice): Promise<void> {
   sharing.choice = choice;
   sharing.refusal = null;
-  if (choice !== "private" && sharing.fiddle === null) await storeIt(sharing, keep);
-  const link = await linkNow(sharing);
-  sharing.copied = await copy(link);
+  if (choice !== "private" && sharing.fiddle === null) await storeOnce(sharing, keep);
+  const link = await linkNow(sharing).catch((error: Error) => {
+    const before = sharing.refusal === null ? "" : `${sharing.refusal.sentence} `;
+    sharing.refusal = { sentence: `${before}No private link: ${error.message}`, overtaken: false };
+    return "";
+  });
+  // Closed in the meantime: the sheet, and what was copied since, are somebody else's.
+  if (!sharing.isOpen) return;
+  sharing.copied = link !== "" && (await copy(link));
   draw(sharing, link);
   if (sharing.copied) setText(byId("announcer"), "Link copied");
+}
+
+async function storeOnce(sharing: Sharing, by: (program: Program) => Promise<Fiddle>): Promise<void> {
+  sharing.storing ??= storeIt(sharing, by).finally(() => (sharing.storing = null));
+  await sharing.storing;
 }
 
 async function storeIt(sharing: Sharing, by: (program: Program) => Promise<Fiddle>): Promise<void> {
@@ -71,7 +100,8 @@ async function storeIt(sharing: Sharing, by: (program: Program) => Promise<Fiddl
     save(program);
   } catch (error) {
     const overtaken = error instanceof ApiError && error.status === 412;
-    sharing.refusal = { sentence: error instanceof Error ? error.message : String(error), overtaken };
+    const sentence = `Not stored: ${error instanceof Error ? error.message : String(error)}`;
+    sharing.refusal = { sentence, overtaken };
   }
 }
 
@@ -88,7 +118,7 @@ function draw(sharing: Sharing, link: string): void {
   replace(
     byId("share-sheet"),
     ...head(copied ? "Link copied" : "Share", copied ? "s-exited" : null),
-    copyLine(field, "Copy the link", link),
+    link !== "" && copyLine(field, "Copy the link", link),
     refusal !== null && refusalLine(sharing, refusal),
     choices(sharing, link),
     make("p", { class: "shared banner info" }, isPrivate ? privateText(link) : storedText(program)),
@@ -104,17 +134,12 @@ function head(title: string, shape: string | null): HTMLElement[] {
 }
 
 function refusalLine(sharing: Sharing, { sentence, overtaken }: { sentence: string; overtaken: boolean }): HTMLElement {
-  const line = make(
-    "p",
-    { class: "shared banner warning" },
-    icon("s-warning"),
-    make("span", {}, `Not stored: ${sentence}`),
-  );
+  const line = make("p", { class: "shared banner warning" }, icon("s-warning"), make("span", {}, sentence));
   if (!overtaken) return line;
   const fork = make("button", { class: "link", type: "button" }, "Store as a fork");
   fork.addEventListener("click", () => {
     sharing.refusal = null;
-    void storeIt(sharing, (program) => create(program, program.stored?.fiddle ?? null)).then(() =>
+    void storeOnce(sharing, (program) => create(program, program.stored?.fiddle ?? null)).then(() =>
       take(sharing, sharing.choice),
     );
   });
