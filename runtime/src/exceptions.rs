@@ -178,14 +178,22 @@ impl Instance {
     ///
     /// # Panics
     ///
-    /// When what it carries is no value of its types in this instance.
+    /// When what it carries does not fit its tag in this instance.
     pub fn keep_exception(&mut self, exception: Exception) -> Option<u64> {
         self.check_exception(&exception);
         self.keep(exception)
     }
 
-    /// An embedder may pass an exception on, and with it references that mean something elsewhere.
+    /// An embedder may pass an exception on, and with it references that mean something elsewhere; and it may have changed what that carries. What a handler
+    /// finds in cells is decided by this instance's own tag, so that is what the payload must fit, whatever types it says it has.
     pub(crate) fn check_exception(&self, exception: &Exception) {
+        let contract = self.module().contract();
+        let own_tags = (0..contract.tags.len() as u32).filter(|tag| self.tag(*tag) == Some(exception.tag));
+        for parameters in own_tags.map(|tag| contract.tag_parameters(tag).unwrap_or_default()) {
+            assert_eq!(parameters.len(), exception.payload.len(), "an exception carries as many values as its tag has");
+            let fits = parameters.iter().zip(&exception.payload).all(|(ty, (_, bits))| self.is_value(*ty, *bits));
+            assert!(fits, "an exception carries a reference that the instance does not have");
+        }
         let is_sound = exception.payload.iter().all(|(ty, bits)| self.is_value(*ty, *bits));
         assert!(is_sound, "an exception carries a reference that the instance does not have");
     }

@@ -18,6 +18,7 @@
 mod contents;
 mod nesting;
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,6 +113,8 @@ pub struct Instance {
     /// Number of its turn, zero while it has none, and when that began.
     turn: u64,
     turn_began: u64,
+    /// What its turn was last said to cost, in ticks.
+    turn_told: Cell<u64>,
     /// What its turns have cost that are over, in ticks of the clock.
     ran: u64,
     /// Once there is one, and in linked instances that have tags.
@@ -135,6 +138,7 @@ impl Instance {
             below: Vec::new(),
             turn: 0,
             turn_began: 0,
+            turn_told: Cell::new(0),
             ran: 0,
             exceptions,
             links: None,
@@ -149,6 +153,7 @@ impl Instance {
 
     /// Prepares what must run before any export: true when [`Instance::resume`] must be called until `Done` first.
     pub fn initialize(&mut self) -> Result<bool, InvokeError> {
+        self.may_enter()?;
         if let Some(kind) = self.shelf.module.contract().instantiation_trap {
             self.state = State::Failing(kind);
             return Ok(true);
@@ -182,9 +187,7 @@ impl Instance {
 
     /// The same for any function, and while a hostcall waits.
     fn invoke_checked(&mut self, function: u32, arguments: &[u128]) -> Result<(), InvokeError> {
-        let (State::Idle | State::Trapped | State::InHostcall(_) | State::Waiting { .. }) = self.state else {
-            return Err(InvokeError::Busy);
-        };
+        self.may_enter()?;
         let contract = self.shelf.module.contract();
         let ty = contract.function_type(function).ok_or(InvokeError::NoFunction(function))?;
         if !ty.parameters.iter().zip(arguments).all(|(ty, bits)| self.is_value(*ty, *bits)) {
@@ -198,8 +201,17 @@ impl Instance {
         self.enter(trampoline, callee, arguments)
     }
 
+    /// Whether a call may begin: none is under way, or the topmost one waits, so that what it needs is set aside.
+    fn may_enter(&self) -> Result<(), InvokeError> {
+        match self.state {
+            State::Idle | State::Trapped | State::InHostcall(_) | State::Waiting { .. } => Ok(()),
+            State::Ready | State::Preempted | State::Thrown(_) | State::Failing(_) | State::Spoiled => Err(InvokeError::Busy),
+        }
+    }
+
     /// Prepares a call of what lies at `callee`, through the entry trampoline of its signature.
     fn enter(&mut self, trampoline: u32, callee: u64, arguments: &[u128]) -> Result<(), InvokeError> {
+        self.may_enter()?;
         if self.links_missing() > 0 {
             return Err(InvokeError::NotLinked);
         }
@@ -219,16 +231,22 @@ impl Instance {
     #[inline]
     fn begin(&mut self, trampoline: u32, callee: u64, stack_top: u64, arguments: &[u128]) {
         self.set_cells(arguments.iter().copied());
-        let module = &self.shelf.module;
-        let slot = self.slot.as_mut().expect("an instance has its slot until it is dropped");
-        slot.activation = Activation::of_call(Call {
-            trampoline: module.text_address(trampoline),
+        let call = self.call_of(self.shelf.module.text_address(trampoline), callee, stack_top);
+        self.slot_mut().activation = Activation::of_call(call);
+    }
+
+    /// A call in this instance's slot, by addresses.
+    #[inline(always)]
+    fn call_of(&self, trampoline: u64, callee: u64, stack_top: u64) -> Call {
+        let memory = &self.slot().memory;
+        Call {
+            trampoline,
             callee,
-            vmctx: slot.memory.vmctx(),
-            resume_stub: module.resume_stub(),
-            slot_base: slot.memory.base_address(),
+            vmctx: memory.vmctx(),
+            resume_stub: self.shelf.module.resume_stub(),
+            slot_base: memory.base_address(),
             stack_top,
-        });
+        }
     }
 
     /// Runs the guest until its next exit.
@@ -255,16 +273,8 @@ impl Instance {
             return self.call_checked(callable, arguments);
         }
         self.set_cells(arguments.iter().copied());
-        let module = &self.shelf.module;
+        let call = self.call_of(callable.trampoline, callable.callee, self.shelf.module.layout().stack_top);
         let slot = self.slot.as_mut().expect("an instance has its slot until it is dropped");
-        let call = Call {
-            trampoline: callable.trampoline,
-            callee: callable.callee,
-            vmctx: slot.memory.vmctx(),
-            resume_stub: module.resume_stub(),
-            slot_base: slot.memory.base_address(),
-            stack_top: module.layout().stack_top,
-        };
         let left = self.pool.thread.call(&mut slot.memory, &mut slot.activation, &call);
         Ok(self.arrive(left))
     }
@@ -293,18 +303,9 @@ impl Instance {
         plain(self.go_on(left))
     }
 
-    /// The same, whatever it takes.
-    pub(crate) fn run(&mut self) -> LinkedExit {
-        if let Some(exit) = self.prepare() {
-            return exit;
-        }
-        let left = self.switch();
-        self.go_on(left)
-    }
-
     /// Lets the guest run as its registers say.
     #[inline(always)]
-    fn switch(&mut self) -> Left {
+    pub(crate) fn switch(&mut self) -> Left {
         let slot = self.slot.as_mut().expect("an instance has its slot until it is dropped");
         self.pool.thread.run(&mut slot.memory, &mut slot.activation)
     }
@@ -312,7 +313,7 @@ impl Instance {
     /// What is to be done before a switch: afterwards the guest is ready and its turn live. An exit when it is not to run.
     #[cold]
     #[inline(never)]
-    fn prepare(&mut self) -> Option<LinkedExit> {
+    pub(crate) fn prepare(&mut self) -> Option<LinkedExit> {
         loop {
             if !matches!(self.state, State::Ready | State::Preempted)
                 && let Some(exit) = self.begin_otherwise()
@@ -345,7 +346,7 @@ impl Instance {
     /// After a guest came back, until there is something to tell.
     #[cold]
     #[inline(never)]
-    fn go_on(&mut self, mut left: Left) -> LinkedExit {
+    pub(crate) fn go_on(&mut self, mut left: Left) -> LinkedExit {
         loop {
             if let Some(exit) = self.come_back(left).or_else(|| self.prepare()) {
                 return exit;
@@ -503,7 +504,7 @@ impl Instance {
     ///
     /// # Panics
     ///
-    /// When no hostcall waits, or when what the exception carries is no value of its types in this instance.
+    /// When no hostcall waits, or when what the exception carries does not fit its tag in this instance.
     pub fn answer_thrown(&mut self, exception: Exception) {
         self.check_exception(&exception);
         assert!(matches!(self.state, State::InHostcall(_) | State::Waiting { .. }), "no hostcall waits: {:?}", self.state);
@@ -523,15 +524,18 @@ impl Instance {
     pub fn end_turn(&mut self) {
         self.ran += self.cost_of_turn();
         self.turn = 0;
+        self.turn_told.set(0);
     }
 
-    /// In ticks; nothing while it has none.
+    /// In ticks; nothing while it has none. Never less than it was told before: the bound for a turn that another guest's has ended may lie below that.
     fn cost_of_turn(&self) -> u64 {
-        match self.turn {
+        let cost = match self.turn {
             0 => 0,
             turn if self.pool.thread.ticker().is_current(turn) => self.pool.meter.cost(self.turn_began),
             _ => self.pool.meter.cost_at_most(self.turn_began),
-        }
+        };
+        self.turn_told.set(cost.max(self.turn_told.get()));
+        self.turn_told.get()
     }
 
     /// From now on each tick that finds this guest in its own code notes where, until this is called with none.

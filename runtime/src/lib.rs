@@ -5,7 +5,7 @@
 //!
 //! **Parts.** [`verified`]: signature, parts and sizes, checked once. [`module`]: mapped code. [`slot`]: the memory map of a slot, drawn once, and what an address in it means. [`pool`]: which slot a
 //! module gets. [`instance`]: the states of an instance and its exits. [`activations`]: calls that wait below a nested one. `stack`: the guest's
-//! frames. [`signatures`], [`callable`]: what is looked up before a call. [`link`]: instances that import from each other, for the specification's tests. [`reset`] and [`write_set`]: how a slot is given back,
+//! frames. `signatures`, [`callable`]: what is looked up before a call. [`link`]: instances that import from each other, for the specification's tests. [`reset`] and [`write_set`]: how a slot is given back,
 //! and which of its pages are known to be written. [`trap`]: what is told of a trap. [`turn`]: when a guest's turn is over. `meter`: what it has cost. [`profile`] and
 //! [`samples`]: where a guest spends its time. [`ranges`]: who has which part of the code arena. `sys`: everything that is `unsafe`: mappings, signals, entering and leaving guests.
 //!
@@ -31,7 +31,7 @@ pub mod ranges;
 pub mod reset;
 mod runtime;
 pub mod samples;
-pub mod signatures;
+mod signatures;
 pub mod slot;
 mod stack;
 #[expect(unsafe_code, reason = "mappings, signals and machine code have no safe form; each file states what it keeps true")]

@@ -160,7 +160,11 @@ impl Instance {
     ///
     /// When there is nothing to resume.
     pub fn resume_linked(&mut self) -> LinkedExit {
-        self.run()
+        if let Some(exit) = self.prepare() {
+            return exit;
+        }
+        let left = self.switch();
+        self.go_on(left)
     }
 
     /// Links an imported memory to one of the owner's own. Both are held mutably, so that nobody holds a slice of theirs; from now on the owner hands

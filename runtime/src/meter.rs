@@ -88,6 +88,23 @@ mod tests {
     }
 
     #[test]
+    fn a_turn_never_costs_less_than_it_did() {
+        let meter = Meter::new(SLICE);
+        let began = meter.begin();
+        let mut told = 0;
+        for step in 0..40 {
+            match step % 8 {
+                0 => std::thread::sleep(SLICE),
+                1 => work(SLICE / 2),
+                _ => {}
+            }
+            let cost = meter.cost(began);
+            assert!(cost >= told, "step {step}: {cost} after {told}");
+            told = cost;
+        }
+    }
+
+    #[test]
     fn a_short_turn_costs_the_time_that_has_passed() {
         let meter = Meter::new(Duration::from_secs(1));
         let started = Instant::now();

@@ -36,12 +36,12 @@ pub struct InstanceLimits {
     pub memory_bytes_max: u64,
 }
 
-/// What the memories of several instances may take together. Each is asked before it grows.
+/// What the memories and kept exceptions of several instances may take together. It is asked before a memory grows and before an exception is kept.
 pub trait MemoryBudget: std::fmt::Debug + Send + Sync {
     /// Takes so many bytes more, or none of them and false.
     fn take(&self, bytes: u64) -> bool;
 
-    /// The kernel refused what was taken for it.
+    /// The kernel, or a bound of the instance's own, refused what was taken for it.
     fn give_back(&self, bytes: u64);
 }
 

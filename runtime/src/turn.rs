@@ -1,9 +1,9 @@
 //! When a turn is over, counted in ticks. Safe and pure: the signal handler asks it at each tick.
 //!
 //! A thread that runs guests is ticked twice a slice. A turn that a second tick finds is over, so it lasts between half a slice and a whole one. When
-//! some ticks of one turn have found no guest running they may stop until one does: that turn has been over for long.
+//! some ticks of one turn have found no guest running they may come slowly until one does: that turn has been over for long.
 
-/// Ticks of one turn without a running guest after which they stop; more than a turn lasts, so that none is left unended.
+/// Ticks of one turn without a running guest after which they become slow; more than a turn lasts, so that none is left unended.
 pub const IDLE_TICKS_MAX: u32 = 8;
 
 /// What the last ticks found.
@@ -21,7 +21,7 @@ pub struct Count {
 pub struct Tick {
     /// The turn has had its slice.
     pub over: bool,
-    /// No more ticks are needed until a guest runs.
+    /// Ticks may come slowly until a guest runs.
     pub idle: bool,
 }
 
@@ -36,7 +36,7 @@ impl Count {
         self.idle = if running { 0 } else { self.idle + 1 };
         let idle = self.idle >= IDLE_TICKS_MAX;
         if idle {
-            // The next ticks come after a guest has run.
+            // Counted afresh: slow ticks that go on finding nobody say so again, which changes nothing.
             self.idle = 0;
         }
         Tick { over: self.found_before > 0, idle }
@@ -62,14 +62,14 @@ mod tests {
                 found += 1;
                 rested = if running { 0 } else { rested + 1 };
                 let idle = rested > 0 && rested % IDLE_TICKS_MAX == 0;
-                assert!(!idle || found >= 2, "the ticks stop for no turn that is not over");
+                assert!(!idle || found >= 2, "the ticks become slow for no turn that is not over");
                 assert_eq!(count.tick(turn, running), Tick { over: found >= 2, idle }, "sequence {sequence}, tick {place}");
             }
         }
     }
 
     #[test]
-    fn rest_in_one_turn_does_not_stop_the_ticks_of_the_next() {
+    fn rest_in_one_turn_does_not_slow_the_ticks_of_the_next() {
         let mut count = Count::default();
         for _ in 1..IDLE_TICKS_MAX {
             assert!(!count.tick(1, false).idle);

@@ -1,11 +1,14 @@
 //! Exceptions go to the innermost handler of their tag, and nowhere else.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use vivarium_artifact::{ExportedItem, FunctionType, Setting, TrapKind, ValueType};
+use ed25519_dalek::SigningKey;
+use vivarium_artifact::{Clause, ExportedItem, FunctionType, Setting, SignedArtifact, TrapKind, ValueType};
 use vivarium_runtime::exceptions::EXCEPTION_BYTES_MAX;
-use vivarium_runtime::{Exit, Instance, LoadedModule};
-use vivarium_tests::engine::{call, limits, load, load_wat, policy, pool, run};
+use vivarium_runtime::{Exception, Exit, Instance, LoadedModule, MemoryBudget, SealedFile};
+use vivarium_tests::engine::{call, limits, load, load_wat, policy, pool, run, runtime};
 
 /// Runs a test on an instance in each setting.
 fn check(wat: &str, test: impl Fn(&mut Instance)) {
@@ -193,4 +196,118 @@ fn the_host_hands_in_no_exception_that_there_is_not() {
         assert_eq!(instance.exception(1).map(|exception| exception.payload.len()), Some(0));
         assert_eq!(instance.module().contract().function_type(throw).unwrap().parameters, [ValueType::EXN_REF]);
     });
+}
+
+/// `make` gives a reference to an exception that carries a function and a number; `outer` catches one that `ask` throws and calls that function.
+const CARRIES: &str = r#"(module
+    (import "env" "ask" (func $ask))
+    (type $answers (func (result i32)))
+    (tag $e (param funcref i64))
+    (table 1 funcref)
+    (elem declare func $seven)
+    (func $seven (type $answers) (i32.const 7))
+    (func (export "make") (result exnref)
+        (block $caught (result exnref)
+            (try_table (catch_all_ref $caught) (throw $e (ref.func $seven) (i64.const 5)))
+            (unreachable)))
+    (func (export "outer") (result i32) (local $function funcref)
+        (block $caught (result funcref i64)
+            (try_table (catch $e $caught) (call $ask))
+            (return (i32.const 1)))
+        (drop)
+        (local.set $function)
+        (table.set (i32.const 0) (local.get $function))
+        (call_indirect (type $answers) (i32.const 0))))"#;
+
+/// The payload is the embedder's to change: what no longer fits the tag, whatever types it says it has, is refused and nothing has happened.
+#[test]
+fn the_host_hands_in_no_exception_that_does_not_fit_its_tag() {
+    let wasm = wat::parse_str(CARRIES).unwrap();
+    let pool = pool(1);
+    for setting in [Setting::Fast, Setting::Best] {
+        let module = load(&wasm, &policy([("env", "ask", FunctionType::default())]), setting).unwrap();
+        let mut instance = pool.acquire(&module, limits()).unwrap();
+        assert_eq!(call(&mut instance, "make", &[]).unwrap(), [1]);
+        let sound = instance.exception(1).unwrap().clone();
+        invoke(&mut instance, "outer");
+        assert_eq!(run(&mut instance), Exit::Hostcall { import: 0 });
+
+        let changed = |change: fn(&mut Vec<(ValueType, u128)>)| {
+            let mut exception = sound.clone();
+            change(&mut exception.payload);
+            exception
+        };
+        let forged: [Exception; 5] = [
+            changed(|payload| payload[0].1 += 1 << 32),
+            changed(|payload| payload[0] = (ValueType::I64, 0x1234_5678_9abc)),
+            changed(|payload| payload.truncate(1)),
+            changed(|payload| payload.clear()),
+            changed(|payload| payload.resize(1000, (ValueType::I64, 7))),
+        ];
+        for exception in forged {
+            let kept = catch_unwind(AssertUnwindSafe(|| instance.keep_exception(exception.clone())));
+            assert!(kept.is_err(), "kept: {exception:?}");
+            let answered = catch_unwind(AssertUnwindSafe(|| instance.answer_thrown(exception.clone())));
+            assert!(answered.is_err(), "thrown: {exception:?}");
+            assert_eq!(instance.waiting_hostcall(), Some(0), "it waits as before");
+        }
+        assert_eq!(instance.keep_exception(sound.clone()), Some(2));
+        instance.answer_thrown(sound);
+        assert_eq!(run(&mut instance), Exit::Done);
+        assert_eq!(instance.result(0) as u32, 7, "what was left as it was arrives");
+    }
+}
+
+/// So many bytes are left.
+#[derive(Debug)]
+struct Budget(AtomicU64);
+
+impl MemoryBudget for Budget {
+    fn take(&self, bytes: u64) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn what_is_kept_is_taken_of_the_budget_and_refused_when_that_is_spent() {
+    for bytes_max in [10_000, 1 << 30] {
+        check(LOOP, |instance| {
+            let budget = Arc::new(Budget(AtomicU64::new(bytes_max)));
+            instance.draw_on(budget.clone());
+            let left = || budget.0.load(Ordering::Relaxed);
+            assert_eq!(call(instance, "by_reference", &[10]).unwrap(), [0]);
+            let ten = instance.exceptions_bytes();
+            assert!(ten > 0 && left() == bytes_max - ten, "{ten} bytes");
+
+            let trap = call(instance, "by_reference", &[EXCEPTION_BYTES_MAX as u128]).unwrap_err();
+            assert_eq!(trap.kind, TrapKind::TooManyExceptions);
+            assert_eq!(left(), bytes_max - instance.exceptions_bytes(), "what was refused, here or there, is not counted");
+            let room = left().min(EXCEPTION_BYTES_MAX as u64 - instance.exceptions_bytes());
+            assert!(room < ten / 10, "{room} bytes of room are less than one takes");
+            let another = instance.exception(1).unwrap().clone();
+            assert_eq!(instance.keep_exception(another), None);
+            assert_eq!(call(instance, "by_value", &[10]).unwrap(), [55], "what need not be kept needs no room");
+        });
+    }
+}
+
+/// The table is decoded, so it lies besides the file in memory.
+#[test]
+fn handlers_count_in_what_a_module_costs() {
+    const HANDLERS: usize = 500;
+    let handler = "(block $b (try_table (catch $e $b) (catch_all $b) (call $f)))";
+    let modules = [0, HANDLERS].map(|handlers| format!("(module (tag $e) (func $f) (func (export \"g\") {}))", handler.repeat(handlers)));
+    let besides = modules.map(|wat| {
+        let compiled = vivarium_compiler::compile(&wat::parse_str(wat).unwrap(), &policy([]), Setting::Fast, &|_, _, _| {}).unwrap();
+        let mut file = compiled.artifact.encode().unwrap();
+        let key = SigningKey::from_bytes(&[7; 32]);
+        SignedArtifact::sign(&mut file, &key);
+        let module = runtime().load(SealedFile::from_bytes(&file).unwrap(), &key.verifying_key()).unwrap();
+        module.artifact_bytes() - file.len()
+    });
+    assert!(besides[1] - besides[0] >= HANDLERS * 2 * size_of::<Clause>(), "{besides:?}");
 }

@@ -120,3 +120,43 @@ fn no_slice_of_what_another_may_write_is_handed_out() {
     let (owner, _importer) = linked(&pool, Setting::Fast);
     let _ = owner.memory();
 }
+
+/// Its data lies where an imported global says, so that an initializer copies it.
+const INITIALIZED: &str = r#"(module
+  (import "env" "ask" (func $ask (result i32)))
+  (import "env" "base" (global $base i32))
+  (memory 1)
+  (data (global.get $base) "*")
+  (func (export "outer") (result i32) (call $ask))
+  (func (export "load") (param i32) (result i32) local.get 0 i32.load8_u))"#;
+
+const OUTER: u32 = 1;
+const LOAD: u32 = 2;
+
+/// What begins a call looks at the state, the initializer's too: else it would run over the frames of calls below, or in a slot that nobody may run in again.
+#[test]
+fn an_initializer_begins_no_call_where_an_export_could_not() {
+    for setting in [Setting::Fast, Setting::Best] {
+        let pool = pool(1);
+        let mut instance = pool.acquire(&module(INITIALIZED, setting), limits()).unwrap();
+        assert!(instance.module().contract().initializer.is_some(), "else this tests nothing");
+        instance.set_global(0, 100);
+        assert_eq!(instance.initialize(), Ok(true));
+        assert_eq!(instance.initialize(), Err(InvokeError::Busy), "it has begun");
+        assert_eq!(instance.resume_linked(), LinkedExit::Plain(Exit::Done));
+        assert_eq!(call(&mut instance, LOAD, &[100]), Ok(u128::from(b'*')));
+
+        instance.invoke(OUTER, &[]).unwrap();
+        assert_eq!(instance.resume_linked(), LinkedExit::Plain(Exit::Hostcall { import: 0 }));
+        instance.invoke(LOAD, &[100]).unwrap();
+        assert_eq!((instance.initialize(), instance.depth()), (Err(InvokeError::Busy), 2), "a nested call has begun");
+        assert_eq!(instance.resume_linked(), LinkedExit::Plain(Exit::Done));
+        assert_eq!(instance.result(0), u128::from(b'*'));
+        instance.answer(&[42]);
+        assert_eq!(instance.resume_linked(), LinkedExit::Plain(Exit::Done));
+        assert_eq!((instance.result(0), instance.depth()), (42, 0), "the outer call's frames are its own");
+
+        instance.spoil();
+        assert_eq!(instance.initialize(), Err(InvokeError::Busy), "it can only be dropped");
+    }
+}

@@ -155,7 +155,7 @@ const LONG_SLICE: Duration = Duration::from_millis(100);
 
 fn pool_of_long_slices() -> Pool {
     let settings = RuntimeSettings { slice: LONG_SLICE, verify_resets: true, ..RuntimeSettings::default() };
-    Runtime::start(settings).unwrap().pool(1).unwrap()
+    Runtime::start(settings).unwrap().pool(2).unwrap()
 }
 
 #[test]
@@ -207,6 +207,22 @@ fn what_the_host_does_for_a_guest_is_the_guests_time() {
         spend(LONG_SLICE);
         assert_eq!(instance.ran(), before, "without a turn it spends nothing");
     }
+}
+
+/// Whoever looks twice never sees less: not when another guest's turn has ended this one, of which little is known then.
+#[test]
+fn what_a_guest_was_said_to_have_spent_stays_spent() {
+    let pool = pool_of_long_slices();
+    let mut instance = caller(&pool);
+    instance.end_turn();
+    instance.begin_turn();
+    let worked = spend(6 * LONG_SLICE);
+    let told = instance.ran();
+    assert!(told >= worked, "{worked:?} cost {told:?}");
+    let _other = caller(&pool);
+    assert!(instance.ran() >= told, "another guest has the thread");
+    instance.end_turn();
+    assert!(instance.ran() >= told, "its turn was ended");
 }
 
 /// Works on until the thread has had so much processor time; how much that was.

@@ -17,7 +17,7 @@ impl Instance {
         self.unshared().memory.memory()
     }
 
-    /// From now on its memories grow only as far as this lets them, besides its own limits. Their present length is the caller's to count.
+    /// From now on its memories grow, and exceptions are kept, only as far as this lets them, besides its own limits. What it has already is the caller's to count.
     pub fn draw_on(&mut self, budget: Arc<dyn MemoryBudget>) {
         self.budget = Some(budget);
     }

@@ -33,6 +33,7 @@ impl Instance {
         let (awaited, arguments) = match std::mem::replace(&mut self.state, State::Failing(TrapKind::StackOverflow)) {
             State::InHostcall(import) => (Awaited::Import(import), None),
             State::Waiting { awaited, arguments } => (awaited, arguments),
+            // Whoever enters has made sure that no call is under way.
             _ => return Some(self.shelf.module.layout().stack_top),
         };
         let slot = self.slot();

@@ -1,4 +1,4 @@
-//! Registers of a guest that is not running, as the assembly of `control` and the signal handler leave them.
+//! Registers of a guest that is not running, as the assembly of `switch` and the signal handler leave them.
 //!
 //! Every instance has room for what a hostcall saves. Preemption saves ten times as much and is rare, so each thread has one record for it, which the handler
 //! fills; while the guest waits for its next turn a copy lies on the heap.

@@ -46,8 +46,13 @@ pub unsafe fn switch(activation: *const Activation) -> u64 {
             "mov r15, [rcx + {r15}]",
             "mov rdi, [rcx + {rdi}]",
             "mov rsi, [rcx + {rsi}]",
-            // No host address goes along.
+            // No general register has anything of the host's; what vector registers hold is left.
             "xor ecx, ecx",
+            "xor edx, edx",
+            "xor r8d, r8d",
+            "xor r9d, r9d",
+            "xor r10d, r10d",
+            "xor r11d, r11d",
             "jmp rax",
             "2:",
             "pop rbx",
@@ -92,9 +97,14 @@ pub unsafe fn call(trampoline: u64, vmctx: u64, callee: u64, stack_pointer: u64)
             "push rax",
             "mov gs:[{host_rsp}], rsp",
             "mov rsp, rcx",
-            // Nothing of the host's goes along.
+            // As above.
+            "xor eax, eax",
             "xor ebp, ebp",
             "xor ebx, ebx",
+            "xor r8d, r8d",
+            "xor r9d, r9d",
+            "xor r10d, r10d",
+            "xor r11d, r11d",
             "xor r12d, r12d",
             "xor r13d, r13d",
             "xor r14d, r14d",

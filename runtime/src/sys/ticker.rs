@@ -5,12 +5,13 @@
 //! must be scheduled first, so that a turn ends in time on a machine whose processors are all busy. What the signals count is [`crate::turn`]'s. A turn
 //! that is over is marked due; the mark also ends it at its next hostcall, so that a guest which is hardly ever in its own code cannot keep the thread.
 //!
-//! A guest goes on without more ado while its turn is *live*: begun and not over. Whether the timer is armed is looked at when a turn begins, not at each hostcall: the
-//! ticks stop only after so many in one turn that it has been over for long.
+//! A guest goes on without more ado while its turn is *live*: begun and not over. Whether the timer is quick is looked at when a turn begins, not at each hostcall: the
+//! ticks become slow only after so many in one turn that it has been over for long.
 //!
 //! Kept true here: (a) a ticker is used by its own thread and the handler on it only, and what both use is atomic or the handler's alone: the handler may come between
-//! any two instructions. (b) An armed timer is disarmed by the handler only, after a turn that is over; `begin` names the next turn before it looks whether the timer is
-//! armed.
+//! any two instructions. (b) From the first turn on the timer is never without a next tick. It is slowed by the handler only, after a turn that is over, and `begin` names the
+//! next turn before it looks whether the timer is quick. However long a thread rests between finding its turn live and entering the guest: the next slow tick finds the
+//! guest, makes the timer quick again, and that turn is over.
 
 use std::cell::Cell;
 use std::io;
@@ -26,6 +27,9 @@ const SLICE_MIN: Duration = Duration::from_micros(10);
 /// Longer ones are none.
 const SLICE_MAX: Duration = Duration::from_secs(1);
 
+/// Between two ticks while no guest runs; at least half of the longest slice.
+const IDLE_INTERVAL: Duration = Duration::from_millis(500);
+
 /// No turn has this number.
 const NONE: u64 = u64::MAX;
 
@@ -39,7 +43,8 @@ pub struct Ticker {
     timer: libc::timer_t,
     /// Half a slice.
     interval: Duration,
-    armed: AtomicBool,
+    /// Whether the next tick comes within half a slice; false before the first turn, when there is none, and while no guest runs.
+    quick: AtomicBool,
     /// The handler's alone.
     count: Cell<Count>,
 }
@@ -55,7 +60,7 @@ impl Ticker {
             live: AtomicU64::new(NONE),
             timer: make_timer()?,
             interval: slice / 2,
-            armed: AtomicBool::new(false),
+            quick: AtomicBool::new(false),
             count: Cell::default(),
         })
     }
@@ -66,9 +71,9 @@ impl Ticker {
         self.current.store(number, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
         self.live.store(number, Ordering::Relaxed);
-        if !self.armed.load(Ordering::Relaxed) {
-            self.armed.store(true, Ordering::Relaxed);
+        if !self.quick.load(Ordering::Relaxed) {
             assert!(self.set_timer(self.interval), "no guest runs without a timer: {}", io::Error::last_os_error());
+            self.quick.store(true, Ordering::Relaxed);
         }
         number
     }
@@ -98,13 +103,17 @@ impl Ticker {
         if tick.over {
             self.live.store(NONE, Ordering::Relaxed);
         }
-        if tick.idle && self.armed.load(Ordering::Relaxed) {
-            self.set_timer(Duration::ZERO);
-            self.armed.store(false, Ordering::Relaxed);
+        let quick = self.quick.load(Ordering::Relaxed);
+        if tick.idle && quick {
+            self.set_timer(IDLE_INTERVAL);
+            self.quick.store(false, Ordering::Relaxed);
+        } else if in_guest && !quick {
+            self.set_timer(self.interval);
+            self.quick.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether it was set; zero disarms. Once it was armed a further call cannot fail, so that `errno` stays as it is for code that the handler interrupts.
+    /// Whether it was set. Once it was a further call cannot fail, so that `errno` stays as it is for code that the handler interrupts.
     fn set_timer(&self, interval: Duration) -> bool {
         let time = libc::timespec { tv_sec: 0, tv_nsec: i64::from(interval.subsec_nanos()) };
         let setting = libc::itimerspec { it_interval: time, it_value: time };
@@ -145,6 +154,18 @@ mod tests {
         Ticker::new(SLICE_MAX).unwrap()
     }
 
+    impl Ticker {
+        /// Whether the kernel has a next tick, and one within this time.
+        fn next_tick_within(&self, interval: Duration) -> bool {
+            // SAFETY: zero is a valid value of this plain structure.
+            let mut setting: libc::itimerspec = unsafe { zeroed() };
+            // SAFETY: the timer lives, and the pointer is to a local of the right type.
+            assert_eq!(unsafe { libc::timer_gettime(self.timer, &mut setting) }, 0);
+            let next = Duration::new(setting.it_value.tv_sec as u64, setting.it_value.tv_nsec as u32);
+            !next.is_zero() && next <= interval
+        }
+    }
+
     #[test]
     fn a_turn_is_due_only_under_its_own_number() {
         let ticker = ticker();
@@ -158,34 +179,41 @@ mod tests {
     }
 
     #[test]
-    fn the_timer_is_armed_by_a_turn_and_disarmed_when_no_guest_runs() {
+    fn the_timer_is_made_quick_by_a_turn_or_a_guest_and_slow_when_no_guest_runs() {
         let ticker = ticker();
         ticker.begin();
         for _ in 0..100 {
             ticker.tick(true);
         }
-        assert!(ticker.armed.load(Ordering::Relaxed), "it stays armed while a guest runs");
+        assert!(ticker.quick.load(Ordering::Relaxed), "it stays quick while a guest runs");
         for ticks in 1..=crate::turn::IDLE_TICKS_MAX {
-            assert!(ticker.armed.load(Ordering::Relaxed), "after {ticks} ticks");
+            assert!(ticker.quick.load(Ordering::Relaxed), "after {ticks} ticks");
             ticker.tick(false);
         }
-        assert!(!ticker.armed.load(Ordering::Relaxed));
+        assert!(!ticker.quick.load(Ordering::Relaxed));
+        assert!(ticker.next_tick_within(IDLE_INTERVAL), "a slow timer ticks nevertheless");
+        ticker.tick(true);
+        assert!(ticker.quick.load(Ordering::Relaxed) && ticker.is_due(), "a guest that entered after all is found, and its turn is over");
+        (0..crate::turn::IDLE_TICKS_MAX).for_each(|_| ticker.tick(false));
+        assert!(!ticker.quick.load(Ordering::Relaxed));
         ticker.begin();
-        assert!(ticker.armed.load(Ordering::Relaxed));
+        assert!(ticker.quick.load(Ordering::Relaxed));
     }
 
-    /// Whatever ticks come: a guest whose turn is live has an armed timer.
+    /// Whatever ticks come: a guest whose turn is live, or that a tick found, has a quick timer.
     #[test]
-    fn no_live_turn_is_without_ticks() {
+    fn no_guest_is_without_quick_ticks() {
         for sequence in 0..3u32.pow(10) {
             let ticker = ticker();
             let mut turn = ticker.begin();
             for place in 0..10 {
-                match sequence / 3u32.pow(place) % 3 {
+                let step = sequence / 3u32.pow(place) % 3;
+                match step {
                     0 => turn = ticker.begin(),
                     step => ticker.tick(step == 1),
                 }
-                assert!(ticker.armed.load(Ordering::Relaxed) || !ticker.is_live(turn), "sequence {sequence}, step {place}");
+                let may_be_slow = step == 2 && !ticker.is_live(turn);
+                assert!(ticker.quick.load(Ordering::Relaxed) || may_be_slow, "sequence {sequence}, step {place}");
             }
         }
     }

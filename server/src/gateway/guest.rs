@@ -47,7 +47,7 @@ pub struct Program {
 /// Bounds of one run.
 #[derive(Debug, Clone, Copy)]
 pub struct GuestLimits {
-    /// Of guest code, and as much again of the host's answers.
+    /// Of guest code, builtins and the host's answers together.
     pub cpu: Duration,
     /// The name in `Limits` of `cpu`.
     pub cpu_name: &'static str,
@@ -272,7 +272,7 @@ impl Guest {
         self.host.hostcalls()
     }
 
-    /// Its memories grow only as far as this lets them.
+    /// Its memories grow, and exceptions are kept, only as far as this lets them.
     pub fn draw_on(&mut self, budget: Arc<dyn MemoryBudget>) {
         self.instance.draw_on(budget);
     }

@@ -46,7 +46,7 @@ pub(crate) fn user_agent(call: &mut Call<'_>) -> Result<(), Stop> {
     buffers.into_iter().zip(values).try_for_each(|(buffer, value)| buffer.fill(call.instance, value.as_bytes()))
 }
 
-/// Processor time of the program's own code.
+/// Processor time of the program, what the host did for it included.
 pub(crate) fn cpu_ms(call: &mut Call<'_>) -> Result<(), Stop> {
     let out = Out::<8>::at(call.instance, 0)?;
     let ms = u64::try_from(call.instance.ran().as_millis()).unwrap_or(u64::MAX);

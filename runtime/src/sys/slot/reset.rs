@@ -2,7 +2,7 @@
 //!
 //! | the slot is | what changed is known by | it is given back by |
 //! |---|---|---|
-//! | watched | its write set: all other pages are protected | copying these pages from the image's view; zero pages are filled |
+//! | watched | its write set: all other pages are protected | storing what differs of these pages from the image's view; zero pages are filled |
 //! | not watched, or outgrew its set | asking the kernel, where that is possible | copying and filling; beyond a bound, dropping |
 //! | the same, elsewhere | nothing | dropping all |
 //!
