@@ -13,10 +13,17 @@
 //! resumes; waiting is not resuming yet. [`Instance::invoke`] during a hostcall nests: the waiting call is set aside, `resume` runs the new one, the
 //! topmost, and when that is `Done` the hostcall waits for its answer again. A trap ends all calls of the instance.
 //!
-//! Parts: here the states and the ways between them; `nesting` keeps the calls below the topmost one; `contents` is what the host reads and writes.
+//! Besides, what has no place above: a hostcall is `Waiting`, not `InHostcall`, once a call was nested in it, and when another instance was asked; `Thrown` is one that
+//! was answered by an exception; `Failing` is a call that will trap before its first instruction. `Spoiled` has no way on.
+//!
+//! Parts: here the states and the ways between them; `calls` is how a call begins, `answers` how a hostcall is answered; `turns` is when a guest may run; `nesting` keeps
+//! the calls below the topmost one; `contents` is what the host reads and writes.
 
+mod answers;
+mod calls;
 mod contents;
 mod nesting;
+mod turns;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -25,17 +32,14 @@ use std::time::Duration;
 
 use thiserror::Error;
 use vivarium_artifact::abi::{BUILTIN_BASE, Builtin};
-use vivarium_artifact::{FunctionType, TrapKind, ValueType};
+use vivarium_artifact::{TrapKind, ValueType};
 
 use crate::activations::{Awaited, Waiting};
-use crate::callable::Callable;
 use crate::exceptions::{Exception, Exceptions, Thrown};
 use crate::link::{self, ForeignRequest, LinkedExit, Links};
 use crate::module::LoadedModule;
 use crate::pool::{InstanceLimits, MemoryBudget, PoolState, Shelf, Slot};
-use crate::profile::Profile;
 use crate::samples::Samples;
-use crate::sys::activation::{Activation, Call};
 use crate::sys::clock;
 use crate::sys::control::{Left, RawExit};
 use crate::trap::Trap;
@@ -151,104 +155,6 @@ impl Instance {
         &self.shelf.module
     }
 
-    /// Prepares what must run before any export: true when [`Instance::resume`] must be called until `Done` first.
-    pub fn initialize(&mut self) -> Result<bool, InvokeError> {
-        self.may_enter()?;
-        if let Some(kind) = self.shelf.module.contract().instantiation_trap {
-            self.state = State::Failing(kind);
-            return Ok(true);
-        }
-        if let Some(initializer) = self.shelf.module.contract().initializer {
-            let callee = self.shelf.module.text_address(initializer);
-            let contract = self.shelf.module.contract();
-            let signature = contract.type_number(&FunctionType::default()).ok_or(InvokeError::NoInitializer)?;
-            let trampoline = contract.entry(signature).ok_or(InvokeError::NoInitializer)?;
-            return self.enter(trampoline, callee, &[]).map(|()| true);
-        }
-        match self.shelf.module.contract().start {
-            Some(start) => self.invoke(start, &[]).map(|()| true),
-            None => Ok(false),
-        }
-    }
-
-    /// Begins a call of a function, by index; arguments are the bits of each value, low bits first. While a hostcall waits, the call nests: where the stack
-    /// or [`crate::activations::ACTIVATIONS_MAX`] leaves no room, [`Instance::resume`] gives the trap.
-    #[inline]
-    pub fn invoke(&mut self, function: u32, arguments: &[u128]) -> Result<(), InvokeError> {
-        if let State::Idle = self.state
-            && let Some((trampoline, callee)) = self.shelf.module.plain_call(function, arguments.len())
-        {
-            self.begin(trampoline, callee, self.shelf.module.layout().stack_top, arguments);
-            self.pass_to(State::Ready);
-            return Ok(());
-        }
-        self.invoke_checked(function, arguments)
-    }
-
-    /// The same for any function, and while a hostcall waits.
-    fn invoke_checked(&mut self, function: u32, arguments: &[u128]) -> Result<(), InvokeError> {
-        self.may_enter()?;
-        let contract = self.shelf.module.contract();
-        let ty = contract.function_type(function).ok_or(InvokeError::NoFunction(function))?;
-        if !ty.parameters.iter().zip(arguments).all(|(ty, bits)| self.is_value(*ty, *bits)) {
-            return Err(InvokeError::Reference(function));
-        }
-        if ty.parameters.len() != arguments.len() {
-            return Err(InvokeError::Arguments { function, expected: ty.parameters.len(), given: arguments.len() });
-        }
-        let trampoline = contract.entry(contract.function_types[function as usize]).ok_or(InvokeError::NoEntry(function))?;
-        let callee = self.shelf.module.function_address(function).ok_or(InvokeError::NoFunction(function))?;
-        self.enter(trampoline, callee, arguments)
-    }
-
-    /// Whether a call may begin: none is under way, or the topmost one waits, so that what it needs is set aside.
-    fn may_enter(&self) -> Result<(), InvokeError> {
-        match self.state {
-            State::Idle | State::Trapped | State::InHostcall(_) | State::Waiting { .. } => Ok(()),
-            State::Ready | State::Preempted | State::Thrown(_) | State::Failing(_) | State::Spoiled => Err(InvokeError::Busy),
-        }
-    }
-
-    /// Prepares a call of what lies at `callee`, through the entry trampoline of its signature.
-    fn enter(&mut self, trampoline: u32, callee: u64, arguments: &[u128]) -> Result<(), InvokeError> {
-        self.may_enter()?;
-        if self.links_missing() > 0 {
-            return Err(InvokeError::NotLinked);
-        }
-        match self.shelf.module.contract().instantiation_trap {
-            Some(kind) => self.state = State::Failing(kind),
-            None => {
-                if let Some(stack_top) = self.find_room() {
-                    self.begin(trampoline, callee, stack_top, arguments);
-                    self.state = State::Ready;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Lays arguments into cells and registers for an entry.
-    #[inline]
-    fn begin(&mut self, trampoline: u32, callee: u64, stack_top: u64, arguments: &[u128]) {
-        self.set_cells(arguments.iter().copied());
-        let call = self.call_of(self.shelf.module.text_address(trampoline), callee, stack_top);
-        self.slot_mut().activation = Activation::of_call(call);
-    }
-
-    /// A call in this instance's slot, by addresses.
-    #[inline(always)]
-    fn call_of(&self, trampoline: u64, callee: u64, stack_top: u64) -> Call {
-        let memory = &self.slot().memory;
-        Call {
-            trampoline,
-            callee,
-            vmctx: memory.vmctx(),
-            resume_stub: self.shelf.module.resume_stub(),
-            slot_base: memory.base_address(),
-            stack_top,
-        }
-    }
-
     /// Runs the guest until its next exit.
     ///
     /// # Panics
@@ -263,30 +169,6 @@ impl Instance {
         }
         let left = self.switch();
         self.arrive(left)
-    }
-
-    /// Calls a function and runs it until the next exit: [`Instance::invoke`] and [`Instance::resume`] in one, quicker within a turn.
-    #[inline(always)]
-    pub fn call(&mut self, callable: &Callable, arguments: &[u128]) -> Result<Exit, InvokeError> {
-        let may_begin = matches!(self.state, State::Idle) && self.pool.thread.ticker().is_live(self.turn);
-        if !may_begin || !callable.fits(&self.shelf.module, arguments.len()) {
-            return self.call_checked(callable, arguments);
-        }
-        self.set_cells(arguments.iter().copied());
-        let call = self.call_of(callable.trampoline, callable.callee, self.shelf.module.layout().stack_top);
-        let slot = self.slot.as_mut().expect("an instance has its slot until it is dropped");
-        let left = self.pool.thread.call(&mut slot.memory, &mut slot.activation, &call);
-        Ok(self.arrive(left))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn call_checked(&mut self, callable: &Callable, arguments: &[u128]) -> Result<Exit, InvokeError> {
-        if !callable.is_of(&self.shelf.module) {
-            return Err(InvokeError::OtherModule);
-        }
-        self.invoke(callable.function, arguments)?;
-        Ok(self.resume())
     }
 
     /// A guest that was ready, or idle, came back.
@@ -396,119 +278,10 @@ impl Instance {
         }
     }
 
-    /// Whether it may run: its turn is live, or it gets the next one. Not when its turn was over; afterwards it gets another.
-    fn has_turn(&mut self) -> bool {
-        let ticker = self.pool.thread.ticker();
-        if ticker.is_live(self.turn) {
-            return true;
-        }
-        let was_over = self.turn != 0 && ticker.is_current(self.turn);
-        match was_over {
-            true => self.end_turn(),
-            false => self.begin_turn(),
-        }
-        !was_over
-    }
-
-    /// Its turn begins, unless that is the running one: what host functions do for it from now on is its own time. [`Instance::resume`] does so by itself.
-    pub fn begin_turn(&mut self) {
-        if self.turn == 0 || !self.pool.thread.ticker().is_current(self.turn) {
-            self.end_turn();
-            self.turn_began = self.pool.meter.begin();
-            self.turn = self.pool.thread.ticker().begin();
-            self.pool.thread.sample_into(self.samples.as_deref());
-        }
-    }
-
-    /// Argument `index` of the hostcall that waits: the low 64 bits of its cell.
-    #[inline]
-    pub fn argument(&self, index: u32) -> u64 {
-        self.argument_bits(index) as u64
-    }
-
-    /// The bits of argument `index` of the hostcall that waits; above those that its type has they are undefined.
-    ///
-    /// # Panics
-    ///
-    /// When the hostcall has no such argument.
-    #[inline]
-    pub fn argument_bits(&self, index: u32) -> u128 {
-        match &self.state {
-            State::Waiting { arguments: Some(arguments), .. } => arguments[index as usize],
-            _ => self.cell(index),
-        }
-    }
-
-    /// Result `index` of the call that has returned, until the next one is begun or a hostcall is answered.
-    ///
-    /// # Panics
-    ///
-    /// When no signature of the module has so many.
-    #[inline]
-    pub fn result(&self, index: u32) -> u128 {
-        self.cell(index)
-    }
-
-    /// Gives the waiting hostcall its results, as bits; [`Instance::resume`] goes on then.
-    ///
-    /// # Panics
-    ///
-    /// When no hostcall waits, or when the results do not fit its type: too few would make the guest take its own arguments for results.
-    #[inline]
-    pub fn answer_bits(&mut self, results: &[u128]) {
-        self.answer_each(results.iter().copied());
-    }
-
-    /// Gives the waiting hostcall its results, none of them a vector. Panics as [`Instance::answer_bits`] does.
-    #[inline]
-    pub fn answer(&mut self, results: &[u64]) {
-        self.answer_each(results.iter().map(|result| u128::from(*result)));
-    }
-
-    #[inline]
-    fn answer_each(&mut self, results: impl ExactSizeIterator<Item = u128> + Clone) {
-        if let State::InHostcall(import) = self.state
-            && self.shelf.module.signatures().is_plain_answer(import, results.len())
-        {
-            self.set_cells(results);
-            self.slot_mut().activation.return_from_hostcall();
-            self.pass_to(State::Ready);
-        } else {
-            self.check_answer(results.clone());
-            self.return_to_guest(results);
-        }
-    }
-
-    fn check_answer(&self, results: impl ExactSizeIterator<Item = u128>) {
-        let import = self.waiting_hostcall().unwrap_or_else(|| panic!("no hostcall waits: {:?}", self.state));
-        let types = &self.shelf.module.contract().imports[import as usize].ty.results;
-        assert_eq!(types.len(), results.len(), "results of import {import}");
-        let fit = types.iter().zip(results).all(|(ty, bits)| self.is_value(*ty, bits));
-        assert!(fit, "a result of import {import} is a reference to a function that the module does not have");
-    }
-
     /// From a state that owns nothing to the next: unlike an assignment, this does not look whether there is something to drop.
     #[inline(always)]
     fn pass_to(&mut self, state: State) {
         std::mem::forget(std::mem::replace(&mut self.state, state));
-    }
-
-    /// Prepares to go on behind the exit by which the guest left, with its results in cells.
-    pub(crate) fn return_to_guest(&mut self, results: impl Iterator<Item = u128>) {
-        self.set_cells(results);
-        self.slot_mut().activation.return_from_hostcall();
-        self.state = State::Ready;
-    }
-
-    /// Goes on where what the waiting hostcall throws is caught: [`Instance::resume_linked`] says when nothing does.
-    ///
-    /// # Panics
-    ///
-    /// When no hostcall waits, or when what the exception carries does not fit its tag in this instance.
-    pub fn answer_thrown(&mut self, exception: Exception) {
-        self.check_exception(&exception);
-        assert!(matches!(self.state, State::InHostcall(_) | State::Waiting { .. }), "no hostcall waits: {:?}", self.state);
-        self.state = State::Thrown(Box::new(exception));
     }
 
     /// Ends the calls of this instance as a trap does: what it called has trapped and cannot answer.
@@ -517,56 +290,6 @@ impl Instance {
             self.below.clear();
             self.state = State::Trapped;
         }
-    }
-
-    /// Ends the guest's turn, which counts on during hostcalls and after the last return: whoever lets it wait, or keeps it after its end, says so. It has a whole turn
-    /// afterwards.
-    pub fn end_turn(&mut self) {
-        self.ran += self.cost_of_turn();
-        self.turn = 0;
-        self.turn_told.set(0);
-    }
-
-    /// In ticks; nothing while it has none. Never less than it was told before: the bound for a turn that another guest's has ended may lie below that.
-    fn cost_of_turn(&self) -> u64 {
-        let cost = match self.turn {
-            0 => 0,
-            turn if self.pool.thread.ticker().is_current(turn) => self.pool.meter.cost(self.turn_began),
-            _ => self.pool.meter.cost_at_most(self.turn_began),
-        };
-        self.turn_told.set(cost.max(self.turn_told.get()));
-        self.turn_told.get()
-    }
-
-    /// From now on each tick that finds this guest in its own code notes where, until this is called with none.
-    ///
-    /// # Panics
-    ///
-    /// When the profile is of another module.
-    pub fn profile(&mut self, profile: Option<&Profile>) {
-        self.samples = profile.map(|profile| profile.samples_of(&self.shelf.module));
-        if self.pool.thread.ticker().is_current(self.turn) {
-            self.pool.thread.sample_into(self.samples.as_deref());
-        }
-    }
-
-    /// The imported function that waits for its answer, by index.
-    #[inline]
-    pub fn waiting_hostcall(&self) -> Option<u32> {
-        match self.state {
-            State::InHostcall(import) | State::Waiting { awaited: Awaited::Import(import), .. } => Some(import),
-            _ => None,
-        }
-    }
-
-    /// What another instance was asked for and has not answered.
-    pub(crate) fn waiting_request(&self) -> Option<ForeignRequest> {
-        if let State::Waiting { awaited: Awaited::Foreign(request), .. } = &self.state { Some(**request) } else { None }
-    }
-
-    /// Processor time that it has had so far: guest code, builtins, and what the host did between two resumptions of one turn.
-    pub fn ran(&self) -> Duration {
-        clock::duration(self.ran + self.cost_of_turn())
     }
 
     /// Resets the slot and gives it back, as dropping does; how long that took.
