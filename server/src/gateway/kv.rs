@@ -20,7 +20,7 @@ use vivarium_abi::{KvChange, KvEntry, KvError, KvStores, KvTable};
 use super::deployments::{Deployment, Deployments};
 use super::settings::Held;
 use crate::control::channel::MESSAGE_BYTES_MAX;
-use crate::control::messages::{CallId, KvAsk, KvTold, Timestamp};
+use crate::control::messages::{CallId, KvAsk, KvKept, KvTold, Timestamp};
 
 /// What all changes that have not ended may hold, in bytes.
 const ASKED_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 4;
@@ -154,7 +154,7 @@ impl Asking {
                 }
                 KvTold::Changed { slug, kept } => {
                     if let Some(deployment) = deployments.deployment(&slug) {
-                        deployment.kv.change(|table| table.set(&kept.store, &kept.key, kept.entry));
+                        deployment.kv.change(|table| self.take_in(table, kept));
                     }
                 }
                 KvTold::Emptied { slug, store } => {
@@ -168,6 +168,14 @@ impl Asking {
                 }
                 KvTold::Ended { call, result } => self.end(call, result),
             }
+        }
+    }
+
+    fn take_in(&self, table: &mut KvTable, kept: KvKept) {
+        table.set(&kept.store, &kept.key, kept.entry);
+        // Where there is too much some of it has expired, as the workshop, which bounds the rest, finds too.
+        if table.bytes() > self.bytes_max {
+            table.sweep(Timestamp::now().unix_ms);
         }
     }
 

@@ -20,6 +20,7 @@ use vivarium_abi::{KvChange, KvEntry, KvError};
 use super::database::{Database, DatabaseError};
 use super::deployments::KvStoreView;
 use super::parts::GuestServer;
+use crate::control::channel::MESSAGE_BYTES_MAX;
 use crate::control::messages::{KvAsk, KvKept, KvTold, Timestamp};
 use crate::limits::Limits;
 
@@ -27,6 +28,9 @@ use crate::limits::Limits;
 const QUEUE_MAX: usize = 8_192;
 /// Of these so many are committed at once.
 const BATCH_MAX: usize = 256;
+/// After so much was read and changed the rest of them waits for the next transaction, in bytes: all of it is told in one message, and a short change
+/// tells of a long value.
+const BATCH_BYTES_MAX: u64 = (MESSAGE_BYTES_MAX / 4) as u64;
 
 /// How long a gateway is waited for that has not said that it took what it was told: it has ended, or is about to, and the next one asks anew.
 const HEARD_MAX: Duration = Duration::from_secs(1);
@@ -149,33 +153,43 @@ impl KvKeeper {
 impl Queue {
     /// Takes what is asked until nobody asks any more.
     pub async fn keep(mut self, database: Database, guests: Arc<dyn GuestServer>, limits: Arc<Limits>) {
-        let (mut asks, kv_bytes_max) = (Vec::new(), limits.kv_bytes_max);
+        let limits = rows::KeepLimits { kv_bytes_max: limits.kv_bytes_max, bytes_max: BATCH_BYTES_MAX };
+        let mut asks = Vec::new();
         while self.asks.recv_many(&mut asks, BATCH_MAX).await > 0 {
-            let (work, tellings) = split(std::mem::take(&mut asks));
-            let count = work.len();
-            let kept = database.call(move |connection| rows::keep(connection, work, kv_bytes_max, now())).await;
-            let kept = kept.unwrap_or_else(|error| {
-                eprintln!("vivarium: cannot keep what programs put into key-value stores: {error}");
-                (0..count).map(|_| Err(KvError::Internal)).collect()
-            });
-            let (mut told, mut of_api) = (Vec::new(), Vec::new());
-            for (telling, kept) in tellings.into_iter().zip(kept) {
-                telling.tell(kept, &mut told, &mut of_api);
-            }
-            let mark = (!of_api.is_empty()).then(|| self.marks.set());
-            told.extend(mark.iter().map(|(number, _)| KvTold::Mark { number: *number }));
-            guests.tell_kv(told).await;
-            if let Some((number, hears)) = mark {
-                let marks = self.marks.clone();
-                // Whoever hears of the end comes back by another way than this one: the gateway must know of the change before.
-                tokio::spawn(async move {
-                    let _ = tokio::time::timeout(HEARD_MAX, hears).await;
-                    marks.heard(number);
-                    for (answer, result) in of_api {
-                        let _ = answer.send(result);
-                    }
+            let (mut work, tellings) = split(std::mem::take(&mut asks));
+            let mut tellings = tellings.into_iter();
+            while !work.is_empty() {
+                let count = work.len();
+                let kept = database.call(move |connection| rows::keep(connection, work, limits, now())).await;
+                let (kept, rest) = kept.unwrap_or_else(|error| {
+                    eprintln!("vivarium: cannot keep what programs put into key-value stores: {error}");
+                    ((0..count).map(|_| Err(KvError::Internal)).collect(), vec![])
                 });
+                work = rest;
+                self.tell(guests.as_ref(), tellings.by_ref().take(kept.len()).zip(kept)).await;
             }
+        }
+    }
+
+    /// Tells of what is committed.
+    async fn tell(&self, guests: &dyn GuestServer, kept: impl Iterator<Item = (Telling, rows::Kept)>) {
+        let (mut told, mut of_api) = (Vec::new(), Vec::new());
+        for (telling, kept) in kept {
+            telling.tell(kept, &mut told, &mut of_api);
+        }
+        let mark = (!of_api.is_empty()).then(|| self.marks.set());
+        told.extend(mark.iter().map(|(number, _)| KvTold::Mark { number: *number }));
+        guests.tell_kv(told).await;
+        if let Some((number, hears)) = mark {
+            let marks = self.marks.clone();
+            // Whoever hears of the end comes back by another way than this one: the gateway must know of the change before.
+            tokio::spawn(async move {
+                let _ = tokio::time::timeout(HEARD_MAX, hears).await;
+                marks.heard(number);
+                for (answer, result) in of_api {
+                    let _ = answer.send(result);
+                }
+            });
         }
     }
 }
@@ -202,7 +216,7 @@ impl Telling {
     fn tell(self, kept: Result<Vec<KvKept>, KvError>, told: &mut Vec<KvTold>, of_api: &mut OfApi) {
         match self {
             Telling::Contents { slug } => told.push(KvTold::Contents { slug, kept }),
-            Telling::Emptied { slug, store } => told.push(KvTold::Emptied { slug, store }),
+            Telling::Emptied { slug, store } => told.extend(kept.is_ok().then_some(KvTold::Emptied { slug, store })),
             Telling::Change { slug, from } => {
                 let result = kept.map(|kept| told.extend(kept.into_iter().map(|kept| KvTold::Changed { slug: slug.clone(), kept })));
                 match from {
@@ -217,3 +231,6 @@ impl Telling {
 fn now() -> u64 {
     Timestamp::now().unix_ms
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Two requests of one deployment and a workshop that answers when the test says so.
 
 use super::*;
-use crate::control::messages::{KvKept, Loaded, Settings};
+use crate::control::messages::{Loaded, Settings};
 use crate::gateway::deployments::Found;
 use crate::limits::Limits;
 use vivarium_abi::{KvAction, KvInsert};
@@ -167,4 +167,21 @@ fn stores_that_cannot_be_read_are_an_error_once() {
     stage.tell(vec![KvTold::Contents { slug: "fern".into(), kept: Err(KvError::Internal) }]);
     assert!(rings(&bell));
     assert_eq!((fern.entry("kv", "a"), look(&fern, "a")), (Poll::Ready(Err(KvError::Internal)), Poll::Pending));
+}
+
+#[test]
+fn what_expires_under_ever_new_keys_does_not_pile_up() {
+    let limits = Limits { kv_bytes_max: 1_000, ..Limits::default() };
+    let stage = Stage::new(&limits);
+    let (fern, _) = stage.session("fern");
+    assert_eq!(look(&fern, "a"), Poll::Pending);
+    stage.contents("fern", &[("a", "1")]);
+    for key in 0..100 {
+        let mut kept = stage.kept(&key.to_string(), Some("x"));
+        kept.entry.as_mut().unwrap().expires_at_unix_ms = Some(1);
+        stage.tell(vec![KvTold::Changed { slug: "fern".into(), kept }]);
+    }
+    let bytes = fern.deployment.kv.bytes();
+    assert!(bytes <= limits.kv_bytes_max, "{bytes} bytes");
+    assert_eq!(look(&fern, "a"), Poll::Ready(Some("1".into())));
 }

@@ -23,26 +23,55 @@ pub enum Work {
     Empty { slug: String, store: String },
 }
 
+/// How much is done at once.
+#[derive(Debug, Clone, Copy)]
+pub struct KeepLimits {
+    /// What a deployment's stores may hold.
+    pub kv_bytes_max: u64,
+    /// After so much was found and changed nothing more is begun.
+    pub bytes_max: u64,
+}
+
 /// What was found, or what changed by it.
 pub type Kept = Result<Vec<KvKept>, KvError>;
 
-/// Does all of it in its order, in one transaction. What is not allowed changes nothing, and the rest goes on.
-pub fn keep(connection: &mut Connection, work: Vec<Work>, kv_bytes_max: u64, now_unix_ms: u64) -> rusqlite::Result<Vec<Kept>> {
+/// Does it in its order, in one transaction, until what it found and changed is more than `bytes_max`. What is not allowed changes nothing, and the rest
+/// goes on. What came of it, and what is left to be done.
+pub fn keep(
+    connection: &mut Connection,
+    work: Vec<Work>,
+    limits: KeepLimits,
+    now_unix_ms: u64,
+) -> rusqlite::Result<(Vec<Kept>, Vec<Work>)> {
     let transaction = connection.transaction()?;
-    let mut sizes = HashMap::new();
-    let done = work.into_iter().map(|work| match work {
-        Work::Read { slug } => read(&transaction, &slug, now_unix_ms).map(Ok),
-        Work::Change { slug, change } => {
-            Changing { transaction: &transaction, sizes: &mut sizes, kv_bytes_max, now_unix_ms }.keep(&slug, change)
-        }
-        Work::Empty { slug, store } => {
-            sizes.remove(&slug);
-            transaction.execute("DELETE FROM kv WHERE slug = ?1 AND store = ?2", [&slug, &store]).map(|_| Ok(vec![]))
-        }
-    });
-    let done = done.collect::<rusqlite::Result<_>>()?;
+    let (mut sizes, mut all, mut bytes) = (HashMap::new(), Vec::new(), 0);
+    let mut work = work.into_iter();
+    while bytes <= limits.bytes_max
+        && let Some(one) = work.next()
+    {
+        let kept = match one {
+            Work::Read { slug } => Ok(read(&transaction, &slug, now_unix_ms)?),
+            Work::Change { slug, change } => {
+                let kv_bytes_max = limits.kv_bytes_max;
+                Changing { transaction: &transaction, sizes: &mut sizes, kv_bytes_max, now_unix_ms }.keep(&slug, change)?
+            }
+            Work::Empty { slug, store } => {
+                sizes.remove(&slug);
+                transaction.execute("DELETE FROM kv WHERE slug = ?1 AND store = ?2", [&slug, &store])?;
+                Ok(vec![])
+            }
+        };
+        bytes += kept.iter().flatten().map(told_bytes).sum::<u64>();
+        all.push(kept);
+    }
     transaction.commit()?;
-    Ok(done)
+    Ok((all, work.collect()))
+}
+
+/// What telling of it takes, about, in bytes.
+fn told_bytes(kept: &KvKept) -> u64 {
+    let entry = kept.entry.as_ref().map_or(kept.key.len() as u64, |entry| entry.cost(&kept.key));
+    entry + kept.store.len() as u64
 }
 
 struct Changing<'a> {
@@ -88,8 +117,9 @@ impl Changing<'_> {
         if let Some(bytes) = self.sizes.get(slug) {
             return Ok(*bytes);
         }
-        let sum = format!("SELECT coalesce(sum({COST}), 0) FROM kv WHERE slug = ? AND {ALIVE}");
-        let bytes: i64 = self.transaction.prepare_cached(&sum)?.query_row(params![slug, self.now_unix_ms as i64], |row| row.get(0))?;
+        // What has expired takes room until it is swept.
+        let sum = format!("SELECT coalesce(sum({COST}), 0) FROM kv WHERE slug = ?");
+        let bytes: i64 = self.transaction.prepare_cached(&sum)?.query_row([slug], |row| row.get(0))?;
         self.sizes.insert(slug.to_owned(), bytes.max(0) as u64);
         Ok(bytes.max(0) as u64)
     }
