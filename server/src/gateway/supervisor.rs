@@ -197,11 +197,21 @@ impl Gateway {
         self.tell(ToGateway::SetSettings { slug: slug.to_owned(), settings: Box::new(settings) });
     }
 
-    /// Tells of key-value stores, in this order; waits for room where the gateway has much to take.
+    /// Tells of key-value stores, in this order; waits for room where the gateway has much to take. One that is not ready yet knows of no store: it is
+    /// not told.
     pub fn tell_kv(&self, told: Vec<KvTold>) -> impl Future<Output = ()> + Send + use<> {
-        let messages = self.shared.messages.clone();
-        // With nobody to take it there is nobody who would have to know.
-        async move { drop(messages.send((ToGateway::Kv(told), vec![])).await) }
+        let shared = self.shared.clone();
+        async move {
+            // Before the look, so that no end falls between the two.
+            let ended = shared.ended.notified();
+            if !shared.status().ready {
+                return;
+            }
+            tokio::select! {
+                _ = shared.messages.send((ToGateway::Kv(told), vec![])) => {}
+                () = ended => {}
+            }
+        }
     }
 
     /// The deployment ends at this moment, which may have passed.

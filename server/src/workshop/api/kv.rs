@@ -120,7 +120,9 @@ pub(super) async fn put(
         return Err(Problem::bad_request(needed));
     }
     let ttl_ms = |seconds: u64| seconds.saturating_mul(1000);
-    let expires_at_unix_ms = terms.ttl_seconds.map(|seconds| Timestamp::now().unix_ms.saturating_add(ttl_ms(seconds)));
+    // The database's numbers have a sign.
+    let end = |seconds: u64| Timestamp::now().unix_ms.saturating_add(ttl_ms(seconds)).min(i64::MAX as u64);
+    let expires_at_unix_ms = terms.ttl_seconds.map(end);
     let (metadata, if_generation) = (terms.metadata, terms.generation);
     let insert = KvInsert { mode: KvMode::Overwrite, value, metadata, expires_at_unix_ms, if_generation };
     change(&workshop, &slug, KvChange { store, key, action: KvAction::Insert(insert) }).await
