@@ -66,11 +66,13 @@ pub struct Limits {
     pub build_queue_max: usize,
     /// Of one client. Clients take turns in the queue.
     pub builds_queued_per_client_max: usize,
-    /// How many builds, deployments, runs and checks one client may ask for in a minute.
+    /// How many builds, deployments, runs (or rounds of tests) and checks (or layouts) one client may ask for in a minute.
     pub builds_per_minute_max: usize,
     pub deployments_per_minute_max: usize,
     pub runs_per_minute_max: usize,
     pub checks_per_minute_max: usize,
+    /// Writes to key-value stores through the API; each waits for the disk.
+    pub kv_changes_per_minute_max: usize,
     /// Finished builds kept in memory, with their wasm.
     pub build_results_max: usize,
     pub build_results_bytes_max: usize,
@@ -239,6 +241,7 @@ impl Default for Limits {
             deployments_per_minute_max: 300,
             runs_per_minute_max: 300,
             checks_per_minute_max: 600,
+            kv_changes_per_minute_max: 600,
             build_results_max: 256,
             build_results_bytes_max: 256 * MIB,
             build_wait_seconds_max: 60,

@@ -15,6 +15,7 @@ use super::problem::Problem;
 use crate::heads::{Framing, Refused};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 /// For whatever has no policy of its own: nothing of it may do anything in a browser.
 const CLOSED_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
@@ -98,6 +99,12 @@ fn is_own_origin(addresses: &Addresses, headers: &HeaderMap) -> bool {
 
 fn is_own_site(headers: &HeaderMap) -> bool {
     headers.get_all(SEC_FETCH_SITE).iter().all(|site| matches!(site.as_bytes(), b"same-origin" | b"none"))
+}
+
+/// A page of another site has it in its own, or its scripts ask. A link that somebody follows is not that.
+pub fn is_embedded_elsewhere(headers: &HeaderMap) -> bool {
+    let is_followed = headers.get(SEC_FETCH_DEST).is_some_and(|what| what.as_bytes() == b"document");
+    !is_own_site(headers) && !is_followed
 }
 
 #[cfg(test)]

@@ -65,6 +65,7 @@ pub struct Paces {
     deployments: Paced,
     runs: Paced,
     checks: Paced,
+    kv_changes: Paced,
 }
 
 struct Paced {
@@ -82,19 +83,27 @@ impl Paces {
             deployments: paced(limits.deployments_per_minute_max, "deployments_per_minute_max", "deployments"),
             runs: paced(limits.runs_per_minute_max, "runs_per_minute_max", "runs"),
             checks: paced(limits.checks_per_minute_max, "checks_per_minute_max", "checks"),
+            kv_changes: paced(limits.kv_changes_per_minute_max, "kv_changes_per_minute_max", "changes of key-value stores"),
         }
     }
 
+    /// Takes a build, where only a handler knows that its request is one.
+    pub fn build(&self, client: IpAddr) -> Result<(), Problem> {
+        self.builds.check(client)
+    }
+
+    /// By the path as it was sent, as the router takes it.
     fn of(&self, method: &Method, path: &str) -> Option<&Paced> {
-        if method != Method::POST {
-            return None;
-        }
-        match path {
-            "/api/v1/builds" => Some(&self.builds),
+        let of_deployment = path.strip_prefix("/api/v1/deployments/").and_then(|rest| rest.split_once('/'));
+        match (method, path, of_deployment.map(|(_, what)| what)) {
+            (&Method::POST, "/api/v1/builds", _) => Some(&self.builds),
             // The form of the page deploys, or runs.
-            "/api/v1/deployments" | "/" => Some(&self.deployments),
-            "/api/v1/runs" => Some(&self.runs),
-            "/api/v1/check" => Some(&self.checks),
+            (&Method::POST, "/api/v1/deployments" | "/", _) => Some(&self.deployments),
+            // A round of tests runs the program.
+            (&Method::POST, "/api/v1/runs", _) | (&Method::POST, _, Some("tests")) => Some(&self.runs),
+            // Both start a compiler's jail.
+            (&Method::POST, "/api/v1/check" | "/api/v1/format", _) => Some(&self.checks),
+            (&Method::PUT | &Method::DELETE, _, Some(what)) if what.starts_with("kv/") => Some(&self.kv_changes),
             _ => None,
         }
     }

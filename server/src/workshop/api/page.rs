@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse as _, Response};
+use axum::{Extension, Form};
 use data_encoding::HEXLOWER;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
@@ -28,6 +28,7 @@ use crate::project::{Assets, Project};
 use crate::workshop::builds::Build;
 use crate::workshop::deployments::DeploymentView;
 use crate::workshop::fiddles::Snapshot;
+use crate::workshop::pace::Client;
 use crate::workshop::problem::Problem;
 use crate::workshop::serving::Target;
 use crate::workshop::{Workshop, addresses::Addresses};
@@ -99,12 +100,16 @@ pub(super) fn show_missing(workshop: &Workshop, problem: &Problem) -> Result<Res
     Ok(render(&workshop.addresses, problem.status(), &page))
 }
 
-pub(super) async fn submit(State(workshop): State<Arc<Workshop>>, Form(form): Form<Submission>) -> Result<Response, Problem> {
+pub(super) async fn submit(
+    State(workshop): State<Arc<Workshop>>,
+    client: Option<Extension<Client>>,
+    Form(form): Form<Submission>,
+) -> Result<Response, Problem> {
     let language = language_of(&form.language)?;
     // A browser sends the lines of a form with CR LF.
     let (code, stdin) = (form.code.replace("\r\n", "\n"), form.stdin.replace("\r\n", "\n"));
     let attempt = Attempt { language, code: &code, stdin: &stdin, form: &form };
-    let (status, came_to) = match attempt.make(&workshop).await {
+    let (status, came_to) = match attempt.make(&workshop, client).await {
         Ok(came_to) => (StatusCode::OK, came_to),
         Err(problem) => (problem.status(), attempt.failed(&workshop, problem)),
     };
@@ -145,10 +150,10 @@ struct CameTo {
 }
 
 impl Attempt<'_> {
-    async fn make(&self, workshop: &Arc<Workshop>) -> Result<CameTo, Problem> {
+    async fn make(&self, workshop: &Arc<Workshop>, client: Option<Extension<Client>>) -> Result<CameTo, Problem> {
         let (mut files, assets) = self.stored_files(workshop).await?;
         files.insert(self.language.main_file().to_owned(), self.code.to_owned());
-        let (build, product) = Program::from_source(self.language.name().to_owned(), files).built(workshop).await?;
+        let (build, product) = Program::from_source(self.language.name().to_owned(), files).for_client(client).built(workshop).await?;
         let result = FormResult {
             diagnostics: build.build.diagnostics.iter().map(diagnostic_line).collect(),
             compiler_output: build.build.output.clone(),

@@ -8,10 +8,10 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
@@ -23,6 +23,8 @@ use super::{bearer_token, builds};
 use crate::workshop::Workshop;
 use crate::workshop::builds::Product;
 use crate::workshop::fiddles::{Snapshot, zip_of};
+use crate::workshop::guard::is_embedded_elsewhere;
+use crate::workshop::pace::Client;
 use crate::workshop::problem::Problem;
 
 /// What somebody shared is for those who have the link, not for those who search the web.
@@ -55,19 +57,30 @@ enum Form {
     Wat,
 }
 
-async fn share(State(workshop): State<Arc<Workshop>>, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+async fn share(
+    State(workshop): State<Arc<Workshop>>,
+    Path(name): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let (id, form) = form_of(&name);
-    answer(&workshop, find_share(&workshop, id).await, form, &headers).await
+    answer(&workshop, find_share(&workshop, id).await, form, client, &headers).await
 }
 
-async fn fiddle(State(workshop): State<Arc<Workshop>>, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+async fn fiddle(
+    State(workshop): State<Arc<Workshop>>,
+    Path(name): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let (id, form) = form_of(&name);
-    answer(&workshop, find_fiddle(&workshop, id, None).await, form, &headers).await
+    answer(&workshop, find_fiddle(&workshop, id, None).await, form, client, &headers).await
 }
 
 async fn revision(
     State(workshop): State<Arc<Workshop>>,
     Path((id, name)): Path<(String, String)>,
+    client: Option<Extension<Client>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (number, form) = form_of(&name);
@@ -75,7 +88,7 @@ async fn revision(
         Ok(number) => find_fiddle(&workshop, &id, Some(number)).await,
         Err(problem) => Err(problem),
     };
-    answer(&workshop, found, form, &headers).await
+    answer(&workshop, found, form, client, &headers).await
 }
 
 async fn share_file(
@@ -113,15 +126,21 @@ async fn find_fiddle(workshop: &Workshop, id: &str, number: Option<u32>) -> Resu
 }
 
 /// Where a person is led to a program that is not there, a page says so.
-async fn answer(workshop: &Arc<Workshop>, found: Result<Found, Problem>, form: Form, headers: &HeaderMap) -> Result<Response, Problem> {
+async fn answer(
+    workshop: &Arc<Workshop>,
+    found: Result<Found, Problem>,
+    form: Form,
+    client: Option<Extension<Client>>,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     let response = match (found, form) {
         (Ok(found), Form::Page) => page::show_stored(workshop, &found.snapshot, &found.id, &found.view)?,
         (Err(problem), Form::Page) => page::show_missing(workshop, &problem)?,
         (Err(problem), _) => return Err(problem),
         (Ok(found), Form::Zip) => readable(headers, &found.id, found.zip()),
-        (Ok(found), Form::Wasm) => readable(headers, &found.id, builds::wasm(&found.id, &found.product(workshop, headers).await?)),
+        (Ok(found), Form::Wasm) => readable(headers, &found.id, builds::wasm(&found.id, &found.product(workshop, client, headers).await?)),
         (Ok(found), Form::Wat) => {
-            let product = found.product(workshop, headers).await?;
+            let product = found.product(workshop, client, headers).await?;
             readable(headers, &found.id, builds::wat(product, workshop.limits.wat_bytes_max).await?)
         }
     };
@@ -129,9 +148,17 @@ async fn answer(workshop: &Arc<Workshop>, found: Result<Found, Problem>, form: F
 }
 
 impl Found {
-    async fn product(&self, workshop: &Arc<Workshop>, headers: &HeaderMap) -> Result<Product, Problem> {
+    /// Builds it. The request changes nothing that can be seen, so the guard lets it pass from anywhere; what it costs is looked at here.
+    async fn product(&self, workshop: &Arc<Workshop>, client: Option<Extension<Client>>, headers: &HeaderMap) -> Result<Product, Problem> {
+        if is_embedded_elsewhere(headers) {
+            let detail = "a page of another site asked for this: follow a link to it, or ask with a client that is no browser";
+            return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+        }
+        if let Some(Extension(Client(address))) = client {
+            workshop.paces.build(address)?;
+        }
         let language = self.snapshot.project.language.name().to_owned();
-        let program = Program::from_source(language, self.snapshot.files().clone()).by(bearer_token(headers));
+        let program = Program::from_source(language, self.snapshot.files().clone()).by(bearer_token(headers)).for_client(client);
         let (_, product) = program.built(workshop).await?;
         Ok(product)
     }
