@@ -137,6 +137,8 @@ impl Answer {
                 let output = problem.get("build").and_then(|build| build["output"].as_str()).filter(|output| !output.is_empty());
                 Failure::Program(Some(output.map_or(detail.clone(), |output| format!("{detail}\n{output}"))))
             }
+            // The server has too much to do: nothing is wrong with what was asked for.
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Failure::Busy(detail),
             status if status.is_client_error() => Failure::Usage(detail),
             _ => Failure::System(detail),
         }
@@ -180,6 +182,16 @@ mod tests {
     #[test]
     fn parts_of_paths_are_encoded() {
         assert_eq!(segment("a/b c?é"), "a%2Fb%20c%3F%C3%A9");
+    }
+
+    #[test]
+    fn what_passes_is_not_the_users_fault() {
+        let failure = |status| Answer { status, headers: HeaderMap::new(), body: r#"{"detail":"later"}"#.into() }.failure();
+        for status in [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE] {
+            assert!(matches!(failure(status), Failure::Busy(sentence) if sentence == "later"), "{status}");
+        }
+        assert!(matches!(failure(StatusCode::BAD_REQUEST), Failure::Usage(_)));
+        assert!(matches!(failure(StatusCode::INTERNAL_SERVER_ERROR), Failure::System(_)));
     }
 
     #[test]

@@ -55,9 +55,10 @@ pub struct Deploy {
 impl Deploy {
     pub fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         let (client, limits) = (self.server.client()?, Limits::default());
-        let settings = self.settings()?;
+        // Read once: a secret may be a line of stdin.
+        let mut settings = self.settings()?;
         let mut source = Source::read(&self.path, &limits)?;
-        let first = self.deploy(context, &client, &source, settings, self.slug.as_deref());
+        let first = self.deploy(context, &client, &source, &settings, self.slug.as_deref());
         if !self.watch {
             return first.map(|_| ExitCode::SUCCESS);
         }
@@ -65,14 +66,14 @@ impl Deploy {
         let mut done = first;
         loop {
             match done {
-                Ok(made) => slug = Some(made),
-                // The next change of a file may mend it; without a server nothing does.
-                Err(failure @ Failure::Program(_)) => drop(failure.report(context.json)),
+                // The deployment keeps them from its first revision on.
+                Ok(made) => (slug, settings) = (Some(made), json!({})),
+                // The next change of a file may mend it, and a server that is busy has time then; without a server nothing does.
+                Err(failure @ (Failure::Program(_) | Failure::Busy(_))) => drop(failure.report(context.json)),
                 Err(failure) => return Err(failure),
             }
             source = self.changed(&source, &limits);
-            let settings = if slug.is_some() { json!({}) } else { self.settings()? };
-            done = self.deploy(context, &client, &source, settings, slug.as_deref());
+            done = self.deploy(context, &client, &source, &settings, slug.as_deref());
         }
     }
 
@@ -89,26 +90,27 @@ impl Deploy {
     }
 
     /// Deploys it and says so; its slug.
-    fn deploy(&self, context: &Context, client: &Client, source: &Source, settings: Value, slug: Option<&str>) -> Result<String, Failure> {
+    fn deploy(&self, context: &Context, client: &Client, source: &Source, settings: &Value, slug: Option<&str>) -> Result<String, Failure> {
         let mut body = source.body();
         let token = self.server.token(context, slug)?;
         for (name, value) in [("slug", json!(slug)), ("ttl_seconds", json!(self.ttl))] {
             body[name] = value;
         }
         if let (Some(body), Value::Object(settings)) = (body.as_object_mut(), settings) {
-            body.extend(settings);
+            body.extend(settings.clone());
         }
         let answer = client.ask(Method::POST, "/api/v1/deployments", token.as_deref(), Ask::Json(&body))?.json();
         let made = answer.map_err(|failure| failure.renamed(|text| source.as_given(text)))?;
         let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
         let slug = text("slug");
-        if let Some(token) = made["owner_token"].as_str() {
-            self.server.remember(context, &slug, token)?;
-        }
         if !context.json {
             eprintln!("{slug} r{} lives until {}", made["revision"], text("expires_at"));
         }
         context.print(|| made.clone(), || format!("{}\n", text("url")));
+        if let Some(token) = made["owner_token"].as_str() {
+            let kept = self.server.remember(context, &slug, token);
+            kept.map_err(|failure| failure.with(&format!("the owner token of {slug} is {token}, keep it: it is not kept here")))?;
+        }
         Ok(slug)
     }
 

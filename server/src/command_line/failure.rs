@@ -19,6 +19,8 @@ pub enum Failure {
     Usage(String),
     /// The server, the data folder or the system.
     System(String),
+    /// As [`Failure::System`], but the same may be done in a while.
+    Busy(String),
 }
 
 impl Failure {
@@ -34,6 +36,17 @@ impl Failure {
         Failure::System(error.to_string())
     }
 
+    /// The same with one more sentence.
+    pub fn with(self, sentence: &str) -> Failure {
+        let both = |first: String| format!("{first}; {sentence}");
+        match self {
+            Failure::Program(first) => Failure::Program(Some(first.map_or_else(|| sentence.to_owned(), both))),
+            Failure::Usage(first) => Failure::Usage(both(first)),
+            Failure::System(first) => Failure::System(both(first)),
+            Failure::Busy(first) => Failure::Busy(both(first)),
+        }
+    }
+
     /// The same with another sentence about the program.
     pub fn renamed(self, rename: impl FnOnce(&str) -> String) -> Failure {
         match self {
@@ -47,7 +60,7 @@ impl Failure {
         let (code, sentence) = match self {
             Failure::Program(sentence) => (PROGRAM, sentence),
             Failure::Usage(sentence) => (USAGE, Some(sentence)),
-            Failure::System(sentence) => (SYSTEM, Some(sentence)),
+            Failure::System(sentence) | Failure::Busy(sentence) => (SYSTEM, Some(sentence)),
         };
         if let Some(sentence) = sentence {
             eprintln!("vivarium: {sentence}");

@@ -61,7 +61,7 @@ impl Logs {
                         }
                     }
                 }
-                Err(failure @ Failure::System(_)) => lost = failure,
+                Err(failure @ (Failure::System(_) | Failure::Busy(_))) => lost = failure,
                 Err(failure) => return Err(failure),
             }
             tries += 1;

@@ -6,9 +6,10 @@
 //! A token that a deployment was made with is remembered here, so that later commands need only its slug.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -19,6 +20,7 @@ use crate::data_folder::DataFolder;
 
 const DEFAULT: &str = "http://127.0.0.1:7878";
 const FILE: &str = "owner_tokens.json";
+const LOCK: &str = "owner_tokens.lock";
 const MODE: u32 = 0o600;
 
 #[derive(Debug, Args)]
@@ -60,15 +62,13 @@ impl Server {
     }
 
     pub fn remember(&self, context: &Context, slug: &str, token: &str) -> Result<(), Failure> {
-        let mut tokens = read(context)?;
-        tokens.entry(self.url()).or_default().insert(slug.to_owned(), token.to_owned());
         context.data_folder()?;
         let place = place(context)?;
-        let written = place.with_extension("json.new");
-        let failed = |error: std::io::Error| Failure::system(format!("cannot write {}: {error}", written.display()));
-        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(&written).map_err(failed)?;
-        file.write_all(&serde_json::to_vec_pretty(&tokens).map_err(Failure::system)?).map_err(failed)?;
-        std::fs::rename(&written, &place).map_err(failed)
+        remember_in(&place, || {
+            let mut tokens = read_from(&place)?;
+            tokens.entry(self.url()).or_default().insert(slug.to_owned(), token.to_owned());
+            Ok(tokens)
+        })
     }
 }
 
@@ -76,9 +76,27 @@ fn place(context: &Context) -> Result<PathBuf, Failure> {
     Ok(DataFolder::place(context.data.clone())?.join(FILE))
 }
 
+/// Replaces the file whole. Commands that run at the same time change it one after the other: `changed` is called when it is this one's turn.
+fn remember_in(place: &Path, changed: impl FnOnce() -> Result<Tokens, Failure>) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::system(format!("cannot write {}: {error}", place.display()));
+    let folder = place.parent().unwrap_or(Path::new("."));
+    // The file itself is replaced, so its lock would be that of a file which has no name any more.
+    let turn = OpenOptions::new().write(true).create(true).truncate(false).mode(MODE).open(folder.join(LOCK)).map_err(failed)?;
+    turn.lock().map_err(failed)?;
+    let bytes = serde_json::to_vec_pretty(&changed()?).map_err(Failure::system)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    file.write_all(&bytes).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(place).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
 fn read(context: &Context) -> Result<Tokens, Failure> {
-    let place = place(context)?;
-    match std::fs::read(&place) {
+    read_from(&place(context)?)
+}
+
+fn read_from(place: &Path) -> Result<Tokens, Failure> {
+    match std::fs::read(place) {
         Ok(bytes) => serde_json::from_slice(&bytes)
             .map_err(|_| Failure::system(format!("{} is damaged: delete it, and give tokens with --token", place.display()))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Tokens::new()),
@@ -88,4 +106,31 @@ fn read(context: &Context) -> Result<Tokens, Failure> {
 
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_that_run_at_the_same_time_forget_no_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join(FILE);
+        std::thread::scope(|threads| {
+            for number in 0..16 {
+                let place = &place;
+                threads.spawn(move || {
+                    let changed = || -> Result<Tokens, Failure> {
+                        let mut tokens = read_from(place)?;
+                        tokens.entry("server".into()).or_default().insert(number.to_string(), "token".into());
+                        Ok(tokens)
+                    };
+                    remember_in(place, changed).unwrap();
+                });
+            }
+        });
+        assert_eq!(read_from(&place).unwrap()["server"].len(), 16);
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&place).unwrap().permissions());
+        assert_eq!(mode & 0o777, MODE);
+    }
 }
