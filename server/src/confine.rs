@@ -20,6 +20,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use files::Enforced;
 pub use filter::program;
 
 mod files;
@@ -136,7 +137,11 @@ impl Walls {
             self.missing.push(format!("an empty root ({error}): mounts of the system stay in sight"));
         }
         match files::deny_all(role != Role::Fetch) {
-            Ok(()) => self.landlock = true,
+            Ok(Enforced::Whole) => self.landlock = true,
+            Ok(Enforced::Part(missing)) => {
+                self.landlock = true;
+                self.missing.push(missing.to_owned());
+            }
             Err(reason) => {
                 self.missing
                     .push(format!("Landlock ({reason}): it needs Linux 5.13 or newer with \"landlock\" among the security modules (lsm=)"));
