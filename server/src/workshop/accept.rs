@@ -31,6 +31,9 @@ use crate::limits::Limits;
 /// After an error of `accept` (no descriptors left): long enough not to spin, short enough not to be noticed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// hyper panics on a smaller buffer.
+const PARSER_BYTES_MIN: usize = 8_192;
+
 /// Serves until `ended`, calls `ending`, and lets what is in flight finish for `drain_ms`.
 pub async fn serve(listener: TcpListener, router: Router, limits: &Limits, ended: impl Future<Output = ()>, ending: impl FnOnce()) {
     let idle = Duration::from_millis(limits.idle_ms);
@@ -52,7 +55,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: &Limits, ended
                     continue;
                 };
                 let service = TowerToHyperService::new(router.clone());
-                let heads = Arc::new(Mutex::new(Heads::new(limits.header_bytes_max)));
+                let heads = Arc::new(Mutex::new(Heads::new(buffer_bytes_max(limits))));
                 let overheard = Overheard::new(WriteTimeout::new(stream, idle), heads.clone());
                 let service = service_fn(move |mut request: Request<Incoming>| {
                     let head = heads.lock().unwrap_or_else(PoisonError::into_inner).judge_next();
@@ -94,9 +97,14 @@ async fn accept(
     Ok((stream, Client(address.ip()), permit))
 }
 
+/// What the parser holds that it has not parsed; it takes no smaller buffer.
+fn buffer_bytes_max(limits: &Limits) -> usize {
+    limits.header_bytes_max.max(PARSER_BYTES_MIN)
+}
+
 fn http1(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(limits.header_read()).max_headers(limits.headers_max);
-    builder.max_buf_size(limits.header_bytes_max.max(8_192));
+    builder.max_buf_size(buffer_bytes_max(limits));
     builder
 }
