@@ -1,7 +1,7 @@
 //! A copy of what is kept, in one tar file: the database as of one moment, then the blobs, then the key that signs artifacts. Artifacts are made again.
 //!
-//! A server may be at work meanwhile. Blobs are durable before a row names them, so whatever a row of the copy names is there when blobs are read; what
-//! is swept in between belongs to a deployment that had ended long before.
+//! A server may be at work meanwhile. Blobs are durable before a row names them, so the copy lacks none that anything still needs when the backup ends.
+//! What is removed while it runs (a revision, a share, a deployment) may be swept before its blobs are read: the copy then has its row without them.
 
 use std::fs::{self, File, Permissions};
 use std::io;
