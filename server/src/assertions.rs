@@ -19,6 +19,6 @@ mod observed;
 mod tap;
 mod target;
 
-pub use line::{Assertion, Unreadable, read};
+pub use line::{Assertion, Unreadable, count, read};
 pub use observed::{Observed, Verdict};
 pub use tap::{Tested, tap};

@@ -176,9 +176,15 @@ pub struct Limits {
     pub shares_bytes_max: u64,
     /// How many programs one client may store in a minute.
     pub shares_per_minute_max: usize,
+    /// All fiddles of all owners.
+    pub fiddles_max: usize,
     pub fiddle_revisions_max: usize,
     /// Requests that are kept with one program.
     pub saved_requests_max: usize,
+    /// Lines that say what the answer to one request must be like.
+    pub assertions_max: usize,
+    /// One round of tests, from its first request to its last verdict.
+    pub test_round_ms: u64,
     /// Rounds of tests that run at the same time.
     pub tests_at_once: usize,
     /// What of an answer's body a test looks at.
@@ -313,8 +319,11 @@ impl Default for Limits {
             share_bytes_max: 2 * MIB,
             shares_bytes_max: GIB,
             shares_per_minute_max: 60,
+            fiddles_max: 100_000,
             fiddle_revisions_max: 1_000,
             saved_requests_max: 64,
+            assertions_max: 100,
+            test_round_ms: 120_000,
             tests_at_once: 8,
             tested_body_bytes_max: MIB,
             artifact_bytes_max: 4 * GIB,

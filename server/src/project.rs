@@ -41,6 +41,8 @@ pub enum AssetError {
     TooLarge { bytes: usize, assets_bytes_max: usize },
     #[error("the name of the asset {0:?} is longer than the limit file_name_bytes_max")]
     NameTooLong(String),
+    #[error("{0:?} is no name of an asset: '\\\\', ':' and control characters mean something else where its program is unpacked")]
+    Name(String),
     #[error("{0:?} is both a source file and an asset: name one of them otherwise")]
     InSource(String),
     #[error("{0}")]
@@ -54,7 +56,7 @@ impl AssetError {
             AssetError::TooMany { .. } => Some("assets_max"),
             AssetError::TooLarge { .. } => Some("assets_bytes_max"),
             AssetError::NameTooLong(_) => Some("file_name_bytes_max"),
-            AssetError::Encoding(_) | AssetError::InSource(_) | AssetError::Tree(_) => None,
+            AssetError::Encoding(_) | AssetError::Name(_) | AssetError::InSource(_) | AssetError::Tree(_) => None,
         }
     }
 }
@@ -81,11 +83,19 @@ impl Assets {
         if bytes > limits.assets_bytes_max {
             return Err(AssetError::TooLarge { bytes, assets_bytes_max: limits.assets_bytes_max });
         }
-        match self.0.keys().find(|name| name.len() > limits.file_name_bytes_max) {
-            Some(name) => Err(AssetError::NameTooLong(name.chars().take(limits.file_name_bytes_max).collect())),
+        if let Some(name) = self.0.keys().find(|name| name.len() > limits.file_name_bytes_max) {
+            return Err(AssetError::NameTooLong(name.chars().take(limits.file_name_bytes_max).collect()));
+        }
+        match self.0.keys().find(|name| name.contains(strays)) {
+            Some(name) => Err(AssetError::Name(name.clone())),
             None => Ok(()),
         }
     }
+}
+
+/// What may lead a file out of the folder that it is unpacked to, on some system.
+pub fn strays(letter: char) -> bool {
+    matches!(letter, '\\' | ':') || letter.is_control()
 }
 
 impl TryFrom<BTreeMap<String, String>> for Assets {
@@ -162,6 +172,9 @@ mod tests {
         check(&[("main.c", "AP8=")], Err("both a source file and an asset"));
         check(&[("data", "AP8=")], Err("both a file and a folder"));
         check(&[("../x", "AP8=")], Err("no path of a project file"));
+        for name in ["..\\x", "C:x", "a\nb"] {
+            check(&[(name, "AP8=")], Err("no name of an asset"));
+        }
         check(&[("x", "AP8")], Err("no base64"));
         check(&[("x", "YWJjZGVm")], Err("assets_bytes_max of 5"));
         check(&[("x", ""), ("y", ""), ("z", "")], Err("assets_max of 2"));

@@ -1,10 +1,13 @@
 //! How what was found is compared with what was said.
 
+use std::borrow::Cow;
+
 use regex_lite::Regex;
 use serde_json::Value;
 
-/// Compiled expressions may take so many bytes.
-const EXPRESSION_BYTES_MAX: usize = 256 * 1024;
+/// Compiled expressions may take so many bytes. Looking for one takes as many steps as it is long for each byte of the answer, and nothing
+/// interrupts it.
+const EXPRESSION_BYTES_MAX: usize = 32 * 1024;
 
 #[derive(Debug, Clone)]
 pub enum Comparison {
@@ -34,7 +37,7 @@ impl Comparison {
         let no_more = |comparison| if value.is_empty() { Ok(comparison) } else { Err(format!("nothing stands behind {word}")) };
         let any = || if value.is_empty() { Err(needs("a value")) } else { value_of(value, is_time) };
         let number = || any()?.as_f64().ok_or_else(|| needs("a number"));
-        let text = || any().map(|value| text_of(&value));
+        let text = || any().map(|value| text_of(&value).into_owned());
         match word {
             "is" => Ok(Comparison::Is(any()?)),
             "isNot" => Ok(Comparison::IsNot(any()?)),
@@ -86,7 +89,7 @@ impl Comparison {
 fn includes(found: &Value, value: &Value) -> bool {
     match found {
         Value::Array(elements) => elements.iter().any(|element| equal(element, value)),
-        _ => text_of(found).contains(&text_of(value)),
+        _ => text_of(found).contains(&*text_of(value)),
     }
 }
 
@@ -107,8 +110,8 @@ fn number_of(value: &Value) -> Option<f64> {
     }
 }
 
-pub fn text_of(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+pub fn text_of(value: &Value) -> Cow<'_, str> {
+    value.as_str().map_or_else(|| value.to_string().into(), Cow::Borrowed)
 }
 
 /// JSON, a time with its unit, or the words as they stand.

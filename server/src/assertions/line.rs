@@ -24,9 +24,18 @@ pub struct Unreadable {
 
 /// The assertions of a text, in order.
 pub fn read(text: &str) -> Vec<Result<Assertion, Unreadable>> {
+    said(text).map(|(line, text)| assertion(line, text).map_err(|reason| Unreadable { line, text: text.to_owned(), reason })).collect()
+}
+
+/// How many assertions there are in a text.
+pub fn count(text: &str) -> usize {
+    said(text).count()
+}
+
+/// Lines that say something, by their number.
+fn said(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
-    let said = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    said.map(|(line, text)| assertion(line, text).map_err(|reason| Unreadable { line, text: text.to_owned(), reason })).collect()
+    lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
 
 fn assertion(line: usize, text: &str) -> Result<Assertion, String> {

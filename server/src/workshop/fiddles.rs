@@ -30,6 +30,7 @@ use super::deployments::Deployments;
 use super::identifiers::{TokenHash, is_slug, new_slug, new_token};
 use crate::control::messages::Timestamp;
 use crate::limits::Limits;
+pub use store::ROW_BYTES;
 use store::{Added, FiddleRow, NewFiddle, NewSnapshot, RevisionRow, SnapshotRow};
 
 /// What was stored, and by which token it may be deleted if that is a new one.
@@ -69,7 +70,7 @@ impl Fiddles {
         let row = self.put(&snapshot).await?;
         let max = self.limits.shares_bytes_max;
         let added = self.database.call(move |connection| store::share(connection, &row, owner, max)).await?;
-        let (row, new) = self.admitted(added)?;
+        let (row, new) = self.admitted(added, "this name")?;
         Ok(Stored { view: self.share_view(row, snapshot, new_token), new })
     }
 
@@ -99,9 +100,12 @@ impl Fiddles {
         let _kept = self.deployments.keep_blobs().await;
         let row = self.put(&snapshot).await?;
         let new = NewFiddle { id: new_slug().map_err(FiddleError::Random)?, owner, forked_from, created_at: Timestamp::now() };
-        let (id, max) = (new.id.clone(), self.limits.shares_bytes_max);
-        let added = self.database.call(move |connection| store::create(connection, &new, &row, max)).await?;
-        self.admitted(added)?;
+        let (id, limits) = (new.id.clone(), self.limits.clone());
+        let added = self
+            .database
+            .call(move |connection| store::create(connection, &new, &row, limits.fiddles_max, limits.shares_bytes_max))
+            .await?;
+        self.admitted(added, &id)?;
         let view = FiddleView { owner_token: new_token, ..self.fiddle(&id, None).await? };
         Ok(Stored { view, new: true })
     }
@@ -113,12 +117,12 @@ impl Fiddles {
         Ok(self.fiddle_view(fiddle, revision, snapshot))
     }
 
-    /// The next revision. `if_match` is the snapshot that the owner began with: another one in its place refuses.
+    /// The next revision. `if_match` are tags or snapshots that the owner may have begun with: another one in their place refuses.
     pub async fn revise(
         &self,
         id: &str,
         token: Option<&str>,
-        if_match: Option<String>,
+        if_match: Option<Vec<String>>,
         snapshot: Snapshot,
     ) -> Result<Stored<FiddleView>, FiddleError> {
         let (fiddle, _) = self.find(id, None).await?;
@@ -132,7 +136,7 @@ impl Fiddles {
                 store::revise(connection, &fiddle_id, if_match.as_deref(), &row, limits.fiddle_revisions_max, limits.shares_bytes_max)
             })
             .await?;
-        let (_, new) = self.admitted(added)?;
+        let (_, new) = self.admitted(added, id)?;
         Ok(Stored { view: self.fiddle(id, None).await?, new })
     }
 
@@ -209,11 +213,14 @@ impl Fiddles {
         }
     }
 
-    fn admitted(&self, added: Added) -> Result<(SnapshotRow, bool), FiddleError> {
+    /// `id` is the fiddle's, for those to whom its end is told.
+    fn admitted(&self, added: Added, id: &str) -> Result<(SnapshotRow, bool), FiddleError> {
         match added {
             Added::Row { row, new } => Ok((row, new)),
             Added::Full => Err(FiddleError::Full { shares_bytes_max: self.limits.shares_bytes_max }),
             Added::TooManyRevisions => Err(FiddleError::TooManyRevisions { fiddle_revisions_max: self.limits.fiddle_revisions_max }),
+            Added::TooManyFiddles => Err(FiddleError::TooManyFiddles { fiddles_max: self.limits.fiddles_max }),
+            Added::Gone => Err(FiddleError::UnknownFiddle(id.to_owned())),
             Added::Overtaken { number } => Err(FiddleError::Overtaken { number }),
         }
     }

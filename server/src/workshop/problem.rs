@@ -17,6 +17,7 @@ use super::database::DatabaseError;
 use super::deployments::DeploymentError;
 use super::events::SubscribeError;
 use super::fiddles::FiddleError;
+use super::serving::Interrupted;
 use crate::project::AssetError;
 
 const CONTENT: &str = "application/problem+json";
@@ -193,6 +194,12 @@ impl From<SubscribeError> for Problem {
     }
 }
 
+impl From<Interrupted> for Problem {
+    fn from(Interrupted(error): Interrupted) -> Problem {
+        Problem::internal(error.to_string())
+    }
+}
+
 impl From<DeploymentError> for Problem {
     fn from(error: DeploymentError) -> Problem {
         let detail = error.to_string();
@@ -226,7 +233,9 @@ impl From<FiddleError> for Problem {
             FiddleError::TooLarge { .. } => Problem::limit(StatusCode::PAYLOAD_TOO_LARGE, "share_bytes_max", detail),
             FiddleError::TooManyRequests { .. } => Problem::limit(StatusCode::BAD_REQUEST, "saved_requests_max", detail),
             FiddleError::NameTooLong { .. } => Problem::limit(StatusCode::BAD_REQUEST, "file_name_bytes_max", detail),
-            FiddleError::Request { .. } => Problem::bad_request(detail),
+            FiddleError::Request { .. } | FiddleError::Path(_) => Problem::bad_request(detail),
+            FiddleError::TooManyAssertions { .. } => Problem::limit(StatusCode::BAD_REQUEST, "assertions_max", detail),
+            FiddleError::TooManyFiddles { .. } => Problem::limit(StatusCode::INSUFFICIENT_STORAGE, "fiddles_max", detail),
             FiddleError::Full { .. } => Problem::limit(StatusCode::INSUFFICIENT_STORAGE, "shares_bytes_max", detail),
             FiddleError::TooManyRevisions { .. } => Problem::limit(StatusCode::CONFLICT, "fiddle_revisions_max", detail),
             FiddleError::Unreadable(_) | FiddleError::Random(_) | FiddleError::Interrupted(_) => Problem::internal(detail),

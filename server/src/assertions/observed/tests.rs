@@ -19,7 +19,7 @@ fn answer() -> Observed {
 }
 
 fn check_of(observed: &Observed, line: &str, expected: Result<(), &str>) {
-    let verdicts = observed.judge(&read(line));
+    let verdicts = observed.judge(&read(line), || Ok(()));
     let [verdict] = verdicts.as_slice() else { panic!("{line}: {verdicts:?}") };
     match expected {
         Ok(()) => assert!(verdict.passed && verdict.message.is_empty(), "{line}: {verdict:?}"),
@@ -121,7 +121,7 @@ fn what_cannot_be_read_fails_with_a_sentence() {
 
 #[test]
 fn labels_comments_and_lines_are_kept() {
-    let verdicts = answer().judge(&read("# what a fern is like\n\n[is there] status is 200\n  body includes fern  \n"));
+    let verdicts = answer().judge(&read("# what a fern is like\n\n[is there] status is 200\n  body includes fern  \n"), || Ok(()));
     let kept: Vec<_> = verdicts.iter().map(|verdict| (verdict.label.as_str(), verdict.line, verdict.passed)).collect();
     assert_eq!(kept, [("is there", 3, true), ("body includes fern", 4, true)]);
 }
@@ -129,6 +129,26 @@ fn labels_comments_and_lines_are_kept() {
 #[test]
 fn a_long_body_is_cut_in_the_message() {
     let long = Observed { body: "é".repeat(5_000).into_bytes(), ..answer() };
-    let verdicts = long.judge(&read("body is fern"));
+    let verdicts = long.judge(&read("body is fern"), || Ok(()));
     assert!(verdicts[0].message.len() < 500 && verdicts[0].message.ends_with('…'), "{}", verdicts[0].message);
+}
+
+#[test]
+fn what_is_not_looked_at_in_time_fails_and_says_so() {
+    let left = std::cell::Cell::new(1);
+    let in_time = || if left.replace(0) > 0 { Ok(()) } else { Err("the time is over".to_owned()) };
+    let verdicts = answer().judge(&read("status is 200\nbody isAbsent\nstatus is 200"), in_time);
+    let told: Vec<_> = verdicts.iter().map(|verdict| (verdict.passed, verdict.message.as_str())).collect();
+    assert_eq!(told, [(true, ""), (false, "the time is over"), (false, "the time is over")]);
+}
+
+#[test]
+fn what_many_lines_look_at_is_read_once() {
+    let observed = answer();
+    let read = Read { observed: &observed, body: OnceCell::new(), json: OnceCell::new(), log: OnceCell::new() };
+    for target in ["body", "json", "log"] {
+        let target = Target::read(target).unwrap();
+        let at = |found: Option<Cow<'_, Value>>| std::ptr::from_ref(found.unwrap().as_ref());
+        assert_eq!(at(read.find(&target).unwrap()), at(read.find(&target).unwrap()), "{target}");
+    }
 }

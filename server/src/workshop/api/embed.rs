@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::languages::LanguageView;
+use super::stored::unlisted;
 use crate::assets;
 use crate::pages::{EmbedPage, embed_policy};
 use crate::workshop::Workshop;
@@ -24,7 +25,7 @@ const TTL_SECONDS: u64 = 600;
 
 /// What the address of an embed may say; what it does not know is left out, so that an old page goes on working.
 #[derive(Deserialize, Default)]
-#[serde(default)]
+#[serde(from = "Vec<(String, String)>")]
 pub(super) struct Options {
     /// "code" or "run".
     view: String,
@@ -35,6 +36,14 @@ pub(super) struct Options {
     theme: String,
     /// "1": the code cannot be changed.
     ro: String,
+}
+
+/// Of what is said twice, the first counts.
+impl From<Vec<(String, String)>> for Options {
+    fn from(said: Vec<(String, String)>) -> Options {
+        let first = |name: &str| said.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()).unwrap_or_default();
+        Options { view: first("view"), file: first("file"), lines: first("lines"), theme: first("theme"), ro: first("ro") }
+    }
 }
 
 /// A stored program, by a fiddle's id for its newest revision, or by a share's.
@@ -108,7 +117,7 @@ fn render(workshop: &Workshop, snapshot: Option<&Snapshot>, open_url: &str, opti
     if let Ok(policy) = HeaderValue::try_from(embed_policy(&nonce, &workshop.addresses.guest_origins())) {
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }
-    Ok(framable(response))
+    Ok(unlisted(framable(response)))
 }
 
 fn framable(mut response: Response) -> Response {

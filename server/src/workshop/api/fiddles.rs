@@ -7,6 +7,7 @@ use axum::response::Response;
 use axum::{Extension, Json};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::bearer_token;
 use super::snapshot::{NewSnapshot, if_match, keep_pace, readable, stored};
@@ -16,11 +17,21 @@ use crate::workshop::problem::Problem;
 use crate::workshop::serving::run_to_end;
 
 #[derive(Deserialize)]
+#[serde(try_from = "serde_json::Map<String, Value>")]
 pub(super) struct NewFiddle {
-    #[serde(flatten)]
     snapshot: NewSnapshot,
     /// The fiddle or share that it began as.
     forked_from: Option<String>,
+}
+
+/// By hand: beside a flattened field, one that is not known would be dropped without a word.
+impl TryFrom<serde_json::Map<String, Value>> for NewFiddle {
+    type Error = serde_json::Error;
+
+    fn try_from(mut fields: serde_json::Map<String, Value>) -> Result<NewFiddle, serde_json::Error> {
+        let forked_from = serde_json::from_value(fields.remove("forked_from").unwrap_or_default())?;
+        Ok(NewFiddle { snapshot: serde_json::from_value(Value::Object(fields))?, forked_from })
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -45,13 +56,12 @@ pub(super) async fn create(
     let (snapshot, token) = (new.snapshot.checked(&workshop.limits)?, bearer_token(&headers).map(str::to_owned));
     let forked_from = new.forked_from.filter(|from| from.len() <= workshop.limits.file_name_bytes_max);
     let made = run_to_end(async move { workshop.fiddles.create(snapshot, forked_from, token.as_deref()).await }).await?;
-    let id = made.view.share_id.clone();
-    Ok(stored(made.new, &id, made.view))
+    Ok(stored(made.new, &made.view.tag(), made.view))
 }
 
 pub(super) async fn show(State(workshop): State<Arc<Workshop>>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
     let view = workshop.fiddles.fiddle(&id, None).await?;
-    Ok(readable(&headers, &view.share_id.clone(), Json(view)))
+    Ok(readable(&headers, &view.tag(), Json(view)))
 }
 
 pub(super) async fn show_revision(
@@ -60,7 +70,7 @@ pub(super) async fn show_revision(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let view = workshop.fiddles.fiddle(&id, Some(number)).await?;
-    Ok(readable(&headers, &view.share_id.clone(), Json(view)))
+    Ok(readable(&headers, &view.tag(), Json(view)))
 }
 
 pub(super) async fn revise(
@@ -72,10 +82,9 @@ pub(super) async fn revise(
 ) -> Result<Response, Problem> {
     keep_pace(&workshop, client)?;
     let (snapshot, token) = (new.checked(&workshop.limits)?, bearer_token(&headers).map(str::to_owned));
-    let if_match = if_match(&headers);
+    let if_match = if_match(&headers)?;
     let made = run_to_end(async move { workshop.fiddles.revise(&id, token.as_deref(), if_match, snapshot).await }).await?;
-    let id = made.view.share_id.clone();
-    Ok(stored(made.new, &id, made.view))
+    Ok(stored(made.new, &made.view.tag(), made.view))
 }
 
 pub(super) async fn fork(
@@ -88,8 +97,7 @@ pub(super) async fn fork(
     keep_pace(&workshop, client)?;
     let (revision, token) = (body.unwrap_or_default().revision, bearer_token(&headers).map(str::to_owned));
     let made = run_to_end(async move { workshop.fiddles.fork(&id, revision, token.as_deref()).await }).await?;
-    let id = made.view.share_id.clone();
-    Ok(stored(made.new, &id, made.view))
+    Ok(stored(made.new, &made.view.tag(), made.view))
 }
 
 pub(super) async fn revisions(State(workshop): State<Arc<Workshop>>, Path(id): Path<String>) -> Result<Json<Revisions>, Problem> {

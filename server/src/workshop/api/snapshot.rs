@@ -19,7 +19,9 @@ use crate::workshop::problem::Problem;
 
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
+/// A setting that is not known is refused: it would be lost without a word.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct NewSnapshot {
     language: String,
     files: BTreeMap<String, String>,
@@ -43,7 +45,7 @@ impl NewSnapshot {
         let NewSnapshot { language, files, assets, name, kind, arguments, stdin, path, requests } = self;
         let source = SourceTree::new(language_of(&language)?, files, &limits.source())?;
         let project = Project::new(&source, assets, limits)?;
-        Ok(Snapshot { project, name, kind, arguments, stdin, path, requests })
+        Ok(Snapshot { project, name, kind, arguments, stdin, path, requests }.in_short())
     }
 }
 
@@ -56,9 +58,10 @@ pub(super) fn keep_pace(workshop: &Workshop, Client(address): Client) -> Result<
     })
 }
 
-/// What anybody may read, pages of others too, with the snapshot's id as its tag. `If-None-Match` is answered for.
-pub(super) fn readable(headers: &HeaderMap, id: &str, body: impl IntoResponse) -> Response {
-    let mut response = match tags(headers, IF_NONE_MATCH).iter().any(|known| known == id || known == "*") {
+/// What anybody may read, pages of others too, with its tag: a snapshot's id where that says all of it. `If-None-Match` is answered for.
+pub(super) fn readable(headers: &HeaderMap, tag: &str, body: impl IntoResponse) -> Response {
+    let known = tags(headers, IF_NONE_MATCH).unwrap_or_default();
+    let mut response = match known.iter().any(|known| known == tag || known == "*") {
         true => StatusCode::NOT_MODIFIED.into_response(),
         false => body.into_response(),
     };
@@ -66,31 +69,37 @@ pub(super) fn readable(headers: &HeaderMap, id: &str, body: impl IntoResponse) -
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    tagged(response, id)
+    tagged(response, tag)
 }
 
 /// The answer of something stored: 201 when it is new.
-pub(super) fn stored<View: Serialize>(new: bool, id: &str, view: View) -> Response {
+pub(super) fn stored<View: Serialize>(new: bool, tag: &str, view: View) -> Response {
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
-    tagged((status, Json(view)).into_response(), id)
+    tagged((status, Json(view)).into_response(), tag)
 }
 
-fn tagged(mut response: Response, id: &str) -> Response {
-    // Ids are letters, digits, '-' and '_'.
-    if let Ok(tag) = HeaderValue::try_from(format!("\"{id}\"")) {
+fn tagged(mut response: Response, tag: &str) -> Response {
+    // Tags are letters, digits, '-', '_' and '.'.
+    if let Ok(tag) = HeaderValue::try_from(format!("\"{tag}\"")) {
         response.headers_mut().insert(ETAG, tag);
     }
     response
 }
 
-/// The snapshot that a client began with. `*` is whichever there is.
-pub(super) fn if_match(headers: &HeaderMap) -> Option<String> {
-    tags(headers, IF_MATCH).into_iter().next().filter(|tag| tag != "*")
+/// What a client says that it began with, any of it; none where it does not say, or takes whichever there is (`*`). One that cannot be read is
+/// refused: it was meant to keep something from being overwritten.
+pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<Vec<String>>, Problem> {
+    if !headers.contains_key(IF_MATCH) {
+        return Ok(None);
+    }
+    let unreadable = || Problem::bad_request("If-Match cannot be read: send the ETag that the program was read with, or *");
+    let known = tags(headers, IF_MATCH).filter(|known| !known.is_empty()).ok_or_else(unreadable)?;
+    Ok(if known.iter().any(|tag| tag == "*") { None } else { Some(known) })
 }
 
-/// The tags of a header, without quotes. A weak one is as good here: our tags name bytes.
-fn tags(headers: &HeaderMap, name: HeaderName) -> Vec<String> {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    let parts = values.flat_map(|value| value.split(',')).map(str::trim);
-    parts.map(|tag| tag.trim_start_matches("W/").trim_matches('"').to_owned()).filter(|tag| !tag.is_empty()).collect()
+/// The tags of a header, without quotes; none where a value is no text. A weak one is as good here: our tags name bytes.
+fn tags(headers: &HeaderMap, name: HeaderName) -> Option<Vec<String>> {
+    let values = headers.get_all(name).iter().map(|value| value.to_str().ok()).collect::<Option<Vec<_>>>()?;
+    let parts = values.into_iter().flat_map(|value| value.split(',')).map(str::trim);
+    Some(parts.map(|tag| tag.trim_start_matches("W/").trim_matches('"').to_owned()).filter(|tag| !tag.is_empty()).collect())
 }

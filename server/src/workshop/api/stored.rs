@@ -183,7 +183,7 @@ impl Found {
     }
 }
 
-fn unlisted(mut response: Response) -> Response {
+pub(super) fn unlisted(mut response: Response) -> Response {
     response.headers_mut().insert(ROBOTS, HeaderValue::from_static("noindex"));
     response
 }

@@ -1,6 +1,6 @@
 //! A program's files as a zip (APPNOTE 6.3.10), each of them stored as it is: sources are small, and a zip that is not packed needs no packer.
 
-use crate::project::Files;
+use crate::project::{Files, strays};
 
 const LOCAL_HEADER: u32 = 0x0403_4b50;
 const CENTRAL_HEADER: u32 = 0x0201_4b50;
@@ -12,12 +12,13 @@ const FLAGS: u16 = 1 << 11;
 /// Zip has no earlier day than 1 January 1980; the same program is the same zip whenever it is asked for.
 const DATE: u16 = (1 << 5) | 1;
 
-/// Names and sizes are those of a project: far below what 16 and 32 bits hold.
+/// Names and sizes are those of a project: far below what 16 and 32 bits hold. What was stored before its name was looked at may hold letters
+/// that lead out of a folder: they are replaced.
 pub fn zip_of(files: &Files) -> Vec<u8> {
     let (mut zip, mut directory) = (Vec::new(), Vec::new());
     for (name, content) in files {
-        let at = zip.len() as u32;
-        let about = about(name, content);
+        let (at, name) = (zip.len() as u32, name.replace(strays, "_"));
+        let about = about(&name, content);
         zip.extend(LOCAL_HEADER.to_le_bytes());
         zip.extend(&about);
         zip.extend(name.as_bytes());
@@ -99,5 +100,7 @@ mod tests {
         let files = vec![("main.c".to_owned(), b"int main(void) {}\n".to_vec()), ("data/\u{e9}.txt".to_owned(), vec![0, 255, 10])];
         assert_eq!(read(&zip_of(&files)), files);
         assert_eq!(read(&zip_of(&vec![])), Files::new());
+        let astray = vec![("..\\..\\x".to_owned(), vec![]), ("C:x\n".to_owned(), vec![])];
+        assert_eq!(read(&zip_of(&astray)), [(".._.._x".to_owned(), vec![]), ("C_x_".to_owned(), vec![])]);
     }
 }

@@ -30,6 +30,14 @@ pub enum FiddleError {
     NameTooLong { file_name_bytes_max: usize },
     #[error("the saved request {name:?} cannot be sent: {reason}")]
     Request { name: String, reason: &'static str },
+    #[error(
+        "the path {0:?} cannot be shown: it begins with one '/', and holds only what an address can hold as it is; write the rest with %"
+    )]
+    Path(String),
+    #[error("{count} assertions of one request are more than the limit assertions_max of {assertions_max}")]
+    TooManyAssertions { count: usize, assertions_max: usize },
+    #[error("there are as many fiddles as the limit fiddles_max of {fiddles_max}: use a private link, which stores nothing")]
+    TooManyFiddles { fiddles_max: usize },
     #[error("what is shared would pass the limit shares_bytes_max of {shares_bytes_max} bytes: use a private link, which stores nothing")]
     Full { shares_bytes_max: u64 },
     #[error("the fiddle has as many revisions as the limit fiddle_revisions_max of {fiddle_revisions_max}: fork it to go on")]

@@ -8,14 +8,22 @@ use serde::{Deserialize, Serialize};
 use vivarium_toolchains::ProgramKind;
 
 use super::error::FiddleError;
+use crate::assertions;
 use crate::limits::Limits;
 use crate::project::Project;
 use crate::workshop::blobs::BlobHash;
 
-/// 66 bits; longer where two contents begin alike.
-const ID_CHARACTERS_MIN: usize = 11;
+/// 132 bits, so that nobody finds a second content for an address; longer where two contents begin alike all the same.
+const ID_CHARACTERS_MIN: usize = 22;
+/// Addresses that were given before had 66 bits. They answer as long as they are held, and none is given again.
+const KNOWN_ID_CHARACTERS_MIN: usize = 11;
 /// All of a hash.
 const ID_CHARACTERS_MAX: usize = 43;
+
+const USUAL_METHOD: &str = "GET";
+const USUAL_PATH: &str = "/";
+/// What of a path is shown to whom it is refused.
+const PATH_SHOWN_CHARACTERS_MAX: usize = 80;
 
 /// A program with its settings. The order of the fields, and that what is empty is left out, is what the hash is made of: a new field goes
 /// to the end and is left out when empty.
@@ -94,7 +102,20 @@ impl Snapshot {
             let (count, saved_requests_max) = (self.requests.len(), limits.saved_requests_max);
             return Err(FiddleError::TooManyRequests { count, saved_requests_max });
         }
-        self.requests.iter().try_for_each(SavedRequest::check)
+        if !self.path.is_empty() && !is_own_path(&self.path) {
+            return Err(FiddleError::Path(self.path.chars().take(PATH_SHOWN_CHARACTERS_MAX).collect()));
+        }
+        self.requests.iter().try_for_each(|request| request.check(limits))
+    }
+
+    /// The same content in the same bytes: what is left out and what is said to be as usual are one.
+    pub fn in_short(mut self) -> Snapshot {
+        self.path = said(self.path, USUAL_PATH);
+        for request in &mut self.requests {
+            request.method = said(std::mem::take(&mut request.method), USUAL_METHOD);
+            request.path = said(std::mem::take(&mut request.path), USUAL_PATH);
+        }
+        self
     }
 
     /// Text of each source file.
@@ -105,28 +126,47 @@ impl Snapshot {
 
 impl SavedRequest {
     pub fn method(&self) -> &str {
-        if self.method.is_empty() { "GET" } else { &self.method }
+        if self.method.is_empty() { USUAL_METHOD } else { &self.method }
     }
 
     pub fn path(&self) -> &str {
-        if self.path.is_empty() { "/" } else { &self.path }
+        if self.path.is_empty() { USUAL_PATH } else { &self.path }
     }
 
-    /// Whether it can be sent as it is.
-    pub fn check(&self) -> Result<(), FiddleError> {
+    /// Whether it can be sent as it is, and its answer be looked at.
+    pub fn check(&self, limits: &Limits) -> Result<(), FiddleError> {
         let refused = |reason| Err(FiddleError::Request { name: self.name.chars().take(80).collect(), reason });
         if self.method().parse::<Method>().is_err() || self.method() == "CONNECT" {
             return refused("its method is no word that a request can begin with");
         }
-        if !self.path().starts_with('/') || self.path().bytes().any(|byte| byte <= b' ' || byte >= 0x7f) {
+        if !is_path(self.path()) {
             return refused("its path does not begin with '/', or holds what an address cannot hold as it is: write it with %");
         }
         let sendable = |(name, value): &(String, String)| name.parse::<HeaderName>().is_ok() && HeaderValue::try_from(value).is_ok();
         if !self.headers.iter().all(sendable) {
             return refused("the name or value of a header holds what a header cannot hold");
         }
+        let (count, assertions_max) = (assertions::count(&self.tests), limits.assertions_max);
+        if count > assertions_max {
+            return Err(FiddleError::TooManyAssertions { count, assertions_max });
+        }
         Ok(())
     }
+}
+
+/// Empty where it is the usual.
+fn said(text: String, usual: &str) -> String {
+    if text == usual { String::new() } else { text }
+}
+
+/// What can stand in the first line of a request as it is.
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') && text.bytes().all(|byte| byte > b' ' && byte < 0x7f)
+}
+
+/// A path that stays with the program's own origin. Browsers take `//` and `/\` at its beginning for the name of another host.
+fn is_own_path(text: &str) -> bool {
+    is_path(text) && !text[1..].starts_with(['/', '\\'])
 }
 
 /// The addresses that a snapshot may have, shortest first. None ends on a character that some sites cut off from a link.
@@ -139,7 +179,7 @@ pub fn ids_of(hash: BlobHash) -> impl Iterator<Item = String> {
 
 /// Whether this could be the address of a snapshot; nothing else is looked up.
 pub fn is_snapshot_id(text: &str) -> bool {
-    (ID_CHARACTERS_MIN..=ID_CHARACTERS_MAX).contains(&text.len())
+    (KNOWN_ID_CHARACTERS_MIN..=ID_CHARACTERS_MAX).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
@@ -190,15 +230,21 @@ mod tests {
         let ids: Vec<String> = ids_of(BlobHash([0xff; 32])).collect();
         assert_eq!(ids.len(), 1, "all of them are underscores until the last: {ids:?}");
         let ids: Vec<String> = ids_of(BlobHash([1; 32])).collect();
-        assert_eq!((ids[0].len(), ids[1].len(), ids.last().unwrap().len()), (11, 12, 43));
+        assert_eq!((ids[0].len(), ids[1].len(), ids.last().unwrap().len()), (22, 23, 43));
         assert!(ids.iter().all(|id| is_snapshot_id(id)));
-        assert!(!is_snapshot_id("short") && !is_snapshot_id("../../../etc") && !is_snapshot_id(&"x".repeat(44)));
+        assert!(
+            is_snapshot_id("Qm3xV7kT2dA")
+                && !is_snapshot_id("short")
+                && !is_snapshot_id("../../../etc")
+                && !is_snapshot_id(&"x".repeat(44))
+        );
     }
 
     #[test]
     fn a_request_that_cannot_be_sent_is_not_kept() {
         let fine = SavedRequest { path: "/a?b=%20".into(), headers: vec![("Accept".into(), "text/html".into())], ..Default::default() };
-        assert!(fine.check().is_ok());
+        let limits = Limits { assertions_max: 2, ..Limits::default() };
+        assert!(fine.check(&limits).is_ok());
         for broken in [
             SavedRequest { method: "GE T".into(), ..fine.clone() },
             SavedRequest { method: "CONNECT".into(), ..fine.clone() },
@@ -207,8 +253,9 @@ mod tests {
             SavedRequest { path: "/a\r\nx: y".into(), ..fine.clone() },
             SavedRequest { headers: vec![("a b".into(), String::new())], ..fine.clone() },
             SavedRequest { headers: vec![("a".into(), "b\r\nc: d".into())], ..fine.clone() },
+            SavedRequest { tests: "status is 200\n\nbody exists\nlog exists".into(), ..fine.clone() },
         ] {
-            assert!(broken.check().is_err(), "{broken:?}");
+            assert!(broken.check(&limits).is_err(), "{broken:?}");
         }
     }
 }

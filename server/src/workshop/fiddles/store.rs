@@ -5,6 +5,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::snapshot::ids_of;
+use super::view::revision_tag;
 use crate::control::messages::Timestamp;
 use crate::workshop::blobs::BlobHash;
 use crate::workshop::identifiers::TokenHash;
@@ -48,6 +49,10 @@ pub struct RevisionRow {
     pub snapshot: SnapshotRow,
 }
 
+/// What each hold on a snapshot counts for beside its bytes, so that rows without bytes of their own have an end too: a row and what its
+/// indices keep of it take less.
+pub const ROW_BYTES: u64 = 512;
+
 /// What storing a snapshot came to.
 pub enum Added {
     Row {
@@ -56,7 +61,10 @@ pub enum Added {
         new: bool,
     },
     Full,
+    TooManyFiddles,
     TooManyRevisions,
+    /// The fiddle went in the meantime.
+    Gone,
     /// The fiddle's newest revision is this one, not the one that was said.
     Overtaken {
         number: u32,
@@ -66,7 +74,9 @@ pub enum Added {
 /// The snapshot, held by this owner.
 pub fn share(connection: &mut Connection, new: &NewSnapshot, owner: TokenHash, bytes_max: u64) -> rusqlite::Result<Added> {
     let transaction = connection.transaction()?;
-    let Some(row) = insert_snapshot(&transaction, new, bytes_max)? else { return Ok(Added::Full) };
+    let query = "SELECT EXISTS (SELECT 1 FROM snapshot_owners WHERE sha256 = ?1 AND token_sha256 = ?2)";
+    let is_held: bool = transaction.query_row(query, params![new.hash.0, owner.0], |row| row.get(0))?;
+    let Some(row) = insert_snapshot(&transaction, new, u64::from(!is_held), bytes_max)? else { return Ok(Added::Full) };
     let held = transaction.execute("INSERT OR IGNORE INTO snapshot_owners VALUES (?1, ?2)", params![row.hash.0, owner.0])?;
     transaction.commit()?;
     Ok(Added::Row { row, new: held > 0 })
@@ -90,9 +100,18 @@ pub fn snapshot(connection: &mut Connection, id: &str) -> rusqlite::Result<Optio
 }
 
 /// The fiddle's row with its first revision.
-pub fn create(connection: &mut Connection, new: &NewFiddle, snapshot: &NewSnapshot, bytes_max: u64) -> rusqlite::Result<Added> {
+pub fn create(
+    connection: &mut Connection,
+    new: &NewFiddle,
+    snapshot: &NewSnapshot,
+    fiddles_max: usize,
+    bytes_max: u64,
+) -> rusqlite::Result<Added> {
     let transaction = connection.transaction()?;
-    let Some(row) = insert_snapshot(&transaction, snapshot, bytes_max)? else { return Ok(Added::Full) };
+    if count(&transaction, "fiddles")? >= fiddles_max as u64 {
+        return Ok(Added::TooManyFiddles);
+    }
+    let Some(row) = insert_snapshot(&transaction, snapshot, 2, bytes_max)? else { return Ok(Added::Full) };
     let created = new.created_at.unix_ms as i64;
     transaction.execute("INSERT INTO fiddles VALUES (?1, ?2, ?3, ?4)", params![new.id, new.owner.0, new.forked_from, created])?;
     transaction.execute("INSERT INTO fiddle_revisions VALUES (?1, 1, ?2, ?3)", params![new.id, row.hash.0, created])?;
@@ -104,14 +123,15 @@ pub fn create(connection: &mut Connection, new: &NewFiddle, snapshot: &NewSnapsh
 pub fn revise(
     connection: &mut Connection,
     id: &str,
-    if_match: Option<&str>,
+    if_match: Option<&[String]>,
     snapshot: &NewSnapshot,
     revisions_max: usize,
     bytes_max: u64,
 ) -> rusqlite::Result<Added> {
     let transaction = connection.transaction()?;
-    let newest = newest(&transaction, id)?;
-    if if_match.is_some_and(|wanted| wanted != newest.snapshot.id) {
+    let Some(newest) = newest(&transaction, id).optional()? else { return Ok(Added::Gone) };
+    let is_newest = |tag: &String| *tag == newest.snapshot.id || *tag == revision_tag(&newest.snapshot.id, newest.number, newest.number);
+    if if_match.is_some_and(|known| !known.iter().any(is_newest)) {
         return Ok(Added::Overtaken { number: newest.number });
     }
     if newest.snapshot.hash == snapshot.hash {
@@ -120,7 +140,7 @@ pub fn revise(
     if newest.number as usize >= revisions_max {
         return Ok(Added::TooManyRevisions);
     }
-    let Some(row) = insert_snapshot(&transaction, snapshot, bytes_max)? else { return Ok(Added::Full) };
+    let Some(row) = insert_snapshot(&transaction, snapshot, 1, bytes_max)? else { return Ok(Added::Full) };
     let created = snapshot.created_at.unix_ms as i64;
     transaction.execute("INSERT INTO fiddle_revisions VALUES (?1, ?2, ?3, ?4)", params![id, newest.number + 1, row.hash.0, created])?;
     transaction.commit()?;
@@ -171,15 +191,17 @@ pub fn owns_any(connection: &mut Connection, owner: TokenHash) -> rusqlite::Resu
     connection.query_row(query, [owner.0], |row| row.get(0))
 }
 
-/// The row of this content, under the shortest address that no other content has. None where there is no room for more.
-fn insert_snapshot(connection: &Connection, new: &NewSnapshot, bytes_max: u64) -> rusqlite::Result<Option<SnapshotRow>> {
+/// The row of this content, under the shortest address that no other content has. None where there is no room for it and as many `rows` that
+/// are to hold it.
+fn insert_snapshot(connection: &Connection, new: &NewSnapshot, rows: u64, bytes_max: u64) -> rusqlite::Result<Option<SnapshotRow>> {
     let query = "SELECT id, sha256, bytes, created_unix_ms FROM snapshots WHERE sha256 = ?1";
-    if let Some(known) = connection.query_row(query, [new.hash.0], |row| read_snapshot(row, 0)).optional()? {
-        return Ok(Some(known));
-    }
-    let stored: i64 = connection.query_row("SELECT coalesce(sum(bytes), 0) FROM snapshots", [], |row| row.get(0))?;
-    if stored as u64 + new.bytes as u64 > bytes_max {
+    let known = connection.query_row(query, [new.hash.0], |row| read_snapshot(row, 0)).optional()?;
+    let more = rows * ROW_BYTES + if known.is_some() { 0 } else { new.bytes as u64 };
+    if more > 0 && stored_bytes(connection)? + more > bytes_max {
         return Ok(None);
+    }
+    if known.is_some() {
+        return Ok(known);
     }
     for id in ids_of(new.hash) {
         let inserted = connection.execute(
@@ -192,6 +214,18 @@ fn insert_snapshot(connection: &Connection, new: &NewSnapshot, bytes_max: u64) -
     }
     // Every address that a hash has is taken: it would be the hash of two contents.
     Ok(None)
+}
+
+/// All snapshots, and all that holds them.
+fn stored_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    let bytes: i64 = connection.query_row("SELECT coalesce(sum(bytes), 0) FROM snapshots", [], |row| row.get(0))?;
+    let rows = count(connection, "snapshot_owners")? + count(connection, "fiddles")? + count(connection, "fiddle_revisions")?;
+    Ok(bytes as u64 + rows * ROW_BYTES)
+}
+
+fn count(connection: &Connection, table: &'static str) -> rusqlite::Result<u64> {
+    let rows: i64 = connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
+    Ok(rows as u64)
 }
 
 /// How many snapshots went because nobody holds them any more.
@@ -220,4 +254,19 @@ fn read_snapshot(row: &Row<'_>, at: usize) -> rusqlite::Result<SnapshotRow> {
 fn time(row: &Row<'_>, at: usize) -> rusqlite::Result<Timestamp> {
     let unix_ms: i64 = row.get(at)?;
     Ok(Timestamp { unix_ms: unix_ms as u64 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workshop::database::Database;
+
+    #[tokio::test]
+    async fn who_revises_what_was_deleted_meanwhile_is_told_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("x.sqlite")).unwrap();
+        let snapshot = NewSnapshot { hash: BlobHash([7; 32]), bytes: 1, created_at: Timestamp { unix_ms: 1 } };
+        let revised = database.call(move |connection| revise(connection, "nothing", None, &snapshot, 9, 9_999)).await.unwrap();
+        assert!(matches!(revised, Added::Gone));
+    }
 }

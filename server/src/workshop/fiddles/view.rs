@@ -44,6 +44,18 @@ pub struct FiddleView {
     pub snapshot: Snapshot,
 }
 
+/// What a fiddle's answer is told from another by. The same text may come back as a later revision, and a revision stays while the newest
+/// goes on.
+pub fn revision_tag(share_id: &str, revision: u32, newest_revision: u32) -> String {
+    format!("{share_id}.{revision}.{newest_revision}")
+}
+
+impl FiddleView {
+    pub fn tag(&self) -> String {
+        revision_tag(&self.share_id, self.revision, self.newest_revision)
+    }
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct RevisionView {
     pub revision: u32,

@@ -83,6 +83,51 @@ async fn a_fork_is_its_own_and_survives_what_it_came_from() {
 }
 
 #[tokio::test]
+async fn a_tag_tells_revisions_of_the_same_text_apart() {
+    let place = tempfile::tempdir().unwrap();
+    let server = start(place.path(), Limits::default()).await;
+    let first = server.post("/api/v1/fiddles", None, program("fern")).await;
+    let (id, share) = (first.json()["id"].as_str().unwrap().to_owned(), first.json()["share_id"].as_str().unwrap().to_owned());
+    let bearer = format!("Authorization: Bearer {}\r\n", first.json()["owner_token"].as_str().unwrap());
+    let (path, old) = (format!("/api/v1/fiddles/{id}"), format!("/api/v1/fiddles/{id}/revisions/1"));
+    let known = format!("If-None-Match: \"{share}.1.1\"\r\n");
+    assert_eq!((server.ask("GET", &path, &known, "").await.status, server.ask("GET", &old, &known, "").await.status), (304, 304));
+    assert_eq!(put(&server, &id, &bearer, program("moss")).await.status, 201);
+    assert_eq!(put(&server, &id, &bearer, program("fern")).await.status, 201);
+    let now = server.ask("GET", &path, &known, "").await;
+    assert_eq!((now.status, &now.json()["revision"], &now.json()["share_id"]), (200, &json!(3), &json!(share)), "{}", now.body);
+    let then = server.ask("GET", &old, &known, "").await;
+    assert_eq!((then.status, &then.json()["newest_revision"]), (200, &json!(3)), "{}", then.body);
+
+    for (status, tags, text) in [
+        (412, format!("\"{share}.1.1\""), "reed"),
+        (400, "\u{e9}".to_owned(), "reed"),
+        (400, String::new(), "reed"),
+        (201, format!("\"else\", \"{share}.3.3\""), "reed"),
+        (412, format!("\"else\", \"{share}\""), "leaf"),
+        (201, "*".to_owned(), "leaf"),
+    ] {
+        let answer = put(&server, &id, &format!("{bearer}If-Match: {tags}\r\n"), program(text)).await;
+        assert_eq!(answer.status, status, "{tags}: {}", answer.body);
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn fiddles_have_an_end_and_say_what_they_came_from() {
+    let place = tempfile::tempdir().unwrap();
+    let server = start(place.path(), Limits { fiddles_max: 2, ..Limits::default() }).await;
+    let first = server.post("/api/v1/fiddles", None, with(program("fern"), "forked_from", json!("moss"))).await.json();
+    assert_eq!(first["forked_from"], json!("moss"));
+    assert_eq!(server.post("/api/v1/fiddles", None, with(program("fern"), "colour", json!("green"))).await.status, 400);
+    let fork = format!("/api/v1/fiddles/{}/fork", first["id"].as_str().unwrap());
+    assert_eq!(server.post(&fork, None, json!({})).await.status, 201);
+    let refused = server.post(&fork, None, json!({})).await;
+    assert_eq!((refused.status, &refused.json()["limit"]), (507, &json!("fiddles_max")));
+    server.end().await;
+}
+
+#[tokio::test]
 async fn revisions_have_an_end() {
     let place = tempfile::tempdir().unwrap();
     let server = start(place.path(), Limits { fiddle_revisions_max: 2, ..Limits::default() }).await;

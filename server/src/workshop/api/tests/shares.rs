@@ -1,6 +1,7 @@
 //! Shares: kept under the address of their content until their owner deletes them, with their files and what they build to.
 
 use super::*;
+use crate::workshop::fiddles::ROW_BYTES;
 
 async fn delete(server: &Server, path: &str, token: &str) -> Answer {
     server.ask("DELETE", path, &format!("Authorization: Bearer {token}\r\n"), "").await
@@ -15,7 +16,7 @@ async fn the_same_text_has_the_same_address_and_goes_with_its_last_owner() {
     assert_eq!(made.status, 201, "{}", made.body);
     let first = made.json();
     let (id, token) = (first["id"].as_str().unwrap(), first["owner_token"].as_str().unwrap());
-    assert_eq!((id.len(), &first["url"]), (11, &json!(format!("http://{}/s/{id}", server.address))));
+    assert_eq!((id.len(), &first["url"]), (22, &json!(format!("http://{}/s/{id}", server.address))));
     assert!(made.head.contains(&format!("etag: \"{}\"", id.to_ascii_lowercase())), "{}", made.head);
 
     let again = server.post("/api/v1/shares", Some(token), fern.clone()).await;
@@ -36,6 +37,31 @@ async fn the_same_text_has_the_same_address_and_goes_with_its_last_owner() {
     assert_eq!(server.get(&path).await.status, 200);
     assert_eq!(delete(&server, &path, &other_token).await.json()["held_by_others"], json!(false));
     assert_eq!(server.get(&path).await.status, 404);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn what_is_said_to_be_as_usual_is_the_same_text() {
+    let place = tempfile::tempdir().unwrap();
+    let server = start(place.path(), Limits::default()).await;
+    let short = with(program("fern"), "requests", json!([{ "name": "sow" }]));
+    let long = with(program("fern"), "requests", json!([{ "name": "sow", "method": "GET", "path": "/" }]));
+    let id = server.post("/api/v1/shares", None, short).await.json()["id"].clone();
+    assert_eq!(server.post("/api/v1/shares", None, with(long, "path", json!("/"))).await.json()["id"], id);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn who_holds_a_known_text_takes_room_too() {
+    let place = tempfile::tempdir().unwrap();
+    let limits = Limits { shares_bytes_max: 250 + 2 * ROW_BYTES, ..Limits::default() };
+    let server = start(place.path(), limits).await;
+    let made = server.post("/api/v1/shares", None, program("fern")).await.json();
+    assert_eq!(server.post("/api/v1/shares", None, program("fern")).await.status, 201, "a second owner");
+    assert_eq!(server.post("/api/v1/shares", None, program("fern")).await.status, 507);
+    assert_eq!(server.post("/api/v1/fiddles", None, program("fern")).await.status, 507);
+    let token = made["owner_token"].as_str().unwrap();
+    assert_eq!(server.post("/api/v1/shares", Some(token), program("fern")).await.status, 200, "it takes no more than it had");
     server.end().await;
 }
 
@@ -99,7 +125,7 @@ async fn what_may_not_be_stored_is_refused_with_its_limit() {
     let place = tempfile::tempdir().unwrap();
     let limits = Limits {
         share_bytes_max: 200,
-        shares_bytes_max: 250,
+        shares_bytes_max: 250 + 2 * ROW_BYTES,
         shares_per_minute_max: 9,
         saved_requests_max: 1,
         file_name_bytes_max: 20,
@@ -129,6 +155,31 @@ async fn what_may_not_be_stored_is_refused_with_its_limit() {
 }
 
 #[tokio::test]
+async fn what_leads_astray_or_would_be_lost_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let server = start(place.path(), Limits { assertions_max: 1, ..Limits::default() }).await;
+    let fern = program("fern");
+    for (status, shared, said) in [
+        (400, with(fern.clone(), "requests", json!([{ "tests": "status is 200\nlog exists" }])), "assertions_max"),
+        (400, with(fern.clone(), "path", json!("//moss.example/x")), "cannot be shown"),
+        (400, with(fern.clone(), "path", json!("/\\moss.example/x")), "cannot be shown"),
+        (400, with(fern.clone(), "path", json!("//")), "cannot be shown"),
+        (400, with(fern.clone(), "path", json!("javascript:alert(1)")), "cannot be shown"),
+        (400, with(fern.clone(), "path", json!("/a\tb")), "cannot be shown"),
+        (400, with(fern.clone(), "colour", json!("green")), "colour"),
+        (400, with(fern.clone(), "forked_from", json!("moss")), "forked_from"),
+        (400, with(fern.clone(), "assets", json!({ "..\\..\\x": "AP8=" })), "no name of an asset"),
+        (400, with(fern.clone(), "assets", json!({ "C:x": "AP8=" })), "no name of an asset"),
+        (400, with(fern.clone(), "assets", json!({ "a\nb": "AP8=" })), "no name of an asset"),
+    ] {
+        let answer = server.post("/api/v1/shares", None, shared).await;
+        assert_eq!(answer.status, status, "{said}: {}", answer.body);
+        assert!(answer.body.contains(said), "{}", answer.body);
+    }
+    server.end().await;
+}
+
+#[tokio::test]
 async fn only_an_embed_may_stand_within_pages_of_others() {
     let place = tempfile::tempdir().unwrap();
     let server = start(place.path(), Limits::default()).await;
@@ -143,6 +194,9 @@ async fn only_an_embed_may_stand_within_pages_of_others() {
         assert!(page.body.contains(part), "{part}: {}", page.body);
     }
     assert!(!page.body.contains("fern </script>"), "the program is text, in the script's data too");
+    assert!(page.head.contains("x-robots-tag: noindex"), "{}", page.head);
+    let twice = server.get(&format!("/e/{id}?file=leaf.h&file=main.c")).await;
+    assert!(twice.status == 200 && twice.body.contains("tabindex=\"0\">moss</pre>"), "the first counts: {}", twice.body);
     let odd = server.get(&format!("/e/{id}?theme=%22%3E&lines=x&file=other&view=explore")).await;
     assert!(odd.status == 200 && odd.body.contains("data-view=\"code\"") && !odd.body.contains("data-theme"), "{}", odd.body);
     let fiddle = server.post("/api/v1/fiddles", None, program("reed")).await.json();

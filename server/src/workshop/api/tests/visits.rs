@@ -57,7 +57,7 @@ async fn saved_requests_are_sent_and_their_assertions_judged() {
 async fn what_cannot_be_sent_or_has_no_answer_says_why() {
     let place = tempfile::tempdir().unwrap();
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let server = start_before(place.path(), Limits { saved_requests_max: 1, ..Limits::default() }, closed).await;
+    let server = start_before(place.path(), Limits { saved_requests_max: 1, assertions_max: 1, ..Limits::default() }, closed).await;
     let made = server.post("/api/v1/deployments", None, program("fern")).await.json();
     let slug = made["slug"].as_str().unwrap();
     let path = format!("/api/v1/deployments/{slug}/tests");
@@ -66,6 +66,7 @@ async fn what_cannot_be_sent_or_has_no_answer_says_why() {
     for (status, path, body, said) in [
         (400, &*path, json!({ "requests": [{}, {}] }), "saved_requests_max"),
         (400, &*path, json!({ "requests": [{ "path": "/a b" }] }), "its path"),
+        (400, &*path, json!({ "requests": [{ "tests": "status is 200\nlog exists" }] }), "assertions_max"),
         (400, &*path, json!({}), "requests"),
         (404, "/api/v1/deployments/nothing/tests", json!({ "requests": [] }), "ever deployed"),
     ] {
@@ -76,5 +77,21 @@ async fn what_cannot_be_sent_or_has_no_answer_says_why() {
     let bearer = format!("Authorization: Bearer {}\r\n", made["owner_token"].as_str().unwrap());
     server.ask("DELETE", &format!("/api/v1/deployments/{slug}"), &bearer, "").await;
     assert_eq!(server.post(&path, None, json!({ "requests": [] })).await.status, 410);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_round_has_an_end() {
+    let place = tempfile::tempdir().unwrap();
+    // Connections are taken, and nothing is ever answered.
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let limits = Limits { test_round_ms: 50, ..Limits::default() };
+    let server = start_before(place.path(), limits, mute.local_addr().unwrap()).await;
+    let slug = server.post("/api/v1/deployments", None, program("fern")).await.json()["slug"].as_str().unwrap().to_owned();
+    let ran = server.post(&format!("/api/v1/deployments/{slug}/tests"), None, json!({ "requests": [{}, {}] })).await;
+    assert_eq!((ran.status, ran.json()["passed"].clone()), (200, json!(false)), "{}", ran.body);
+    for result in ran.json()["results"].as_array().unwrap() {
+        assert!(result["error"].as_str().unwrap().contains("test_round_ms of 50 ms"), "{result}");
+    }
     server.end().await;
 }
