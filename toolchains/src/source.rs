@@ -6,8 +6,8 @@ use std::fmt;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use crate::Language;
 use crate::settings::{SETTINGS_FILE, Settings};
+use crate::{Language, ProgramKind};
 
 /// Bounds of a source tree.
 #[derive(Clone, Copy, Debug)]
@@ -120,6 +120,11 @@ impl SourceTree {
     /// How it is to be built.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// What the project file says that the program is.
+    pub fn kind(&self) -> Option<ProgramKind> {
+        self.settings.kind
     }
 
     pub fn language(&self) -> Language {

@@ -86,6 +86,16 @@ fn a_file_with_mistakes_stays_and_says_why() {
     }
 }
 
+#[test]
+fn a_mistake_behind_decorators_is_told_where_it_is() {
+    let text =
+        "@inline function f(): void {}\n@external(\n\"a\",\n\"b\") declare function g(): void\n@inline function h(): i32 { let x = ; }\n";
+    let report = format(JailKind::Bwrap, Language::AssemblyScript, &[("main.ts", text)]);
+    let told = &report.diagnostics[0];
+    let column = text.lines().nth(4).unwrap().find(" ;").unwrap() as u32 + 2;
+    assert_eq!((told.line, told.column), (Some(5), Some(column)), "{told:?}");
+}
+
 /// Indentation is quadratic in what is nested: a small program that would be longer than one may be stays as it was, whatever the formatter.
 #[test]
 fn a_program_that_would_grow_past_its_limit_stays() {

@@ -53,7 +53,7 @@ pub struct FinishedBuild {
 /// Who wants a build, and what for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Asked {
-    /// Overrides what the program's imports say it is.
+    /// Overrides what the project file and the program's imports say it is.
     pub kind: Option<ProgramKind>,
     /// Has compiled before.
     pub owner: Option<TokenHash>,
@@ -118,6 +118,7 @@ impl Builds {
     /// Puts a program into the queue, where its client's turn is.
     pub fn enqueue(&self, source: SourceTree, asked: Asked) -> Result<Build, EnqueueError> {
         let Asked { kind, owner, client } = asked;
+        let kind = kind.or(source.kind());
         let Limits { build_queue_max, builds_queued_per_client_max, .. } = *self.shared.limits;
         let mut state = self.shared.state();
         if state.queue.len() >= build_queue_max {

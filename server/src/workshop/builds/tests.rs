@@ -1,5 +1,7 @@
 use std::sync::atomic::Ordering;
 
+use vivarium_toolchains::{Language, SETTINGS_FILE, SourceLimits};
+
 use super::*;
 use crate::data_folder::DataFolder;
 use crate::workshop::artifacts::Artifacts;
@@ -45,6 +47,18 @@ async fn wait_until(reached: impl Fn() -> bool) {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     panic!("it never came to this");
+}
+
+#[tokio::test]
+async fn the_project_file_says_what_a_program_is_where_the_request_does_not() {
+    let fixture = fixture(Limits::default());
+    let files = [("main.c", "fern"), (SETTINGS_FILE, r#"{"kind":"command"}"#)].map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let source = SourceTree::new(Language::C, files.into(), &SourceLimits::default()).unwrap();
+    for (asked, given) in [(None, ProgramKind::Command), (Some(ProgramKind::Service), ProgramKind::Service)] {
+        let build = fixture.builds.enqueue(source.clone(), Asked { kind: asked, ..Asked::default() }).unwrap();
+        let build = fixture.builds.wait(&build.id, Duration::from_secs(20)).await.unwrap();
+        assert_eq!((build.kind, fixture.builds.finished(&build.id).unwrap().product.unwrap().kind), (Some(given), given));
+    }
 }
 
 #[tokio::test]

@@ -27,18 +27,47 @@ function decoratorsOf(text) {
   return found.sort((a, b) => a.start - b.start);
 }
 
-async function laidOut(text) {
+// The text with comments in the place of those decorators, what finds them again, and where each was: `at` and `end` in the text, `hidden` behind its comment.
+function hide(text) {
   const decorators = decoratorsOf(text);
   let mark = "decorator";
   while (text.includes(mark)) mark += "_";
   let hidden = "", end = 0;
-  decorators.forEach((range, number) => {
-    hidden += `${text.slice(end, range.start)}/*${mark} ${number}*/`;
+  const places = decorators.map((range, number) => {
+    hidden += text.slice(end, range.start);
+    const start = hidden.length;
+    hidden += `/*${mark} ${number}*/`;
     end = range.end;
+    return { at: range.start, end, start, hidden: hidden.length };
   });
-  hidden += text.slice(end);
-  const formatted = await prettier.format(hidden, { parser: "typescript", printWidth: 120, plugins });
-  return formatted.replace(new RegExp(`/\\*${mark} (\\d+)\\*/`, "g"), (_, number) => text.slice(decorators[number].start, decorators[number].end));
+  return { hidden: hidden + text.slice(end), places, comments: new RegExp(`/\\*${mark} (\\d+)\\*/`, "g") };
+}
+
+// A line and column, both from 1, of the hidden text as those of the text.
+function originalPlace(text, { hidden, places }, { line, column }) {
+  let offset = hidden.split("\n").slice(0, line - 1).reduce((sum, before) => sum + before.length + 1, 0) + column - 1;
+  const before = places.findLast((place) => place.start <= offset);
+  if (before) offset = offset < before.hidden ? before.at : offset - before.hidden + before.end;
+  const lines = text.slice(0, offset).split("\n");
+  return { line: lines.length, column: lines.at(-1).length + 1 };
+}
+
+async function laidOut(text) {
+  const hiding = hide(text);
+  let formatted;
+  try {
+    formatted = await prettier.format(hiding.hidden, { parser: "typescript", printWidth: 120, plugins });
+  } catch (error) {
+    if (error.loc?.start) error.loc.start = originalPlace(text, hiding, error.loc.start);
+    throw error;
+  }
+  let shown = 0;
+  const whole = formatted.replace(hiding.comments, (_, number) => {
+    shown += 1;
+    return text.slice(hiding.places[number].at, hiding.places[number].end);
+  });
+  if (shown !== hiding.places.length) throw new Error("prettier would lose a decorator of this file");
+  return whole;
 }
 
 function described(file, { message, loc }) {

@@ -49,7 +49,9 @@ pub(crate) fn format(tools: &Tools, source: &SourceTree, budget: &Budget) -> Res
     if verdict::exit_code(&finished, &budget.limits)? != 0 {
         return Err(BuildError::Crashed { last_words: verdict::last_words(&finished.output) });
     }
-    let answer: Answer = serde_json::from_str(&read_text(&job, ANSWER, budget)?).map_err(|error| unreadable("the answer", error))?;
+    let mut answer: Answer = serde_json::from_str(&read_text(&job, ANSWER, budget)?).map_err(|error| unreadable("the answer", error))?;
+    // Whoever took node over must not add files to the program.
+    answer.files.retain(|name, _| source.files().contains_key(name));
     Ok(Formatted { files: answer.files, diagnostics: answer.diagnostics })
 }
 
