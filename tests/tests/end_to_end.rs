@@ -118,7 +118,7 @@ fn every_starter_builds_and_answers() {
             assert_eq!(answer.status, 201, "{name}: {}", answer.text());
             let visit = server.visit(&answer.json(), "/");
             assert_eq!(visit.status, 200, "{name}: {}", visit.text());
-            assert!(visit.body.len() > 20, "{name} has something to show");
+            assert!(!visit.text().trim().is_empty(), "{name} has something to show");
         } else {
             let run = server
                 .post("/api/v1/runs", &json!({"language": starter["language"], "files": starter["files"], "stdin": starter["stdin"]}));
