@@ -107,15 +107,12 @@ function takeTyped(workshop: Workshop, language: string): void {
   if (main === undefined || program === undefined) return;
   if (!answered && source.value === source.defaultValue) return;
   workshop.language = language;
-  const typed = { ...program, files: { ...program.files, [main]: source.value } };
-  workshop.programs[language] = typed;
+  program.files = { ...program.files, [main]: source.value };
   const slug = byId<HTMLInputElement>("form-slug").value;
   const token = byId<HTMLInputElement>("form-owner-token").value;
-  if (slug !== "" && token !== "") {
-    typed.slug = slug;
-    keepOwnerToken(slug, token);
-  }
-  save(typed);
+  if (slug === "" || token === "") return;
+  program.slug = slug;
+  keepOwnerToken(slug, token);
 }
 
 /** `/?language=…&starter=…` names a starter; it is taken where nothing else was typed in that language. */
