@@ -1,5 +1,6 @@
 // Programs as this browser keeps them: one for each language, saved while it is typed, and the owner tokens of their deployments.
 
+import { pathOf } from "./address.js";
 import type { Fiddle, Files, Kind, Language, SavedRequest, Share, Snapshot, Starter } from "./objects.js";
 import type { Program, Stored } from "./state.js";
 
@@ -10,6 +11,9 @@ const OWNER = "vivarium:owner:";
 const LANGUAGE = "vivarium:language";
 /** What is typed is saved at this pace: so much of it can be lost. */
 export const SAVE_PACE_MS = 150;
+
+/** Of a request that is kept with a program; the first is what none at all means. */
+export const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
 /** What outlives the tab. */
 export interface Saved {
@@ -68,10 +72,15 @@ export function programOfSnapshot(language: Language, snapshot: Snapshot, stored
     arguments: snapshot.arguments ?? "",
     stdin: snapshot.stdin ?? "",
     kind: snapshot.kind ?? null,
-    path: snapshot.path || "/",
-    savedRequests: snapshot.requests ?? [],
+    path: pathOf(snapshot.path ?? ""),
+    savedRequests: (snapshot.requests ?? []).map(withKnownMethod),
     stored,
   };
+}
+
+/** What the form could not show is not sent either. */
+function withKnownMethod(request: SavedRequest): SavedRequest {
+  return METHODS.includes(request.method || "GET") ? request : { ...request, method: "" };
 }
 
 export function storedOf(view: Share | Fiddle): Stored {

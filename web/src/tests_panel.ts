@@ -5,7 +5,7 @@ import { ApiError, call } from "./api.js";
 import { append, byId, icon, make, replace, setText } from "./dom.js";
 import { byteText, countText, millisecondText } from "./numbers.js";
 import type { SavedRequest, Timings } from "./objects.js";
-import { save } from "./programs.js";
+import { METHODS, save } from "./programs.js";
 import { currentProgram, type Program, type Workshop } from "./state.js";
 import type { Store } from "./store.js";
 
@@ -37,7 +37,8 @@ interface Result {
 
 /** As many as the server keeps with a program. */
 const REQUESTS_MAX = 64;
-const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+/** What a round of all of them may take. */
+const ROUND_MS_MAX = 300_000;
 const EXAMPLE = 'status is 200\n[says hello] body includes "hello"\ntimings.run isBelow 5 ms\noutcome isNot trapped';
 
 /** What came of the requests of one program, and which of them is shown. */
@@ -51,7 +52,7 @@ interface Bench {
 
 export function testsView(store: Store<Workshop>, select: (id: number) => void): (workshop: Workshop) => void {
   const panel = byId("tests");
-  const benches = new Map<Program, Bench>();
+  const benches = new WeakMap<Program, Bench>();
   let drawn: unknown[] = [];
 
   const benchOf = (program: Program): Bench => {
@@ -88,9 +89,25 @@ function drawCount({ program, results }: Bench): void {
 /** What had the focus has it again: a form that is drawn anew must not throw its reader out. */
 function draw(panel: HTMLElement, bench: Bench, redraw: () => void, select: (id: number) => void): void {
   const active = panel.contains(document.activeElement) ? document.activeElement : null;
-  const again = active?.matches(".test") ? ".test[aria-current]" : "button[type=submit]";
+  const called = active === null || active === panel ? null : callOf(active);
+  const caret =
+    active instanceof HTMLTextAreaElement || active instanceof HTMLInputElement ? active.selectionStart : null;
   drawAnew(panel, bench, redraw, select);
-  if (active !== null && active !== panel) panel.querySelector<HTMLElement>(again)?.focus();
+  if (called === null) return;
+  const controls = [...panel.querySelectorAll<HTMLElement>(CONTROLS)];
+  const again =
+    controls.find((control) => callOf(control) === called) ?? panel.querySelector<HTMLElement>(".test[aria-current]");
+  again?.focus();
+  if (again instanceof HTMLTextAreaElement || again instanceof HTMLInputElement) again.setSelectionRange(caret, caret);
+}
+
+const CONTROLS = "button, input, select, textarea, summary, pre";
+
+/** What a control is called, by which it is found again. Of the list's rows it is the chosen one. */
+function callOf(control: Element): string {
+  if (control.matches(".test")) return control.hasAttribute("aria-current") ? "test" : "";
+  const label = control.getAttribute("aria-label") ?? control.closest("label")?.querySelector("span")?.textContent;
+  return `${control.tagName} ${label ?? control.textContent}`;
 }
 
 function drawAnew(panel: HTMLElement, bench: Bench, redraw: () => void, select: (id: number) => void): void {
@@ -119,7 +136,7 @@ function toolbar(bench: Bench, redraw: () => void): HTMLElement {
   const { program, results } = bench;
   const all = make(
     "button",
-    { class: "button small", type: "button", disabled: bench.isSending },
+    { class: "button small", type: "button", "aria-disabled": bench.isSending && "true" },
     icon("i-run"),
     "Send all",
   );
@@ -207,7 +224,7 @@ function form(bench: Bench, request: SavedRequest, redraw: () => void, select: (
   const result = bench.results.get(request);
   const submit = make(
     "button",
-    { class: "button primary", type: "submit", disabled: bench.isSending },
+    { class: "button primary", type: "submit", "aria-disabled": bench.isSending && "true" },
     icon("i-run"),
     "Send",
   );
@@ -292,7 +309,7 @@ export function curlOf({ method, path, headers, body }: SavedRequest, pathUrl: s
   const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
   const parts = ["curl"];
   if (method === "HEAD") parts.push("--head");
-  else if (method) parts.push("-X", method);
+  else if (method) parts.push("-X", quoted(method));
   for (const [name, value] of headers ?? []) parts.push("-H", quoted(`${name}: ${value}`));
   if (body) parts.push("--data-raw", quoted(body));
   parts.push(quoted(pathUrl.replace(/\/$/, "") + (path || "/")));
@@ -360,13 +377,14 @@ async function send(bench: Bench, requests: SavedRequest[], redraw: () => void):
   const { program } = bench;
   if (bench.isSending) return;
   bench.refusal = program.slug === null ? "Press Run first: there is nothing yet that could answer." : null;
-  if (program.slug === null) return redraw();
+  if (program.slug === null) return refused(bench, redraw);
   bench.isSending = true;
   try {
     const body = { requests };
     const { results } = await call<{ results: Result[] }>(`/deployments/${program.slug}/tests`, {
       method: "POST",
       body,
+      timeout_ms: ROUND_MS_MAX,
     });
     results.forEach((result, index) => {
       const request = requests[index];
@@ -378,6 +396,12 @@ async function send(bench: Bench, requests: SavedRequest[], redraw: () => void):
     bench.refusal = error instanceof ApiError || error instanceof Error ? error.message : String(error);
   } finally {
     bench.isSending = false;
-    redraw();
+    if (bench.refusal === null) redraw();
+    else refused(bench, redraw);
   }
+}
+
+function refused(bench: Bench, redraw: () => void): void {
+  setText(byId("announcer"), bench.refusal ?? "");
+  redraw();
 }

@@ -23,6 +23,29 @@ test("a program comes back from its link as it was", async () => {
   assert.equal(opened.slug, null, "what answers is not shared with it");
 });
 
+test("a link brings no method that the form cannot show, and no path to another host", async () => {
+  const requests = [
+    { name: "a", method: "GET;id" },
+    { name: "b", method: "PUT" },
+  ];
+  const text = JSON.stringify({ language: "c", files: { "main.c": "" }, path: "//evil.example/x", requests });
+  const opened = await programOfLink(await packed(text), [C]);
+  assert.deepEqual(
+    opened.savedRequests.map(({ method }) => method),
+    ["", "PUT"],
+  );
+  assert.equal(opened.path, "/evil.example/x");
+});
+
+test("a program that no link could bring back is refused with a sentence", async () => {
+  const fits = program({ files: { "main.c": "x".repeat(500_000) } });
+  assert.equal((await programOfLink(await linkOf(fits), [C])).files["main.c"]?.length, 500_000);
+  await assert.rejects(
+    linkOf(program({ files: { "main.c": "x".repeat(600_000) } })),
+    /too large for a link: 600 KB of 524 KB/,
+  );
+});
+
 test("a link that is damaged or holds something else is refused with a sentence", async () => {
   const link = await linkOf(program());
   for (const [text, sentence] of [

@@ -22,7 +22,8 @@ test("a request is what curl would send, whatever is in it", () => {
   };
   assert.equal(
     curlOf(request, at),
-    "curl -X POST -H 'A: it'\\''s' --data-raw 'b'\\''c' 'http://127.0.0.1:7879/_d/fern/x?y='\\''z'\\'''",
+    "curl -X 'POST' -H 'A: it'\\''s' --data-raw 'b'\\''c' 'http://127.0.0.1:7879/_d/fern/x?y='\\''z'\\'''",
   );
   assert.match(curlOf({ name: "a", method: "HEAD" }, at), /^curl --head '/);
+  assert.match(curlOf({ name: "a", method: "X`id`|sh&'$(id)" }, at), /^curl -X 'X`id`\|sh&'\\''\$\(id\)' 'http/);
 });
