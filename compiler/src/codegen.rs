@@ -59,8 +59,8 @@ pub struct Location {
 /// However large the guard: a function also writes below its frame, when it calls and when its callee saves registers.
 const FRAME_BYTES_MAX: u64 = GUARD_BYTES - (64 << 10);
 
-/// A frame that is a quarter of the usual stack is worth that time whatever the size of the function, up to this one.
-const HUGE_FRAME_BYTES: u64 = 256 << 10;
+/// Of larger frames not a dozen fit the usual stack, and esbuild's parser nests deeper: they are worth that time in functions up to the size below.
+const HUGE_FRAME_BYTES: u64 = 80 << 10;
 const HUGE_FRAME_INSTRUCTIONS_MAX: usize = 200_000;
 
 /// Compiles the function in `context`, which has so many operators; `name` is for errors.
