@@ -59,6 +59,44 @@ describe("keeping", { skip: url === undefined && "VIVARIUM_URL names no server" 
     await other.page.close();
   });
 
+  test("a tab that is behind and is hidden changes nothing", async () => {
+    const older = new Workshop(await workshop.page.context().newPage(), url);
+    await older.open();
+    await workshop.paste("// newer words");
+    await older.otherTabSays("Another tab has changed this program");
+    await older.page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+    await older.hide();
+    await older.page.waitForTimeout(500);
+    assert.ok(await workshop.otherTabIsQuiet(), "what did not change is not told");
+    await workshop.open();
+    await workshop.codeHolds("newer words");
+    await older.page.close();
+  });
+
+  test("what is said of another tab goes with its program, and what was there when it is taken is a version", async () => {
+    const other = new Workshop(await workshop.page.context().newPage(), url);
+    await other.open();
+    await other.chooseLanguage("c");
+    await workshop.chooseLanguage("c");
+    await workshop.paste("// mine, of this tab");
+    await other.otherTabSays("Another tab has changed this program");
+    await other.paste("// theirs, of the other tab");
+    await workshop.otherTabSays("Another tab has changed this program");
+    await workshop.chooseLanguage("rust");
+    assert.ok(await workshop.otherTabIsQuiet(), "it spoke of the C program");
+    await workshop.chooseLanguage("c");
+    await other.paste("// theirs, once more");
+    await workshop.otherTabSays("Another tab has changed this program");
+    await workshop.takeFromOtherTab();
+    await workshop.codeHolds("theirs, once more");
+    await workshop.showVersions();
+    await workshop.chooseVersion("in another tab");
+    assert.match((await workshop.versionDiff()).join("\n"), /\+ \/\/ mine, of this tab/);
+    await workshop.restoreVersion();
+    await workshop.codeHolds("mine, of this tab");
+    await other.page.close();
+  });
+
   test("a tab that is behind writes nothing away: the other's text is among the versions", async () => {
     const other = new Workshop(await workshop.page.context().newPage(), url);
     await other.open();

@@ -188,6 +188,11 @@ export class Workshop {
     return await this.page.locator("#banner").innerText();
   }
 
+  /** Waits for it: what draws the banner is loaded when there is something to say. */
+  async bannerSays(text) {
+    await this.page.locator("#banner", { hasText: text }).waitFor();
+  }
+
   async bannerShown() {
     return await this.page.locator("#banner").isVisible();
   }
@@ -230,6 +235,16 @@ export class Workshop {
 
   async otherTabSays(text) {
     await this.page.locator("#other-tab", { hasText: text }).waitFor();
+  }
+
+  /** Nothing is said of another tab. */
+  async otherTabIsQuiet() {
+    return await this.page.locator("#other-tab").isHidden();
+  }
+
+  /** The tab leaves this page for another one, which hides it first. */
+  async hide() {
+    await this.page.goto("about:blank");
   }
 
   async takeFromOtherTab() {

@@ -107,12 +107,15 @@ function takeTyped(workshop: Workshop, language: string): void {
   if (main === undefined || program === undefined) return;
   if (!answered && source.value === source.defaultValue) return;
   workshop.language = language;
-  program.files = { ...program.files, [main]: source.value };
+  const typed = { ...program, files: { ...program.files, [main]: source.value } };
+  workshop.programs[language] = typed;
   const slug = byId<HTMLInputElement>("form-slug").value;
   const token = byId<HTMLInputElement>("form-owner-token").value;
-  if (slug === "" || token === "") return;
-  program.slug = slug;
-  keepOwnerToken(slug, token);
+  if (slug !== "" && token !== "") {
+    typed.slug = slug;
+    keepOwnerToken(slug, token);
+  }
+  save(typed);
 }
 
 /** `/?language=…&starter=…` names a starter; it is taken where nothing else was typed in that language. */

@@ -4,7 +4,18 @@
 import { byId, make, replace, setText } from "./dom.js";
 import { keepVersion, keyOf, readDraft, type Version, writeDraft } from "./drafts.js";
 import { clockText } from "./numbers.js";
-import { alsoSave, type Saved, savedAt, savedOf, withSaved } from "./programs.js";
+import {
+  alsoSave,
+  canKeepVersions,
+  isSame,
+  readAtOf,
+  type Saved,
+  save,
+  savedOf,
+  setCanKeepVersions,
+  withSaved,
+  writtenOf,
+} from "./programs.js";
 import { currentProgram, type Program, type Workshop } from "./state.js";
 import type { Store } from "./store.js";
 
@@ -18,25 +29,37 @@ interface News {
   tab: string;
 }
 
+/** What keeping asks of the page. */
+interface Page {
+  /** Shows a language's program anew. */
+  open(language: string): void;
+  /** Brings what is typed into the state. */
+  flush(): void;
+  /** Something was typed into it. */
+  isTouched(): boolean;
+}
+
 export class Drafting {
   readonly #store: Store<Workshop>;
-  readonly #page: { open(language: string): void; isTouched(): boolean };
+  readonly #page: Page;
   readonly #tab = crypto.randomUUID();
   readonly #channel = new BroadcastChannel(CHANNEL);
   /** When this tab last saw each program's draft. */
   readonly #seen = new Map<string, number>();
+  /** The program that the banner speaks of. */
+  #toldOf: string | null = null;
   #writing: Promise<void> = Promise.resolve();
   #waiting = new Map<string, { program: Program; saved: Saved }>();
 
-  /** `open` shows a language's program anew; touched is a page into which something was typed. */
-  constructor(store: Store<Workshop>, page: { open(language: string): void; isTouched(): boolean }) {
+  constructor(store: Store<Workshop>, page: Page) {
     this.#store = store;
     this.#page = page;
     for (const program of Object.values(store.state.programs))
-      this.#seen.set(keyOf(program), savedAt(program.language) + SAME_SAVE_MS);
+      this.#seen.set(keyOf(program), (readAtOf(program) ?? 0) + SAME_SAVE_MS);
     alsoSave((program, saved) => this.#saved(program, saved));
     this.#channel.onmessage = (event: MessageEvent<News>) => this.#heard(event.data);
     store.show(this.#keepRuns());
+    store.show((workshop) => this.#untell(workshop));
     // Nothing is written before what is there has been read.
     this.#writing = this.#recover();
   }
@@ -46,13 +69,17 @@ export class Drafting {
     for (const program of Object.values(this.#store.state.programs)) {
       const draft = await readDraft(keyOf(program)).catch(() => null);
       if (draft === null || draft.at <= (this.#seen.get(draft.key) ?? 0)) continue;
-      if (JSON.stringify(draft.kept.files) === JSON.stringify(program.files)) continue;
-      // What is on the screen counts where it was typed in the meantime.
-      if (this.#page.isTouched() || this.#store.state.programs[program.language] !== program) {
+      this.#seen.set(draft.key, draft.at);
+      if (isSame(draft.kept, savedOf(program))) continue;
+      // What is on the screen counts where it was typed in the meantime or came from elsewhere.
+      if (
+        readAtOf(program) === null ||
+        this.#page.isTouched() ||
+        this.#store.state.programs[program.language] !== program
+      ) {
         await keepVersion({ key: draft.key, kept: draft.kept, at: draft.at, why: "before it was replaced" });
         continue;
       }
-      this.#seen.set(draft.key, draft.at);
       this.#replace(program, draft.kept);
     }
   }
@@ -69,8 +96,8 @@ export class Drafting {
   async restore(version: Version): Promise<void> {
     const program = currentProgram(this.#store.state);
     await keepVersion({ key: keyOf(program), kept: savedOf(program), at: Date.now(), why: "before it was replaced" });
-    const { files, activeFile, arguments: line, stdin, savedRequests } = version.kept;
-    this.#store.update(() => Object.assign(program, { files, activeFile, arguments: line, stdin, savedRequests }));
+    this.#store.update(() => Object.assign(program, writtenOf(version.kept)));
+    save(program);
     this.#page.open(program.language);
   }
 
@@ -90,26 +117,61 @@ export class Drafting {
       const other = await writeDraft({ key, kept: saved, at, tab: this.#tab }, this.#seen.get(key) ?? 0);
       this.#seen.set(key, at);
       this.#channel.postMessage({ key, at, tab: this.#tab } satisfies News);
-      if (other !== null) {
-        await keepVersion({ key, kept: other.kept, at: other.at, why: "in another tab" });
-        tell("What another tab had typed here since is kept among the versions.", null);
-      }
+      if (other !== null) this.#tell(key, "What another tab had typed here since is kept among the versions.", null);
       await keepVersion({ key, kept: saved, at, why: "typed" });
+      this.#works(true);
     } catch {
-      // A browser that keeps nothing: the note in the code's head says so.
+      this.#works(false);
     }
+  }
+
+  /** The note in the code's head says where nothing is kept. */
+  #works(works: boolean): void {
+    if (works !== canKeepVersions()) this.#store.update(() => setCanKeepVersions(works));
   }
 
   /** Another tab has typed into the program that this one shows. */
   #heard({ key, at, tab }: News): void {
     const program = currentProgram(this.#store.state);
     if (tab === this.#tab || key !== keyOf(program) || at <= (this.#seen.get(key) ?? 0)) return;
-    tell(`Another tab has changed this program, at ${clockText(new Date(at).toISOString()).slice(0, 8)}.`, async () => {
-      const draft = await readDraft(key);
-      if (draft === null) return;
-      this.#seen.set(key, draft.at);
-      this.#replace(currentProgram(this.#store.state), draft.kept);
-    });
+    const clock = clockText(new Date(at).toISOString()).slice(0, 8);
+    const take = () => this.#takeFromThere(program.language, key);
+    this.#tell(key, `Another tab has changed this program, at ${clock}.`, take);
+  }
+
+  /** The other tab's text comes into the program it was typed into, whatever is shown by now; what was there becomes a version. */
+  async #takeFromThere(language: string, key: string): Promise<void> {
+    const draft = await readDraft(key);
+    this.#page.flush();
+    const before = this.#store.state.programs[language];
+    if (draft === null || before === undefined || keyOf(before) !== key) return;
+    await keepVersion({ key, kept: savedOf(before), at: Date.now(), why: "before it was replaced" });
+    this.#page.flush();
+    if (this.#store.state.programs[language] !== before) return;
+    this.#seen.set(key, draft.at);
+    this.#replace(before, draft.kept);
+  }
+
+  #tell(key: string, sentence: string, take: (() => Promise<void>) | null): void {
+    this.#toldOf = key;
+    const banner = byId("other-tab");
+    banner.hidden = false;
+    const shown = banner.querySelector("span");
+    if (shown !== null) setText(shown, sentence);
+    const button = banner.querySelector("button") ?? make("button");
+    replace(button, take === null ? "Good" : "Take it from there");
+    button.onclick = () => {
+      banner.hidden = true;
+      // A browser that keeps nothing more has nothing to give: what is there stays.
+      void take?.().catch(() => undefined);
+    };
+  }
+
+  /** Another program is shown: the banner speaks of none that can be seen. */
+  #untell(workshop: Workshop): void {
+    if (this.#toldOf === null || this.#toldOf === keyOf(currentProgram(workshop))) return;
+    this.#toldOf = null;
+    byId("other-tab").hidden = true;
   }
 
   /** What was run and what was shared are versions that one looks for. */
@@ -127,17 +189,4 @@ export class Drafting {
       this.#writing = this.#writing.then(() => keepVersion(version)).catch(() => undefined);
     };
   }
-}
-
-function tell(sentence: string, take: (() => Promise<void>) | null): void {
-  const banner = byId("other-tab");
-  banner.hidden = false;
-  const shown = banner.querySelector("span");
-  if (shown !== null) setText(shown, sentence);
-  const button = banner.querySelector("button") ?? make("button");
-  replace(button, take === null ? "Good" : "Take it from there");
-  button.onclick = () => {
-    banner.hidden = true;
-    void take?.();
-  };
 }

@@ -88,7 +88,8 @@ let drafting: Promise<Drafting> | null = null;
 /** What keeps the text safe from a browser that is killed and from other tabs, loaded once something is typed. */
 function drafts(): Promise<Drafting> {
   drafting ??= import("./drafting.js").then(
-    ({ Drafting }) => new Drafting(store, { open: openReplaced, isTouched: () => isTouched }),
+    ({ Drafting }) =>
+      new Drafting(store, { open: openReplaced, flush: () => typing.flush(), isTouched: () => isTouched }),
   );
   drafting.catch(() => (drafting = null));
   return drafting;

@@ -1,7 +1,7 @@
 // What is shown where: the lower panels, the panes of a phone, and what the page's state makes of the Run button.
 
 import { byId, icon, make, replace, setText } from "./dom.js";
-import { canSave } from "./programs.js";
+import { canKeepVersions, canSave } from "./programs.js";
 import {
   currentProgram,
   isBusy,
@@ -68,6 +68,7 @@ function savedText(workshop: Workshop): string {
   const program = currentProgram(workshop);
   if (!canSave()) return "Not saved: this browser keeps nothing";
   const served = servedRevision(program);
+  if (!canKeepVersions()) return "Saved here, without versions";
   return isNewer(program) && served !== null ? `Saved here, newer than ${served}` : "Saved here";
 }
 

@@ -103,7 +103,18 @@ export function restored(language: Language, starters: Starter[]): Program {
   const first = starters.find((starter) => starter.language === language.name) ?? null;
   const program = programOf(language, first);
   const saved = read<Saved>(PROGRAM + language.name);
-  return saved !== null && language.main_file in saved.files ? withSaved(program, saved) : program;
+  const isWhole = saved !== null && language.main_file in saved.files;
+  const found = isWhole ? withSaved(program, saved) : program;
+  readAt.set(found, isWhole ? (saved.savedAt ?? 0) : 0);
+  return found;
+}
+
+/** When that was saved which a program was read from. */
+const readAt = new WeakMap<Program, number>();
+
+/** `null` of a program that came from elsewhere, as from an address: nothing that is kept takes its place. */
+export function readAtOf(program: Program): number | null {
+  return readAt.get(program) ?? null;
 }
 
 /** The program as it was saved. */
@@ -124,14 +135,11 @@ export function alsoSave(listener: (program: Program, saved: Saved) => void): vo
   onSave = listener;
 }
 
-/** When local storage was last told of the program in this language. */
-export function savedAt(language: string): number {
-  return read<Saved>(PROGRAM + language)?.savedAt ?? 0;
-}
-
 /** Puts a program aside that another is to replace, so that it can be brought back; the last few are kept. */
 export function putAside(program: Program): void {
-  write(ASIDE + program.language, [savedOf(program), ...aside(program.language)].slice(0, ASIDE_MAX));
+  const saved = savedOf(program);
+  const others = aside(program.language).filter((one) => one.slug !== saved.slug || !isSame(one, saved));
+  write(ASIDE + program.language, [saved, ...others].slice(0, ASIDE_MAX));
 }
 
 /** Newest first. */
@@ -154,6 +162,20 @@ export function broughtBack(language: Language, slug: string | null = null): Pro
     all.filter((one) => one !== saved),
   );
   return withSaved(programOf(language, null), saved);
+}
+
+/** What a person has written of it. */
+const WRITTEN = ["starter", "files", "assets", "arguments", "stdin", "path", "savedRequests"] as const;
+
+/** Whether both hold the same of what a person has written. */
+export function isSame(one: Saved, other: Saved): boolean {
+  return WRITTEN.every((key) => JSON.stringify(one[key]) === JSON.stringify(other[key]));
+}
+
+/** What comes back with a version: what was written, which file was open, and the kind where it was known by then. */
+export function writtenOf(saved: Saved): Partial<Saved> {
+  const keys = [...WRITTEN, "activeFile", "kind"] as const;
+  return Object.fromEntries(keys.map((key) => [key, saved[key]]).filter(([, value]) => (value ?? null) !== null));
 }
 
 export function savedOf(program: Program): Saved {
@@ -208,6 +230,17 @@ let storageWorks = true;
 
 export function canSave(): boolean {
   return storageWorks;
+}
+
+// Drafts and versions are kept in a database, which can be full or forbidden where storage is not.
+let draftsWork = true;
+
+export function canKeepVersions(): boolean {
+  return draftsWork;
+}
+
+export function setCanKeepVersions(works: boolean): void {
+  draftsWork = works;
 }
 
 function stored(key: string): string | null {

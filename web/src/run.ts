@@ -140,6 +140,8 @@ async function runCommand(store: Store<Workshop>, program: Program, attempt: Att
     workshop.panel = program.diagnostics.length > 0 ? "problems" : "build";
     if (workshop.tab === "code") workshop.tab = "answer";
   });
+  // That it is a command is known by now.
+  save(program);
 }
 
 /** How many runs of a command the page keeps. */

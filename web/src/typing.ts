@@ -29,7 +29,9 @@ export class Typing {
     this.#later();
   }
 
+  /** Saves what waits for it. Where nothing does, another tab may have saved something newer. */
   flush(): void {
+    if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const pending = this.#pending;
